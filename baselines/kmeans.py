@@ -1,0 +1,62 @@
+"""K-means (MacQueen 1967; k-means++ starts: Arthur and Vassilvitskii 2007).
+
+The K-means rows. On pixels: "Deep image category discovery using a transferred similarity
+function", table 2 (MNIST-train NMI .500). On features of a network trained on the source classes:
+SUPREME, table 1, whose numbers are DTC's: 20 restarts on raw 512-d features.
+
+    python -m bench run --method kmeans --task digits/cluster
+
+takes under a second a seed on the 1,797 digits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.nn.clustering import kmeans
+from bench.nn.features import extract
+from bench.nn.networks import load
+from bench.registry import method
+from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+
+
+@method("kmeans", kinds=("cluster",), quick={"n_init": 10})
+@dataclass(frozen=True)
+class KMeans:
+    """K-means on pixels or on features learned from the source classes."""
+
+    features: Literal["pixels", "source"] = "pixels"
+    """"pixels": flattened, in 0..1. "source": the penultimate layer of the network pretrained
+    on the source's labels, as it is, without normalisation."""
+    n_init: int = 20
+    """Restarts, of which the lowest inertia wins (DEC, DTC)."""
+    max_iter: int = 300
+    """Iterations of one restart at most."""
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
+        """The pretrained network, for features of the source."""
+        if self.features == "pixels":
+            return {}
+        if not task.has_source:
+            raise ValueError(
+                f"features = 'source' needs labelled classes, and {task.name} has none"
+            )
+        return {"network": Need("pretrain")}
+
+    def fit(self, task: ClusterTask, run: Run) -> Prediction:
+        """Cluster the target; a single stage, so a resumed cell starts over."""
+        if self.features == "pixels":
+            points = task.target.reshape(len(task.target), -1).astype("float32") / 255.0
+        else:
+            needed = run.needed("network")
+            network = load(needed.architecture, needed.tensors).to(run.device)
+            points = extract(network, task.target).numpy()
+        labels, _ = kmeans(
+            points,
+            task.n_clusters,
+            run.seed_for("init"),
+            n_init=self.n_init,
+            max_iter=self.max_iter,
+        )
+        return Prediction(assignments=labels)

@@ -1,0 +1,192 @@
+"""From records to the rows of tables and the curves of figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from bench import compare, published, registry
+from bench.experiment import Experiment, Figure, Table
+from bench.metrics import METRICS
+from bench.plan import Plan, Slot
+from bench.record import Record, State
+from bench.render.rows import Curve, Entry, FigureView, TableView, Unit
+
+_USABLE = ("done", "stale")
+
+
+def views(
+    plan: Plan, records: Mapping[str, Record], found: Mapping[str, State]
+) -> tuple[list[TableView], list[FigureView]]:
+    """Every table and figure of a plan that at least one slot of the plan fills."""
+    slots: dict[tuple[str, str], list[Slot]] = {}
+    for slot in plan.slots:
+        slots.setdefault((slot.experiment, slot.name), []).append(slot)
+    tables, figures = [], []
+    for one in plan.experiments:
+        for table in one.table:
+            mine = slots.get((one.name, table.name))
+            if mine:
+                tables.append(_table(one, table, mine, plan, records, found))
+        for figure in one.figure:
+            mine = slots.get((one.name, figure.name))
+            if mine:
+                figures.append(_figure(one, figure, mine, plan, records, found))
+    return tables, figures
+
+
+def measured(
+    slot: Slot, records: Mapping[str, Record], found: Mapping[str, State]
+) -> tuple[dict[int, float], Counter[str]]:
+    """A slot's values by seed, of cells that are done or stale, and all its seeds' states.
+
+    A cell that is done but lacks the metric (an undefined precision, say) counts as missing.
+    """
+    values: dict[int, float] = {}
+    counter: Counter[str] = Counter()
+    for seed, keys in slot.cells.items():
+        word = next((found[k] for k in keys if found[k] not in _USABLE), found[keys[0]])
+        if word in _USABLE:
+            have = [records[k].metrics for k in keys if slot.part.metric in records[k].metrics]
+            if have:
+                values[seed] = have[0][slot.part.metric]
+                word = "stale" if "stale" in {found[k] for k in keys} else "done"
+            else:
+                word = "missing"
+        counter[word] += 1
+    return values, counter
+
+
+def _table(
+    one: Experiment,
+    table: Table,
+    slots: Sequence[Slot],
+    plan: Plan,
+    records: Mapping[str, Record],
+    found: Mapping[str, State],
+) -> TableView:
+    """A table's view, with the best of each column marked."""
+    entries = [_entry(slot, plan, records, found) for slot in slots]
+    best: set[int] = set()
+    for column in {(e.column, e.metric) for e in entries}:
+        ranked = {
+            str(i): e.values
+            for i, e in enumerate(entries)
+            if (e.column, e.metric) == column and not e.oracle
+        }
+        higher = METRICS[column[1]].higher_is_better if column[1] in METRICS else True
+        if higher is not None:
+            best |= {int(i) for i in compare.best_rows(ranked, higher_is_better=higher)}
+    return TableView(
+        experiment=one.name,
+        name=table.name,
+        caption=table.caption,
+        preset=plan.preset,
+        entries=tuple(
+            dataclasses.replace(e, best=i in best) if e.metric else e for i, e in enumerate(entries)
+        ),
+        columns=tuple(c.label for c in table.column),
+        notes=(*one.notes, *table.notes),
+    )
+
+
+def _entry(
+    slot: Slot, plan: Plan, records: Mapping[str, Record], found: Mapping[str, State]
+) -> Entry:
+    """One entry of a table."""
+    part = slot.part
+    values, counter = measured(slot, records, found)
+    summary = compare.summarise([values[s] for s in sorted(values)])
+    unit: Unit = part.unit or ("count" if part.metric == "NDC" else "percent")  # type: ignore[assignment]
+    printed = published.find(part.published, where=slot.name) if part.published else None
+    oracle = bool(part.method) and registry.get(part.method).uses_target_labels
+    metric = METRICS.get(part.metric)
+    judgement = compare.verdict(
+        summary,
+        printed.value if printed else None,
+        published_std=printed.std if printed else None,
+        unit=unit,
+        higher_is_better=metric.higher_is_better if metric else True,
+        not_comparable_because=_not_comparable(slot, plan, records, oracle=oracle),
+    )
+    return Entry(
+        row=part.label,
+        column=slot.column,
+        metric=part.metric,
+        unit=unit,
+        group=part.group,
+        values=values,
+        planned=len(slot.cells),
+        states=dict(counter),
+        published=printed.value if printed else None,
+        published_std=printed.std if printed else None,
+        published_source=printed.source if printed else "",
+        published_note=printed.note if printed else "",
+        mean=summary.mean,
+        std=summary.std,
+        n=summary.n,
+        difference=judgement.difference,
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        oracle=oracle,
+        note=part.note,
+    )
+
+
+def _not_comparable(
+    slot: Slot, plan: Plan, records: Mapping[str, Record], *, oracle: bool
+) -> str:
+    """Why a measured number is of another experiment than the published one; "" if it is not."""
+    partial = {
+        records[k].partial_data
+        for keys in slot.cells.values()
+        for k in keys
+        if k in records and records[k].partial_data
+    }
+    reasons = ["quick preset"] if plan.preset == "quick" else []
+    reasons += [f"part of the data: {p}" for p in sorted(partial)]
+    reasons += ["oracle row"] if oracle else []
+    return "; ".join(reasons)
+
+
+def _figure(
+    one: Experiment,
+    figure: Figure,
+    slots: Sequence[Slot],
+    plan: Plan,
+    records: Mapping[str, Record],
+    found: Mapping[str, State],
+) -> FigureView:
+    """A figure's view, in percent where the metric is a fraction."""
+    key = figure.x.setting or figure.x.param
+    metric = METRICS.get(figure.metric)
+    scale = 1.0 if figure.metric == "NDC" else 100.0
+    curves = []
+    for label in dict.fromkeys(s.part.label for s in slots):
+        mine = [s for s in slots if s.part.label == label]
+        summaries = []
+        for slot in mine:
+            values, _ = measured(slot, records, found)
+            summaries.append(compare.summarise([values[s] for s in sorted(values)]))
+        curves.append(
+            Curve(
+                label=label,
+                x=tuple({**s.part.params, **s.part.setting}[key] for s in mine),
+                mean=tuple(None if s.mean is None else scale * s.mean for s in summaries),
+                std=tuple(None if s.std is None else scale * s.std for s in summaries),
+                n=tuple(s.n for s in summaries),
+                planned=max((len(s.cells) for s in mine), default=0),
+            )
+        )
+    default = f"{figure.metric} (%)" if metric and scale == 100.0 else figure.metric
+    return FigureView(
+        experiment=one.name,
+        name=figure.name,
+        caption=figure.caption,
+        preset=plan.preset,
+        x_label=figure.x.label,
+        y_label=figure.y_label or default,
+        curves=tuple(curves),
+        truth=figure.x.truth,
+    )

@@ -1,0 +1,87 @@
+"""A cell: one method on one task with one seed, and the key that names its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bench import registry
+
+Pairs = tuple[tuple[str, Any], ...]
+
+
+def frozen(mapping: Mapping[str, Any]) -> Pairs:
+    """The items of a mapping, sorted by name, hashable."""
+    return tuple(sorted(mapping.items()))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Everything that decides a result, apart from the code.
+
+    Two cells with the same fields are the same computation: tables that need it share it.
+    """
+
+    task: str
+    setting: Pairs
+    """The protocol's settings that differ from the task's own, such as n_clusters = 100."""
+    method: str
+    params: Pairs
+    """Every parameter of the method, resolved; the preset's budget is among them."""
+    preset: str
+    seed: int
+    device: str
+    """"cpu" or "cuda"."""
+    dtype: str
+    threads: int
+    data: str
+    """Fingerprint of the images and labels that the cell is given or scored with."""
+    needs: tuple[tuple[str, str], ...] = ()
+    """Role -> key of the cell whose output it reads."""
+
+    def identity(self) -> dict[str, Any]:
+        """What the key covers, as plain data; parameters at their neutral value are left out."""
+        neutral = registry.get(self.method).neutral
+        params = {k: v for k, v in self.params if k not in neutral or v != neutral[k]}
+        return {
+            "task": self.task,
+            "setting": dict(self.setting),
+            "method": self.method,
+            "params": params,
+            "preset": self.preset,
+            "seed": self.seed,
+            "device": self.device,
+            "dtype": self.dtype,
+            "threads": self.threads,
+            "data": self.data,
+            "needs": dict(self.needs),
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits of the SHA-256 of the identity."""
+        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def folder(self) -> str:
+        """Where its record lies below `runs/`, readable by people."""
+        return f"{self.task.replace('/', '-')}/{self.method}/seed{self.seed}-{self.key}"
+
+    def __str__(self) -> str:
+        setting = "".join(f" {k}={v}" for k, v in self.setting)
+        return f"{self.method} {self.task}{setting} seed {self.seed}"
+
+
+def seed_for(seed: int, task: str, axis: str) -> int:
+    """A seed in 0..2^63-1 for one axis of randomness of one repetition.
+
+    The method's name takes no part: methods compared on one task share their splits and the
+    order of their data, and a repetition changes only what it should.
+    """
+    digest = hashlib.sha256(f"{seed}|{task}|{axis}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

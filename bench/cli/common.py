@@ -1,0 +1,131 @@
+"""Flags that several verbs share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import ROOT, registry
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.experiment import Experiment
+    from bench.plan import Plan
+
+Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
+PRESETS = ("quick", "paper")
+
+
+def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argparse.ArgumentParser:  # type: ignore[valid-type]
+    """A verb's parser."""
+    parser: argparse.ArgumentParser = verbs.add_parser(  # type: ignore[attr-defined]
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Where data, results and plugins are."""
+    parser.add_argument("--data-root", type=Path, metavar="DIR",
+                        help="data sets (default: $BENCH_DATA, else data/ in the clone)")
+    parser.add_argument("--results", type=Path, metavar="DIR", default=ROOT / "results",
+                        help="records, tables and figures (default: results/ in the clone)")
+    parser.add_argument("--plugins", type=Path, metavar="DIR", action="append", default=[],
+                        help="a folder with methods or data sets of your own; may be repeated")
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Which cells."""
+    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT",
+                        help="a name that `list experiments` shows, or a path to a TOML file")
+    parser.add_argument("--methods", type=names, metavar="A,B", default=(),
+                        help="only these; one that no table has is added as a row")
+    parser.add_argument("--tasks", type=names, metavar="T,U", default=(), help="only these")
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument("--seeds", type=_count, metavar="N", help="the first N of the seeds 0..9")
+    seeds.add_argument("--seed-list", type=_seed_list, metavar="0,3", help="just these seeds")
+    parser.add_argument("--preset", choices=PRESETS, default="quick",
+                        help="quick: a smaller budget on the same code; paper: as published")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu",
+                        help="where cells compute (default: cpu)")
+
+
+def data_root(arguments: argparse.Namespace) -> Path:
+    """The data root that the flags and the environment ask for."""
+    chosen = arguments.data_root or Path(os.environ.get("BENCH_DATA") or ROOT / "data")
+    if arguments.data_root and not chosen.is_dir():
+        raise BenchError(f"--data-root {chosen} is no folder")
+    return Path(chosen).resolve()
+
+
+def load_plugins(arguments: argparse.Namespace) -> None:
+    """Import the plugin folders, so that their methods, data sets and tasks have names."""
+    registry.load(arguments.plugins)
+
+
+def chosen_experiments(wanted: Sequence[str]) -> list[Experiment]:
+    """The experiments named, or all."""
+    from bench import experiment
+
+    return [experiment.load(name) for name in (wanted or experiment.names())]
+
+
+def plan_for(arguments: argparse.Namespace) -> Plan:
+    """The plan that a verb's selection asks for."""
+    from bench import plan
+
+    load_plugins(arguments)
+    seeds = arguments.seed_list
+    if arguments.seeds is not None:
+        seeds = tuple(range(arguments.seeds))
+    options = plan.Options(
+        preset=arguments.preset,
+        seeds=seeds,
+        methods=tuple(arguments.methods),
+        tasks=tuple(arguments.tasks),
+        device=arguments.device,
+        data_root=data_root(arguments),
+    )
+    return plan.make(chosen_experiments(arguments.experiments), options)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A comma-separated list."""
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def duration(text: str) -> float:
+    """Seconds in "90", "90s", "20m" or "1.5h"."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no duration; write 90s, 20m or 1.5h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def size(text: str) -> int:
+    """Bytes in "800M" or "4G"."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])", text.strip())
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no size; write 800M or 4G")
+    return int(float(match[1]) * {"M": 2**20, "G": 2**30}[match[2]])
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seeds; write 1 or more")
+    return int(text)
+
+
+def _seed_list(text: str) -> tuple[int, ...]:
+    words = names(text)
+    if not words or not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds; write 0,3,7")
+    return tuple(int(word) for word in words)

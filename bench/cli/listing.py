@@ -1,0 +1,95 @@
+"""`bench list`: what is registered."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from tabulate import tabulate
+
+from bench import registry
+from bench.cli import common
+
+KINDS = ("methods", "tasks", "datasets", "experiments")
+
+
+def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+    """Declare the verb."""
+    parser = common.add_verb(verbs, "list", "name methods, tasks, datasets or experiments")
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--json", action="store_true", help="for programs")
+    common.add_places(parser)
+    parser.set_defaults(action=act)
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Print one registry; `list experiments` reads and validates every file."""
+    methods = registry.load(arguments.plugins)
+    rows: list[dict[str, Any]]
+    if arguments.kind == "methods":
+        rows = [_method(info) for _, info in sorted(methods.items())]
+    elif arguments.kind == "tasks":
+        rows = _tasks(arguments)
+    elif arguments.kind == "datasets":
+        rows = _datasets(arguments)
+    else:
+        rows = [
+            {"name": one.name, "title": one.title, "tables": [t.name for t in one.table],
+             "figures": [f.name for f in one.figure]}
+            for one in common.chosen_experiments([])
+        ]
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+    else:
+        print(tabulate([{k: _plain(v) for k, v in r.items()} for r in rows], headers="keys"))
+    return 0
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _method(info: registry.MethodInfo) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "tasks": list(info.kinds),
+        "oracle": info.uses_target_labels,
+        "serves others": info.artifact,
+        "summary": info.summary,
+    }
+
+
+def _tasks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    from bench.datasets import availability, tasks
+
+    root = common.data_root(arguments)
+    rows = []
+    for task in tasks().values():
+        splits: dict[str, list[str]] = {}
+        for dataset, split in sorted(task.datasets()):
+            splits.setdefault(dataset, []).append(split)
+        lacking = [availability(name, root, s) for name, s in splits.items()]
+        rows.append({
+            "name": task.name,
+            "kind": task.kind,
+            "K": task.n_clusters,
+            "here": not any(lacking),
+            "summary": task.summary,
+        })
+    return rows
+
+
+def _datasets(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    from bench.datasets import availability, get, names
+
+    root = common.data_root(arguments)
+    rows = []
+    for name in names():
+        dataset = get(name)
+        lacking = availability(name, root, list(dataset.counts))
+        rows.append({"name": name, "here": not lacking, "summary": dataset.summary,
+                     "images": sum(dataset.counts.values()), "how to get it": lacking})
+    return rows

@@ -1,0 +1,177 @@
+"""What a run says while it runs: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench import cost
+from bench.cells import Cell
+from bench.plan import Plan
+from bench.record import Record, State
+from bench.states import STATES, counts
+
+if TYPE_CHECKING:
+    from bench.run.runner import Runner
+    from bench.store import Store
+
+_PLAIN_SECONDS = 10.0
+
+
+class Lines:
+    """Progress as lines of text, at most one in ten seconds, and one for each failure."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._left: dict[str, float] = {}
+        self._total = self._workers = 0
+        self._said = time.monotonic()
+
+    @contextlib.contextmanager
+    def over(self, cells: Mapping[str, float], workers: int) -> Iterator[None]:
+        """Show progress over cells, by key with the seconds each may take, during the block."""
+        self._left = dict(cells)
+        self._total, self._workers = len(cells), workers
+        yield
+
+    def started(self, cell: Cell) -> None:
+        """A cell was given to a worker."""
+
+    def progressed(self, cell: Cell, fraction: float) -> None:
+        """A running cell says how far it is."""
+
+    def ended(self, cell: Cell, result: Record | None) -> None:
+        """A cell ended."""
+        self._left.pop(cell.key, None)
+        if result is not None and result.state == "failed":
+            self.say(f"failed {cell}: {result.failure}: {result.message}")
+        if not self._left or time.monotonic() - self._said >= _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            self.say(f"run    {self._total - len(self._left)}/{self._total}  {cell}{self.eta()}")
+
+    def say(self, line: str) -> None:
+        """Print one line."""
+        print(line, file=self._out, flush=True)
+
+    def eta(self) -> str:
+        """The time that the cells left will take, as far as records tell."""
+        seconds = sum(self._left.values()) / max(self._workers, 1)
+        return f"  eta {cost.words(seconds)}" if self._left and seconds else ""
+
+
+class Live(Lines):
+    """Progress as a bar that redraws itself, with the cells that run below it."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(out)
+        self._console = Console(file=out)
+        self._running: dict[str, str] = {}
+        self._bar = Progress(
+            TextColumn("run   "),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=self._console,
+        )
+        self._task = self._bar.add_task("", total=None)
+
+    @contextlib.contextmanager
+    def over(self, cells: Mapping[str, float], workers: int) -> Iterator[None]:
+        """Draw the bar while the block runs."""
+        with super().over(cells, workers):
+            if not cells:
+                yield
+                return
+            self._bar.update(self._task, total=len(cells))
+            with self._bar:
+                yield
+
+    def started(self, cell: Cell) -> None:
+        """Name the cell below the bar."""
+        self.progressed(cell, 0.0)
+
+    def progressed(self, cell: Cell, fraction: float) -> None:
+        """Show how far the cell is."""
+        self._running[cell.key] = f"{cell}" + (f" {fraction:.0%}" if fraction else "")
+        self._redraw()
+
+    def ended(self, cell: Cell, result: Record | None) -> None:
+        """Advance the bar; a failure is printed above it."""
+        self._left.pop(cell.key, None)
+        self._running.pop(cell.key, None)
+        if result is not None and result.state == "failed":
+            self.say(f"failed {cell}: {result.failure}: {result.message}")
+        self._bar.update(self._task, completed=self._total - len(self._left))
+        self._redraw()
+
+    def say(self, line: str) -> None:
+        """Print one line above the bar."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _redraw(self) -> None:
+        text = "  ".join((self.eta().strip(), *self._running.values())).strip()
+        # Names are data: a bracket in one is no markup.
+        self._bar.update(self._task, description=text.replace("[", "\\["))
+
+
+def make(out: TextIO) -> Lines:
+    """The display that fits where the output goes."""
+    return Live(out) if out.isatty() else Lines(out)
+
+
+def print_plan(plan: Plan, runner: Runner, store: Store, workers: int) -> None:
+    """What there is to do, and what it costs."""
+    known = cost.known(store.records().values())
+    wanted = {cell.key for cell in runner.wanted_cells()}
+    for one in plan.experiments:
+        keys = plan.of(one.name)
+        state = counts({k: runner.states[k] for k in keys})
+        missing = [plan.cells[k] for k in keys & wanted]
+        seconds, unknown = cost.estimate(missing, known)
+        parts = [f"{len(keys)} cells, {state['done']} done, {len(missing)} to compute"]
+        if missing:
+            about = cost.words(seconds / workers)
+            parts.append(f"about {about} on {workers} worker{'s' if workers > 1 else ''}")
+        if unknown:
+            parts.append(f"{unknown} of unknown cost")
+        parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
+        print(f"plan   {one.name} ({plan.preset}): {', '.join(parts)}", flush=True)
+    reasons = {r for k, r in plan.unavailable.items() if runner.states[k] == "unavailable"}
+    for reason in sorted(reasons):
+        print(f"       unavailable: {reason}")
+
+
+def print_end(
+    plan: Plan,
+    states: Mapping[str, State],
+    written: Sequence[Path],
+    seconds: float,
+    *,
+    whole: bool,
+) -> None:
+    """How a run ended and what it wrote."""
+    found = counts(states)
+    parts = [f"{found[s]} {s}" for s in STATES if found[s]]
+    said = "done  " if whole else "budget spent:"
+    hint = "" if not found["failed"] else "  (python -m bench status --failed)"
+    print(f"{said} {', '.join(parts)} in {cost.words(seconds)}{hint}")
+    by_stem: dict[Path, list[str]] = {}
+    for path in written:
+        by_stem.setdefault(path.with_suffix(""), []).append(path.suffix[1:])
+    for stem, endings in by_stem.items():
+        suffix = endings[0] if len(endings) == 1 else "{" + ",".join(endings) + "}"
+        print(f"wrote  {_short(stem)}.{suffix}")
+
+
+def _short(path: Path) -> str:
+    """Relative to where the user stands, when it lies below."""
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)

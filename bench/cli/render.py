@@ -1,0 +1,74 @@
+"""`bench render`: tables and figures again, from records alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli import common
+from bench.errors import unknown
+
+if TYPE_CHECKING:
+    from bench.plan import Plan
+    from bench.record import Record, State
+
+FORMATS = {"latex": "tex", "markdown": "md", "csv": "csv"}
+
+
+def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+    """Declare the verb."""
+    parser = common.add_verb(verbs, "render", "write tables and figures from the records")
+    common.add_selection(parser)
+    common.add_places(parser)
+    parser.add_argument("--format", type=_formats, metavar="latex,markdown,csv", default=FORMATS,
+                        help="formats of the tables (default: all); figures are PDF and PNG")
+    parser.set_defaults(action=act)
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Render the chosen experiments and print their tables."""
+    from bench.aggregate import views
+    from bench.render.tables import console
+    from bench.states import states
+    from bench.store import Store
+
+    plan = common.plan_for(arguments)
+    store = Store(arguments.results)
+    records = store.records()
+    found = states(plan, records)
+    for path in write_all(plan, records, found, store.root, arguments.format):
+        print(f"wrote  {path}")
+    for table in views(plan, records, found)[0]:
+        print(f"\n{console(table)}")
+    return 0
+
+
+def write_all(
+    plan: Plan,
+    records: Mapping[str, Record],
+    found: Mapping[str, State],
+    folder: Path,
+    formats: Sequence[str] | Mapping[str, str],
+) -> list[Path]:
+    """Write every table and figure of a plan, and one document that includes them."""
+    from bench.aggregate import views
+    from bench.render.write import write, write_document
+
+    tables, figures = views(plan, records, found)
+    written = [
+        path for table in tables for path in write(table, folder, [FORMATS[f] for f in formats])
+    ]
+    written += [path for figure in figures for path in write(figure, folder)]
+    if "latex" in formats:
+        written.append(write_document([*tables, *figures], folder))
+    return written
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    chosen = common.names(text)
+    for name in chosen:
+        if name not in FORMATS:
+            raise argparse.ArgumentTypeError(str(unknown("format", name, FORMATS)))
+    return chosen

@@ -1,0 +1,127 @@
+"""`bench run`: compute what is missing, then write the tables and figures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from bench.cli import common
+from bench.errors import BenchError
+
+EPILOG = """\
+Cells that are done are never computed again; stop it anywhere and start it again. Seed 0 of
+everything comes first, then seed 1, so that an early stop leaves a balanced table.
+
+  python -m bench run --all --dry-run            the plan and its cost
+  python -m bench run digits --budget 30m        as much as fits
+  python -m bench run --all --retry-failed       failed cells once more"""
+
+
+def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+    """Declare the verb."""
+    parser = common.add_verb(
+        verbs, "run", "compute missing cells, then write tables and figures", epilog=EPILOG
+    )
+    common.add_selection(parser)
+    common.add_places(parser)
+    parser.add_argument("--all", action="store_true", help="every experiment")
+    parser.add_argument("--workers", type=_workers, metavar="N",
+                        help="cells at a time (default: one a core, one on a GPU); "
+                        "changes no result")
+    parser.add_argument("--budget", type=common.duration, metavar="30m",
+                        help="stop cleanly after this long")
+    parser.add_argument("--timeout", type=common.duration, metavar="20m", default=1200.0,
+                        help="kill a cell after this long (default: 20m)")
+    parser.add_argument("--memory", type=common.size, metavar="4G",
+                        help="a cell that takes more fails (CPU only; default: no limit)")
+    parser.add_argument("--retry-failed", action="store_true", help="compute failed cells again")
+    parser.add_argument("--rerun-stale", action="store_true",
+                        help="compute cells again whose code has changed")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and its cost only")
+    parser.add_argument("--download", action="store_true",
+                        help="get missing data sets from their publishers first")
+    parser.set_defaults(action=act)
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Plan, run, render; returns the exit status."""
+    if not arguments.all and not arguments.experiments:
+        raise BenchError("name an experiment or say --all; `bench list experiments` names them")
+    from bench import experiment
+
+    unchecked = experiment.names() if arguments.all else []
+    arguments.experiments = list(dict.fromkeys([*arguments.experiments, *unchecked]))
+    return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from bench import cost
+    from bench.cli import progress, render
+    from bench.run.preload import PLUGINS
+    from bench.run.runner import Runner, RunOptions
+    from bench.states import counts
+    from bench.store import Store
+
+    start = time.monotonic()
+    plugins = tuple(p.resolve() for p in arguments.plugins)
+    os.environ[PLUGINS] = os.pathsep.join(map(str, plugins))
+    if arguments.download:
+        _download(arguments)
+    plan = common.plan_for(arguments)
+    store = Store(arguments.results)
+    if not arguments.dry_run:
+        store.check_writable()
+    workers = arguments.workers or (1 if arguments.device == "cuda" else os.cpu_count() or 1)
+    options = RunOptions(
+        workers=workers,
+        data_root=common.data_root(arguments),
+        timeout=arguments.timeout,
+        budget=arguments.budget,
+        memory=arguments.memory or 0,
+        retry_failed=arguments.retry_failed,
+        rerun_stale=arguments.rerun_stale,
+        plugins=plugins,
+    )
+    display = progress.make(sys.stdout)
+    runner = Runner(plan, store, options, display)
+    progress.print_plan(plan, runner, store, workers)
+    if arguments.dry_run:
+        return 0
+    seconds = cost.each(runner.wanted_cells(), store.records().values())
+    with display.over(seconds, workers):
+        whole = runner.run()
+    for path, reason in store.damaged.items():
+        print(f"note   {path}: {reason}")
+    written = render.write_all(plan, store.records(), runner.states, store.root, render.FORMATS)
+    found = counts(runner.states)
+    progress.print_end(plan, runner.states, written, time.monotonic() - start, whole=whole)
+    return 1 if found["failed"] or found["blocked"] else 0
+
+
+def _download(arguments: argparse.Namespace) -> None:
+    """Prepare every data set that the experiments name, from its publisher if need be."""
+    from bench.datasets.prepare import availability, prepare
+    from bench.datasets.tasks import get_task
+
+    common.load_plugins(arguments)
+    root = common.data_root(arguments)
+    tasks = {
+        part.task
+        for one in common.chosen_experiments(arguments.experiments)
+        for table in one.table
+        for row in table.row
+        for part in (one.entry(table, row, column) for column in table.column)
+        if part.task and part.method and (not arguments.tasks or part.task in arguments.tasks)
+    }
+    wanted = {pair for task in tasks for pair in get_task(task).datasets()}
+    for name in sorted({name for name, split in wanted if availability(name, root, [split])}):
+        print(f"data   fetching {name}", flush=True)
+        prepare(name, root, download=True)
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of workers; write 1 or more")
+    return int(text)

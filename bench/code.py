@@ -1,0 +1,101 @@
+"""A fingerprint of the code behind a result: the method's module and what it imports of ours.
+
+Comments, docstrings and layout do not count. The harness itself does not count either: what it
+hands to a method is covered by the data's fingerprint, what it does afterwards can be done again.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+
+from bench import ROOT
+
+_PARTS = ("bench.nn", "bench.probe", "bench_")
+
+
+@cache
+def fingerprint(module: str) -> str:
+    """Sixteen hexadecimal digits for a method's module with all it imports of the project."""
+    found: dict[str, str] = {}
+    queue = [module]
+    while queue:
+        name = queue.pop()
+        if name in found:
+            continue
+        source = _source(name)
+        if source is None:
+            continue
+        tree = ast.parse(source)
+        found[name] = ast.dump(_without_docstrings(tree))
+        queue += [n for n in _imports(tree, name) if n.startswith(_PARTS)]
+    text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _source(name: str) -> str | None:
+    """The text of a project's module; None for a name that is no module (an imported function)."""
+    loaded = sys.modules.get(name)
+    file = getattr(loaded, "__file__", None)
+    if file is None:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            return None
+        file = spec.origin if spec else None
+    return Path(file).read_text(encoding="utf-8") if file and file.endswith(".py") else None
+
+
+def _imports(tree: ast.Module, module: str) -> list[str]:
+    """Names of modules, or of things in modules, that this module imports, made absolute."""
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parent = module.rsplit(".", node.level)[0]
+                base = f"{parent}.{base}" if base else parent
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """The same tree less every bare string, which no result can depend on."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [  # type: ignore[attr-defined]
+                b
+                for b in body
+                if not (
+                    isinstance(b, ast.Expr)
+                    and isinstance(b.value, ast.Constant)
+                    and isinstance(b.value.value, str)
+                )
+            ]
+    return tree
+
+
+def revision() -> tuple[str, bool]:
+    """The commit of the clone and whether its files differ from it; ("", False) outside git."""
+    import subprocess
+
+    def git(*words: str) -> str:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(ROOT), *words],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "-uno"))
+    except OSError:
+        return "", False

@@ -1,0 +1,285 @@
+"""Statistics of the tables and of `bench check`, on plain numbers.
+
+Metric values are fractions (0.02 is two points); counts stay counts.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.special import stdtrit
+from scipy.stats import ttest_rel
+
+Verdict = Literal["reproduced", "better", "worse", "not comparable", "open", ""]
+Unit = Literal["percent", "fraction", "count"]
+
+POINTS_FLOOR = 0.02
+"""Two points: the least difference from a published fraction that is held against a result."""
+COUNT_FLOOR = 0.5
+"""The same for a published count: a printed whole number stands for anything that rounds to it."""
+FRACTION_FLOOR = 0.005
+"""Half a point: the least move of a result that `drift` reports. The last bits of a sum differ
+between types of CPU, which sends a handful of images to another cluster: half a point is nine of
+`digits`' 1,797."""
+ROUNDING = 1e-9
+"""Slack of comparisons with a tolerance, so that 0.655 - 0.635 counts as two points."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean and spread over seeds."""
+
+    mean: float | None
+    """None without a value."""
+    std: float | None
+    """Sample standard deviation (ddof 1); None with fewer than two values, never 0 for them."""
+    n: int
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean; 0 where the spread is unknown."""
+        return 0.0 if self.std is None else self.std / math.sqrt(self.n)
+
+
+def summarise(values: Sequence[float]) -> Summary:
+    """Mean, sample standard deviation and number of the measured values, in any order.
+
+    Failed or missing seeds must not be among the values: they show as a smaller n. The exact
+    arithmetic of `statistics` makes the result independent of the order of the seeds, and the
+    spread of equal values exactly 0.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+    """
+    numbers = [float(value) for value in values]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError(f"cannot summarise {numbers}: a failed seed has no value")
+    mean = statistics.mean(numbers) if numbers else None
+    std = statistics.stdev(numbers) if len(numbers) > 1 else None
+    return Summary(mean, std, len(numbers))
+
+
+def paired_p(a: Mapping[int, float], b: Mapping[int, float]) -> float | None:
+    """Two-sided p-value of "no difference", paired over the seeds that both have.
+
+    Student's paired t-test. Where all differences are the same non-zero number, t is infinite
+    and would make two seeds certain; the exact sign-flip test, which then gives 2^(1-n), takes
+    its place: 0.5 for two seeds, 0.002 for ten.
+
+    Args:
+        a: Seed -> value.
+        b: Seed -> value.
+
+    Returns:
+        In 0..1; 1 where all differences are 0. None with fewer than two shared seeds: one value
+        against one value says nothing about chance.
+    """
+    seeds = sorted(a.keys() & b.keys())
+    if len(seeds) < 2:
+        return None
+    first, second = np.array([a[s] for s in seeds]), np.array([b[s] for s in seeds])
+    differences = first - second
+    # Below this a spread is the rounding of the subtraction, not one of the seeds.
+    rounding = 1e-12 * max(np.abs(first).max(), np.abs(second).max())
+    if np.abs(differences).max() <= rounding:
+        return 1.0
+    if np.ptp(differences) <= rounding:
+        return float(2.0 ** (1 - len(seeds)))
+    return float(ttest_rel(first, second).pvalue)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment (Holm 1979) of a family of p-values.
+
+    Args:
+        p: Values in 0..1.
+
+    Returns:
+        In the order given: the smallest family-wise level at which each is rejected.
+
+    Raises:
+        ValueError: a value is NaN or outside 0..1.
+    """
+    if not all(0.0 <= value <= 1.0 for value in p):
+        raise ValueError(f"p-values must be in 0..1, not {list(p)}")
+    adjusted, level = [1.0] * len(p), 0.0
+    for rank, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        level = max(level, min(1.0, (len(p) - rank) * p[index]))
+        adjusted[index] = level
+    return adjusted
+
+
+def best_rows(
+    columns: Mapping[str, Mapping[int, float]],
+    *,
+    higher_is_better: bool = True,
+    alpha: float = 0.05,
+) -> set[str]:
+    """The one row of a column that is best beyond chance, if there is one.
+
+    The row with the best mean is tested against every other row over their shared seeds, with
+    Holm's adjustment over these tests. It is marked only if it is better in all of them at
+    level `alpha`. Rows without a value are left out.
+
+    Args:
+        columns: Row -> seed -> value, for one column of a table.
+        higher_is_better: False for an error or a distance.
+        alpha: Family-wise level.
+
+    Returns:
+        The name of that row, or the empty set: also for a single row, and where a rival shares
+        fewer than two seeds with the best row.
+    """
+    sign = 1.0 if higher_is_better else -1.0
+    rows = {
+        name: {seed: sign * value for seed, value in values.items()}
+        for name, values in columns.items()
+        if values
+    }
+    if len(rows) < 2:
+        return set()
+    best = max(rows, key=lambda name: statistics.mean(rows[name].values()))
+    p_values = []
+    for name, values in rows.items():
+        if name == best:
+            continue
+        p = paired_p(rows[best], values)
+        if p is None or _paired_difference(rows[best], values) <= 0:
+            return set()
+        p_values.append(p)
+    return {best} if max(holm(p_values)) < alpha else set()
+
+
+def _paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> float:
+    """Mean of a - b over shared seeds; rows with other seeds missing may differ from the means."""
+    return statistics.mean(a[seed] - b[seed] for seed in a.keys() & b.keys())
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A measured value against the published one."""
+
+    verdict: Verdict
+    difference: float | None
+    """Measured minus published; None where one of them is absent."""
+    reason: str
+    """Why, in a few words; "" where there is no published value."""
+
+
+def verdict(
+    measured: Summary,
+    published: float | None,
+    *,
+    published_std: float | None = None,
+    published_n: int = 10,
+    unit: Unit = "percent",
+    higher_is_better: bool | None = True,
+    ideal: float | None = None,
+    not_comparable_because: str = "",
+) -> Judgement:
+    """Judge a measured value against the published one.
+
+    "reproduced" needs |difference| <= max(floor, 2 combined standard errors), where the floor is
+    `POINTS_FLOOR`, or `COUNT_FLOOR` for counts. Published values without a printed ± add no
+    standard error. A mean of fewer than two seeds is "not comparable": chance cannot be told
+    from a difference.
+
+    Args:
+        measured: Over seeds, as a fraction or count.
+        published: The same quantity as printed; None gives the verdict "".
+        published_std: The printed ±, taken as the standard deviation over `published_n` runs.
+        published_n: Runs behind the published mean.
+        unit: How it was printed; values are fractions for "percent" and "fraction" alike.
+        higher_is_better: None where neither direction is; `ideal` then decides.
+        ideal: The best value possible, such as the true number of classes for NDC. Without it,
+            any difference beyond the tolerance counts as "worse" where there is no direction.
+        not_comparable_because: Why the two are different experiments (quick preset, part of the
+            data, …); "" where they are the same.
+    """
+    if published is None:
+        return Judgement("", None, "")
+    if measured.mean is None:
+        return Judgement("open", None, "nothing measured yet")
+    difference = measured.mean - published
+    if not_comparable_because:
+        return Judgement("not comparable", difference, not_comparable_because)
+    if measured.n < 2:
+        return Judgement("not comparable", difference, "one seed only, the spread is unknown")
+    published_error = (published_std or 0.0) / math.sqrt(published_n)
+    spread = 2 * math.hypot(measured.standard_error, published_error)
+    floor = COUNT_FLOOR if unit == "count" else POINTS_FLOOR
+    reason = _reason(difference, max(floor, spread), "floor" if spread <= floor else "2 SE", unit)
+    if abs(difference) <= max(floor, spread) + ROUNDING:
+        return Judgement("reproduced", difference, reason)
+    if higher_is_better is None:
+        nearer = ideal is not None and abs(measured.mean - ideal) < abs(published - ideal)
+    else:
+        nearer = (difference > 0) == higher_is_better
+    return Judgement("better" if nearer else "worse", difference, reason)
+
+
+def _reason(difference: float, tolerance: float, rule: str, unit: Unit) -> str:
+    scale, noun = (1, "counts") if unit == "count" else (100, "points")
+    return f"{scale * difference:+.1f} {noun}, tolerance {scale * tolerance:.1f} ({rule})"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a result moved from its reference."""
+
+    difference: float
+    """Measured minus reference."""
+    tolerance: float
+    moved: bool
+    """|difference| exceeds the tolerance."""
+
+
+def drift(
+    reference: Summary,
+    measured: Summary,
+    *,
+    family: int,
+    alpha: float = 0.05,
+    floor: float = FRACTION_FLOOR,
+) -> Drift:
+    """Whether a result moved from its reference by more than seeds explain.
+
+    Student's two-sample t-test with Bonferroni's correction: if nothing changed, at most a share
+    `alpha` of whole checks report any of its `family` numbers. The two spreads are pooled, since
+    the hypothesis "nothing changed" makes them equal: three seeds checked against ten then borrow
+    the ten's spread, where Welch's test, left with about two degrees of freedom, would allow
+    almost any change. A single seed has no spread and takes the other side's; with none on
+    either side the floor alone decides.
+
+    Args:
+        reference: Stored result.
+        measured: The same cells run again.
+        family: How many numbers this check compares.
+        alpha: Family-wise error.
+        floor: Least tolerance, in the metric's unit: `FRACTION_FLOOR`, or `COUNT_FLOOR`.
+
+    Raises:
+        ValueError: one side has no value, or `family` is less than 1.
+    """
+    if reference.mean is None or measured.mean is None:
+        raise ValueError("drift needs a value on both sides: a missing result is not a drift")
+    if family < 1:
+        raise ValueError(f"family = {family}: at least one number is compared")
+    difference = measured.mean - reference.mean
+    tolerance = max(floor, _noise(reference, measured, alpha / family))
+    return Drift(difference, tolerance, abs(difference) > tolerance + ROUNDING)
+
+
+def _noise(a: Summary, b: Summary, alpha: float) -> float:
+    """Difference of two means that chance exceeds with probability alpha; 0 without a spread."""
+    freedom = (a.n - 1) + (b.n - 1)
+    if freedom == 0:
+        return 0.0
+    squares = sum((s.n - 1) * s.std**2 for s in (a, b) if s.std is not None)
+    error = math.sqrt(squares / freedom * (1 / a.n + 1 / b.n))
+    return float(stdtrit(freedom, 1 - alpha / 2)) * error

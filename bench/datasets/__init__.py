@@ -1,0 +1,38 @@
+"""Datasets and the tasks made of them: sources, fingerprints, prepared caches, parts.
+
+A plugin adds its own with `register_dataset` and `register_task` when it is imported.
+"""
+
+# The order of registration is the order of `names()`.
+from bench.datasets import digits, mnist, usps, omniglot, cifar10, cifar100, svhn  # noqa: F401, I001
+from bench.datasets import protocols  # noqa: F401
+from bench.datasets.base import Dataset, Raw, Source, get, names, register_dataset
+from bench.datasets.parts import Part, PartFiles, materialise, part_fingerprint
+from bench.datasets.prepare import Prepared, availability, fingerprints, prepare, verify
+from bench.datasets.sources import Folder, Npz, Torchvision
+from bench.datasets.tasks import TaskSpec, get_task, register_task, tasks
+
+__all__ = [
+    "Dataset",
+    "Folder",
+    "Npz",
+    "Part",
+    "PartFiles",
+    "Prepared",
+    "Raw",
+    "Source",
+    "TaskSpec",
+    "Torchvision",
+    "availability",
+    "fingerprints",
+    "get",
+    "get_task",
+    "materialise",
+    "names",
+    "part_fingerprint",
+    "prepare",
+    "register_dataset",
+    "register_task",
+    "tasks",
+    "verify",
+]

@@ -1,0 +1,150 @@
+"""What a dataset is: its declaration, what a source reads of it, and the registry of names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from bench.errors import BenchError, Unavailable, unknown
+from bench.tasks import Images, Ints
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Images and what is known of each, in whatever order their container has."""
+
+    images: Images
+    """uint8, (N, height, width, channels)."""
+    columns: Mapping[str, Ints]
+    """Column -> int64, (N,): always "label", and the split column where there are splits."""
+    names: Mapping[str, tuple[str, ...]]
+    """Column -> the names of its values 0, 1, …; a column of plain numbers is left out."""
+    note: str = ""
+    """How these images differ from the pinned ones, "" when they should be the same."""
+
+
+class Source(Protocol):
+    """One place and layout that a dataset may lie in."""
+
+    def splits(self, dataset: Dataset, root: Path) -> set[str]:
+        """The splits that seem to be there, judged without reading images."""
+
+    def read(self, dataset: Dataset, root: Path) -> Raw:
+        """Read those splits; raises BenchError, which names the file at fault."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The declaration of a dataset; it holds no images."""
+
+    name: str
+    summary: str
+    shape: tuple[int, int, int]
+    """Height, width, channels."""
+    counts: Mapping[str, int]
+    """Split -> its number of images; one split named "all" where there are none."""
+    labels: tuple[str, ...]
+    """Names of the classes 0, 1, …; empty where the source names them."""
+    licence: str
+    citation: str
+    how_to_get: str
+    """One sentence, with the command."""
+    sources: tuple[Source, ...]
+    """In order: of those that hold equally many splits, the first is read."""
+    fetch: Callable[[Path], None] | None = None
+    """Download into a place under the data root where one of the sources finds it."""
+    complete: Callable[[Raw], Raw] | None = None
+    """Adds the columns that follow from others."""
+    split_column: str = "split"
+    pins: Mapping[str, str] = field(default_factory=dict)
+    """Split -> its fingerprint; a split without a pin is accepted on its count alone."""
+    partials: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprint -> description of a known part of a split, accepted and flagged."""
+
+    def source(self, root: Path) -> Source | None:
+        """The source that holds most splits; None when there is none."""
+        found = [(len(source.splits(self, root)), source) for source in self.sources]
+        most, source = max(found, key=lambda pair: pair[0])
+        return source if most else None
+
+    def read(self, root: Path, download: bool = False) -> Raw:
+        """Read the dataset under `root`, downloading what is missing if asked to.
+
+        Raises:
+            Unavailable: no source is there, or the download failed.
+            BenchError: a file is damaged or holds something else.
+        """
+        source = self.source(root)
+        incomplete = source is None or source.splits(self, root) < set(self.counts)
+        if download and incomplete and self.fetch:
+            self._download(root)
+            source = self.source(root)
+        if source is None:
+            raise Unavailable(f"{self.name} is not under {root}: {self.how_to_get}")
+        raw = source.read(self, root)
+        self._check(raw, root)
+        return self.complete(raw) if self.complete else raw
+
+    def _download(self, root: Path) -> None:
+        assert self.fetch is not None
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            self.fetch(root)
+        # Libraries that download raise URLError, RuntimeError, zipfile's, tarfile's, … errors.
+        except Exception as error:
+            raise Unavailable(
+                f"{self.name} could not be downloaded to {root} ({error}): try again, or put the "
+                f"files there yourself ({self.how_to_get})"
+            ) from error
+
+    def _check(self, raw: Raw, root: Path) -> None:
+        """Refuse what later stages would trip over."""
+        where, shape = f"{self.name} under {root}", raw.images.shape
+        if raw.images.dtype != np.uint8 or shape[1:] != self.shape:
+            raise BenchError(
+                f"{where}: images are {raw.images.dtype} {shape[1:]}, expected uint8 {self.shape}"
+            )
+        for column, values in raw.columns.items():
+            if values.shape != shape[:1]:
+                raise BenchError(f"{where}: {shape[0]} images but {values.size} values of {column}")
+            known = len(raw.names.get(column, ())) or None
+            if values.size and (values.min() < 0 or (known and values.max() >= known)):
+                raise BenchError(
+                    f"{where}: {column} holds {values.min()}..{values.max()}, expected "
+                    f"0..{known - 1 if known else ''}"
+                )
+
+
+_datasets: dict[str, Dataset] = {}
+
+
+def register_dataset(dataset: Dataset) -> Dataset:
+    """Make a dataset known by its name; a plugin calls this when it is imported.
+
+    Raises:
+        BenchError: the name is taken.
+    """
+    if dataset.name in _datasets:
+        raise BenchError(f"dataset '{dataset.name}': the name is taken, choose another")
+    _datasets[dataset.name] = dataset
+    return dataset
+
+
+def names() -> list[str]:
+    """The names of all registered datasets."""
+    return list(_datasets)
+
+
+def get(name: str, *, where: str = "") -> Dataset:
+    """The dataset of this name.
+
+    Raises:
+        BenchError: nobody registered it; the message names the nearest one.
+    """
+    if name not in _datasets:
+        raise unknown("dataset", name, _datasets, where=where)
+    return _datasets[name]

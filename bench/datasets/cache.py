@@ -1,0 +1,114 @@
+"""Folders of arrays under the cache: whole or absent, written by one process at a time.
+
+A folder is written beside its final place and renamed into it; its meta.json holds the size of
+every file, so that a truncated one is noticed before it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+
+from bench.errors import BenchError
+
+VERSION = 1
+"""Of the layout; a folder of another version counts as absent."""
+
+Content = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
+
+
+def cache_root(root: Path) -> Path:
+    """`$BENCH_CACHE`, or else `<root>/prepared`."""
+    return Path(os.environ.get("BENCH_CACHE") or root / "prepared")
+
+
+def _unwritable(folder: Path, error: OSError) -> BenchError:
+    return BenchError(
+        f"cannot write {folder} ({error.strerror or error}): set BENCH_CACHE to a folder on a "
+        "disk with room that you may write to"
+    )
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only process that writes this folder."""
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_folder(
+    folder: Path, files: Mapping[str, Content], meta: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write arrays (.npy) and groups of arrays (.npz); call it under the lock.
+
+    Returns:
+        What meta.json then holds: `meta`, the layout's version and the files' sizes.
+    """
+    new, old = folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")
+    try:
+        for left_over in (new, old):
+            if left_over.exists():
+                shutil.rmtree(left_over)
+        new.mkdir(parents=True)
+        for name, content in files.items():
+            if isinstance(content, Mapping):
+                np.savez(new / name, **content)  # type: ignore[arg-type]
+            else:
+                np.save(new / name, content)
+        sizes = {name: (new / name).stat().st_size for name in files}
+        whole = {**meta, "version": VERSION, "sizes": sizes}
+        text = json.dumps(whole, indent=1, sort_keys=True)
+        (new / "meta.json").write_text(text + "\n", encoding="utf-8")
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(new, ignore_errors=True)
+        raise _unwritable(folder, error) from error
+    return whole
+
+
+def read_meta(folder: Path, mend: str) -> dict[str, Any] | None:
+    """The folder's meta.json; None if the folder is absent or of another version.
+
+    Args:
+        folder: What `write_folder` wrote.
+        mend: What to do about a damaged folder, the end of the error's sentence.
+
+    Raises:
+        BenchError: a file is missing, truncated or unreadable.
+    """
+    path = folder / "meta.json"
+    if not folder.is_dir():
+        return None
+    try:
+        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if meta["version"] != VERSION:
+            return None
+        sizes = dict(meta["sizes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BenchError(f"{path} cannot be read ({error}): {mend}") from error
+    for name, size in sizes.items():
+        file = folder / name
+        found = file.stat().st_size if file.is_file() else "missing"
+        if found != size:
+            raise BenchError(f"{file} is damaged ({found}, not {size} bytes): {mend}")
+    return meta

@@ -1,0 +1,150 @@
+"""Parts of datasets: the images that a task names, as files that a worker can map.
+
+Images and labels lie in separate files, so that a worker opens only images.npy where labels are
+hidden from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.datasets.base import get
+from bench.datasets.cache import Content, cache_root, locked, read_meta, write_folder
+from bench.datasets.prepare import Prepared, fingerprints, prepare
+from bench.errors import BenchError, Unavailable, unknown
+from bench.tasks import Ints
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some images of a dataset, in canonical order, with one column as their labels.
+
+    Labels are renumbered 0..n_classes-1 in ascending order of the column's values.
+    """
+
+    dataset: str
+    split: str | None = None
+    """None: all splits together."""
+    where: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
+    """Column -> the values to keep, by number or by name."""
+    label: str = "label"
+    half: int | None = None
+    """0 or 1: the first or second half of them in canonical order, a fixed split by content for
+    a dataset that has none."""
+
+    def splits(self) -> tuple[str, ...]:
+        """The splits of the dataset that it reads.
+
+        Raises:
+            BenchError: there is no such dataset or split.
+        """
+        known = get(self.dataset).counts
+        if self.split is not None and self.split not in known:
+            raise unknown(f"split of {self.dataset}", self.split, known)
+        return (self.split,) if self.split else tuple(known)
+
+
+@dataclass(frozen=True)
+class PartFiles:
+    """A part on disk: images.npy, uint8 (n, H, W, C), and labels.npy, int64 (n,)."""
+
+    images: Path
+    labels: Path
+    n: int
+    n_classes: int
+    """Of the part as declared, before any limit."""
+
+
+def part_fingerprint(part: Part, root: Path, limit: int | None = None) -> str:
+    """Hash of the declaration and of the data it reads, known without reading any images.
+
+    "" when it cannot be known: a split is neither prepared nor pinned.
+    """
+    known = fingerprints(part.dataset, root)
+    if any(split not in known for split in part.splits()):
+        return ""
+    identity = {
+        "part": {**vars(part), "where": dict(part.where)},
+        "data": {split: known[split] for split in part.splits()},
+        "limit": limit,
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def materialise(
+    part: Part, root: Path, *, limit: int | None = None, download: bool = False
+) -> PartFiles:
+    """The part's files, made now if they are not there yet.
+
+    Args:
+        part: What to select.
+        root: The data root.
+        limit: Keep only the first `limit` images in canonical order, which are a uniform sample
+            since that order is by hash.
+        download: Whether the dataset may be downloaded.
+
+    Raises:
+        Unavailable: the dataset or a split of it is not there.
+        BenchError: the part names an unknown column or value, selects nothing, or a file is
+            damaged.
+    """
+    prepared = prepare(part.dataset, root, download=download)
+    if absent := [split for split in part.splits() if split not in prepared.counts]:
+        raise Unavailable(
+            f"{part.dataset} {', '.join(absent)} is not under {root}: "
+            f"{get(part.dataset).how_to_get}, or --data-root"
+        )
+    folder = cache_root(root) / part.dataset / "parts" / part_fingerprint(part, root, limit)
+    mend = f"delete {folder} and run the command again"
+    meta = read_meta(folder, mend)
+    if meta is None:
+        with locked(folder):
+            meta = read_meta(folder, mend) or _write(part, prepared, limit, folder)
+    return PartFiles(folder / "images.npy", folder / "labels.npy", meta["n"], meta["n_classes"])
+
+
+def _write(part: Part, prepared: Prepared, limit: int | None, folder: Path) -> dict[str, Any]:
+    index, labels, n_classes = select(part, prepared)
+    index, labels = index[:limit], labels[:limit]
+    files: dict[str, Content] = {"images.npy": prepared.images[index], "labels.npy": labels}
+    return write_folder(folder, files, {"n": index.size, "n_classes": n_classes})
+
+
+def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints, int]:
+    """Indices into the prepared images, ascending; their labels; the number of classes."""
+    columns = prepared.columns
+    where = dict(part.where)
+    if part.split is not None and len(get(part.dataset).counts) > 1:
+        where[get(part.dataset).split_column] = (part.split,)
+    for column in (*where, part.label):
+        if column not in columns:
+            raise unknown(f"column of {part.dataset}", column, columns)
+    keep = np.ones(len(columns["label"]), dtype=bool)
+    for column, values in where.items():
+        names = prepared.names.get(column, ())
+        keep &= np.isin(columns[column], [_number(v, names, part, column) for v in values])
+    index = np.flatnonzero(keep)
+    if not index.size:
+        raise BenchError(f"{part} selects no image of {prepared.folder}")
+    classes, inverse = np.unique(columns[part.label][index], return_inverse=True)
+    labels = inverse.astype(np.int64)
+    if part.half is not None:
+        middle = (index.size + 1) // 2
+        half = slice(middle, None) if part.half else slice(None, middle)
+        index, labels = index[half], labels[half]
+    return index, labels, classes.size
+
+
+def _number(value: int | str, names: tuple[str, ...], part: Part, column: str) -> int:
+    if isinstance(value, int):
+        return value
+    if value not in names:
+        raise unknown(f"{column} of {part.dataset}", value, names)
+    return names.index(value)

@@ -1,0 +1,214 @@
+"""Prepared datasets: memory-mapped images in canonical order, shared by all processes.
+
+`<cache>/<name>/whole/` holds images.npy, columns.npz and meta.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.datasets.base import Dataset, Raw, get
+from bench.datasets.cache import Content, cache_root, locked, read_meta, write_folder
+from bench.datasets.fingerprint import canonical_order, fingerprint, pixel_hashes, records
+from bench.errors import BenchError
+from bench.tasks import Images, Ints
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset on disk, in canonical order: ascending pixel hash over all splits."""
+
+    name: str
+    folder: Path
+    counts: Mapping[str, int]
+    """Split -> images; splits that the source lacked are left out."""
+    fingerprints: Mapping[str, str]
+    """Split -> fingerprint."""
+    names: Mapping[str, tuple[str, ...]]
+    """Column -> the names of its values 0, 1, …."""
+    note: str
+    """How the images differ from the pinned ones, `Raw.note`; mostly ""."""
+    partial: str
+    """Why results on it do not compare with published ones, such as "10,000 of …"; mostly ""."""
+
+    @property
+    def images(self) -> Images:
+        """uint8, (N, height, width, channels), memory-mapped and read-only."""
+        images: Images = self._load("images.npy")
+        return images
+
+    @property
+    def columns(self) -> dict[str, Ints]:
+        """Column -> int64, (N,)."""
+        with self._load("columns.npz") as arrays:
+            return {column: arrays[column] for column in arrays}
+
+    def _load(self, file: str) -> Any:
+        path = self.folder / file
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise BenchError(f"{path} is damaged ({error}): {_mend(self.folder)}") from error
+
+
+def _mend(folder: Path) -> str:
+    return f"delete {folder} and run `python -m bench data prepare {folder.parent.name}`"
+
+
+def _folder(name: str, root: Path) -> Path:
+    return cache_root(root) / name / "whole"
+
+
+def _prepared(folder: Path, meta: Mapping[str, Any]) -> Prepared:
+    values = {key: meta[key] for key in ("counts", "fingerprints", "note", "partial")}
+    names = {column: tuple(known) for column, known in meta["names"].items()}
+    return Prepared(name=folder.parent.name, folder=folder, names=names, **values)
+
+
+def _read(name: str, root: Path) -> Prepared | None:
+    """What is prepared; None if nothing is."""
+    folder = _folder(name, root)
+    meta = read_meta(folder, _mend(folder))
+    return None if meta is None else _prepared(folder, meta)
+
+
+def prepare(name: str, root: Path, *, download: bool = False) -> Prepared:
+    """The prepared dataset, made now if it is not there yet.
+
+    It is made again when a split is missing that a source now holds, or that `download` may get.
+
+    Raises:
+        Unavailable: there is no source; the message says how to get it.
+        BenchError: a file is damaged, or the images are not the pinned ones.
+    """
+    dataset = get(name)
+    prepared = _read(name, root)
+    if prepared and not _could_grow(prepared, dataset, root, download):
+        return prepared
+    folder = _folder(name, root)
+    with locked(folder):
+        prepared = _read(name, root)  # another process may have made it while we waited
+        if prepared and not _could_grow(prepared, dataset, root, download):
+            return prepared
+        return _write(dataset, dataset.read(root, download), folder)
+
+
+def _could_grow(prepared: Prepared, dataset: Dataset, root: Path, download: bool) -> bool:
+    missing = set(dataset.counts) - set(prepared.counts)
+    part = any(prepared.counts[split] != dataset.counts[split] for split in prepared.counts)
+    if download and dataset.fetch and (missing or part):
+        return True
+    source = dataset.source(root) if missing else None
+    return source is not None and len(source.splits(dataset, root)) > len(prepared.counts)
+
+
+def _write(dataset: Dataset, raw: Raw, folder: Path) -> Prepared:
+    hashes = pixel_hashes(raw.images)
+    record_hashes = records(hashes, raw.columns, raw.names)
+    counts, prints, notes = {}, {}, [raw.note] if raw.note else []
+    for split, index in _split_indices(dataset, raw.columns, len(hashes)).items():
+        counts[split] = index.size
+        prints[split] = fingerprint(record_hashes[i] for i in index)
+        status = _status(dataset, split, index.size, prints[split], pinned=not raw.note)
+        notes += [] if status in ("ok", "unpinned") else [status]
+    order = canonical_order(hashes, record_hashes)
+    columns = {column: values[order] for column, values in raw.columns.items()}
+    meta = {
+        "counts": counts,
+        "fingerprints": prints,
+        "names": {column: list(values) for column, values in raw.names.items()},
+        "note": raw.note,
+        "partial": "; ".join(notes),
+    }
+    files: dict[str, Content] = {"images.npy": raw.images[order], "columns.npz": columns}
+    return _prepared(folder, write_folder(folder, files, meta))
+
+
+def _split_indices(dataset: Dataset, columns: Mapping[str, Ints], n: int) -> dict[str, Ints]:
+    """Split -> the indices of its images; splits without any are left out."""
+    if len(dataset.counts) == 1:
+        return {next(iter(dataset.counts)): np.arange(n)}
+    column = columns[dataset.split_column]
+    found = {split: np.flatnonzero(column == i) for i, split in enumerate(dataset.counts)}
+    return {split: index for split, index in found.items() if index.size}
+
+
+def _status(dataset: Dataset, split: str, count: int, found: str, *, pinned: bool = True) -> str:
+    """Judge a split: "ok", "unpinned" or the description of a known part.
+
+    Raises:
+        BenchError: the images are not those of the pinned fingerprint, or their number is wrong.
+    """
+    if found in dataset.partials:
+        return dataset.partials[found]
+    if count != dataset.counts[split]:
+        raise BenchError(
+            f"{dataset.name} {split}: {count:,} images, expected {dataset.counts[split]:,}: "
+            f"{dataset.how_to_get}"
+        )
+    pin = dataset.pins.get(split)
+    if pin is None or not pinned:
+        return "unpinned"
+    if found != pin:
+        raise BenchError(
+            f"{dataset.name} {split}: the images or labels are not the published ones "
+            f"(fingerprint {found[:16]}…, expected {pin[:16]}…): fetch them again"
+        )
+    return "ok"
+
+
+def availability(name: str, root: Path, splits: Iterable[str]) -> str:
+    """Return "" if these splits are prepared or a source of them is there, otherwise why not.
+
+    Cheap: it looks at paths and headers, and reads no images.
+    """
+    dataset, wanted = get(name), set(splits)
+    try:
+        prepared = _read(name, root)
+        source = dataset.source(root)
+        there = source.splits(dataset, root) if source else set()
+    except BenchError as error:
+        return str(error)
+    if (prepared and wanted <= set(prepared.counts)) or wanted <= there:
+        return ""
+    known = there | set(prepared.counts if prepared else ())
+    missing = ", ".join(split for split in dataset.counts if split in wanted - known)
+    return f"{name} {missing} not under {root}: {dataset.how_to_get}, or --data-root"
+
+
+def fingerprints(name: str, root: Path) -> dict[str, str]:
+    """Split -> fingerprint, of what is prepared or else as pinned; reads no images."""
+    prepared = _read(name, root)
+    return {**get(name).pins, **(prepared.fingerprints if prepared else {})}
+
+
+def verify(name: str, root: Path) -> list[str]:
+    """Hash the prepared arrays again; one line per split.
+
+    Raises:
+        BenchError: nothing is prepared, or the arrays are not what was prepared or is pinned.
+    """
+    dataset, prepared = get(name), _read(name, root)
+    if prepared is None:
+        raise BenchError(f"{name} is not prepared: run `python -m bench data prepare {name}`")
+    columns = prepared.columns
+    hashes = pixel_hashes(prepared.images)
+    record_hashes = records(hashes, columns, prepared.names)
+    if (canonical_order(hashes, record_hashes) != np.arange(len(hashes))).any():
+        raise BenchError(f"{prepared.folder} is out of order: {_mend(prepared.folder)}")
+    lines = []
+    for split, index in _split_indices(dataset, columns, len(hashes)).items():
+        found = fingerprint(record_hashes[i] for i in index)
+        if found != prepared.fingerprints[split]:
+            raise BenchError(
+                f"{prepared.folder}: {split} is not what was prepared (fingerprint {found[:16]}…, "
+                f"expected {prepared.fingerprints[split][:16]}…): {_mend(prepared.folder)}"
+            )
+        status = _status(dataset, split, index.size, found, pinned=not prepared.note)
+        lines.append(f"{name} {split}: {status}, {index.size:,} images, {found}")
+    return lines

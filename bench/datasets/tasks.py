@@ -1,0 +1,117 @@
+"""What a task declares: which parts of which datasets play which role, under which protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.datasets.parts import Part
+from bench.errors import BenchError, unknown
+from bench.tasks import Kind, TaskInfo
+
+ROLES = ("target", "source", "auxiliary", "train")
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A named dataset, split and protocol, such as `digits/transfer`."""
+
+    name: str
+    kind: Kind
+    summary: str
+    target: Part
+    """Unlabelled for the method, labelled for the one who scores."""
+    n_clusters: int
+    """The number of classes of the target."""
+    source: Part | None = None
+    auxiliary: Part | None = None
+    train: Part | None = None
+    """The labelled images of a probe."""
+    quick: Mapping[str, int] = field(default_factory=dict)
+    """Role -> at most this many images in the quick preset, the first in canonical order: a
+    uniform sample, since that order is by hash."""
+    related: Mapping[str, str] = field(default_factory=dict)
+    """Role -> name of another task."""
+    setting: Mapping[str, Any] = field(default_factory=dict)
+    """The protocol's own numbers, which an experiment may set otherwise."""
+
+    def info(self) -> TaskInfo:
+        """What a method may know before the data are read."""
+        return TaskInfo(
+            self.name,
+            self.kind,
+            self.source is not None,
+            self.auxiliary is not None,
+            self.related,
+        )
+
+    def parts(self) -> dict[str, Part]:
+        """Role -> part, of the roles that it has."""
+        found = {role: getattr(self, role) for role in ROLES}
+        return {role: part for role, part in found.items() if part is not None}
+
+    def datasets(self) -> set[tuple[str, str]]:
+        """The (dataset, split) pairs that it reads."""
+        return {(part.dataset, split) for part in self.parts().values() for split in part.splits()}
+
+    def settings(self, overrides: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
+        """The protocol's numbers, with those of an experiment in their place.
+
+        A cluster or pairs task also takes `n_clusters`, the declared K.
+
+        Raises:
+            BenchError: an unknown key, or a value out of its range.
+        """
+        values = dict(self.setting)
+        if self.kind in ("cluster", "pairs"):
+            values["n_clusters"] = self.n_clusters
+        prefix = f"{where}: " if where else ""
+        for key, value in overrides.items():
+            if key not in values:
+                raise unknown(f"setting of {self.name}", key, values, where=where)
+            whole = isinstance(values[key], int)
+            number = isinstance(value, int if whole else (int, float))
+            if (
+                isinstance(value, bool)
+                or not number
+                or not (value >= 1 if whole else 0 <= value <= 1)
+            ):
+                wanted = "a whole number of at least 1" if whole else "a number in 0..1"
+                raise BenchError(f"{prefix}{self.name}: {key} = {value!r} is not {wanted}")
+            values[key] = value if whole else float(value)
+        return values
+
+
+_tasks: dict[str, TaskSpec] = {}
+
+
+def register_task(task: TaskSpec) -> TaskSpec:
+    """Make a task known by its name; a plugin calls this when it is imported.
+
+    Raises:
+        BenchError: the name is taken, or `quick` names a role that the task lacks.
+    """
+    if task.name in _tasks:
+        raise BenchError(f"task '{task.name}': the name is taken, choose another")
+    for role in task.quick:
+        if role not in task.parts():
+            raise unknown("role", role, task.parts(), where=f"quick of task '{task.name}'")
+    _tasks[task.name] = task
+    return task
+
+
+def tasks() -> dict[str, TaskSpec]:
+    """All registered tasks by name."""
+    return dict(_tasks)
+
+
+def get_task(name: str, where: str = "") -> TaskSpec:
+    """The task of this name.
+
+    Raises:
+        BenchError: nobody registered it; the message names the nearest one.
+    """
+    if name not in _tasks:
+        raise unknown("task", name, _tasks, where=where)
+    return _tasks[name]

@@ -1,0 +1,37 @@
+"""The errors that a user of the harness sees, each one clear sentence."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """The user asked for something that cannot be: printed as one line, exit status 2."""
+
+
+class Unavailable(BenchError):
+    """Data, weights or a device that this machine lacks; the message names the mend."""
+
+
+class NonFiniteError(ValueError):
+    """A method's loss or output is NaN or infinite: the cell has failed."""
+
+
+def unknown(what: str, name: str, known: Iterable[str], *, where: str = "") -> BenchError:
+    """The error for a name nobody registered, with the nearest match.
+
+    Args:
+        what: The kind of name, such as "method".
+        name: What the user wrote.
+        known: Every name that would have been right.
+        where: The file or flag at fault, if there is one to name.
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        hint = f"did you mean '{near[0]}'?"
+    elif len(known) <= 12:
+        hint = f"known: {', '.join(known) or 'none'}"
+    else:
+        hint = f"`python -m bench list {what}s` names all {len(known)}"
+    prefix = f"{where}: " if where else ""
+    return BenchError(f"{prefix}unknown {what} '{name}': {hint}")

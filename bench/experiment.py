@@ -1,0 +1,282 @@
+"""Experiments: one TOML a paper, with its tables, figures, presets and published numbers.
+
+A table's entry is its row and its column laid over one another: either may name the task, the
+method, a parameter or the published number, so rows can be methods and columns data sets or the
+other way round.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from bench import ROOT, published, registry
+from bench.datasets import get_task
+from bench.errors import BenchError, unknown
+from bench.metrics import is_metric
+
+FOLDER = ROOT / "bench" / "experiments"
+PRESETS = ("quick", "paper")
+UNITS = ("percent", "fraction", "count")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A row, a column, a curve, or the two of a table's entry together."""
+
+    label: str = ""
+    group: str = ""
+    """A heading over neighbouring rows."""
+    task: str = ""
+    setting: dict[str, Any] = field(default_factory=dict)
+    """Of the protocol, such as n_clusters = 100."""
+    method: str = ""
+    """Empty: the published number alone, or a method that is yet to come."""
+    params: dict[str, Any] = field(default_factory=dict)
+    quick: dict[str, Any] = field(default_factory=dict)
+    """Parameters for the quick preset alone."""
+    metric: str = ""
+    unit: str = ""
+    """"percent" (default), "fraction" or "count"."""
+    published: dict[str, str] = field(default_factory=dict)
+    """Column of the published CSV -> value."""
+    note: str = ""
+
+    def over(self, other: Part, *, where: str) -> Part:
+        """This row laid over that column.
+
+        Raises:
+            BenchError: both name a task (or method, metric, …) and not the same.
+        """
+        merged: dict[str, Any] = {}
+        for f in dataclasses.fields(self):
+            mine, theirs = getattr(self, f.name), getattr(other, f.name)
+            if isinstance(mine, dict):
+                merged[f.name] = {**theirs, **mine}
+            elif f.name in ("label", "group", "note"):
+                merged[f.name] = mine
+            elif mine and theirs and mine != theirs:
+                raise BenchError(f"{where}: row and column both name a {f.name}: {mine}, {theirs}")
+            else:
+                merged[f.name] = mine or theirs
+        return Part(**merged)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: every row with every column."""
+
+    name: str
+    caption: str
+    row: tuple[Part, ...]
+    column: tuple[Part, ...]
+    published: dict[str, str] = field(default_factory=dict)
+    """What the filters of all entries share, such as the table's number."""
+    seeds: int = 0
+    """0: as the preset says."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What a figure varies: one setting of the protocol or one parameter of the methods."""
+
+    label: str
+    values: tuple[Any, ...]
+    setting: str = ""
+    param: str = ""
+    truth: float | None = None
+    """Where a vertical line marks the true value."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric against what the axis varies, a curve for each part."""
+
+    name: str
+    caption: str
+    x: Axis
+    curve: tuple[Part, ...]
+    task: str
+    metric: str
+    y_label: str = ""
+    seeds: int = 0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How an experiment is run under one preset."""
+
+    seeds: int = 10
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One TOML file."""
+
+    title: str
+    paper: str = ""
+    """Key of the published numbers: ccn, discovery, supreme, sela, tsp."""
+    preset: dict[str, Preset] = field(default_factory=dict)
+    table: tuple[Table, ...] = ()
+    figure: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()
+    name: str = ""
+    path: Path = Path()
+
+    def seeds(self, preset: str, own: int = 0) -> int:
+        """How many seeds a table or figure with its `own` count runs under a preset."""
+        return own or self.preset.get(preset, Preset()).seeds
+
+    def entry(self, table: Table, row: Part, column: Part) -> Part:
+        """One entry of a table, with the filter for its published number filled in."""
+        where = f"{self.path.name}: table '{table.name}', row '{row.label}'"
+        part = row.over(column, where=where)
+        if not part.published:
+            return part
+        shared = {"paper": self.paper} if self.paper else {}
+        return dataclasses.replace(part, published={**shared, **table.published, **part.published})
+
+
+def names() -> list[str]:
+    """The experiments that come with the project."""
+    return sorted(p.stem for p in FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Experiment:
+    """Read and validate an experiment by its name, or from a path to a TOML of one's own.
+
+    Raises:
+        BenchError: no such experiment, or what is wrong in it: file, key and nearest match.
+    """
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not name.endswith(".toml") and name not in names():
+        raise unknown("experiment", name, names())
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError(f"{path.name}: not valid TOML: {error}") from error
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
+    for reserved in ("name", "path"):
+        if reserved in content:
+            raise BenchError(f"{path.name}: '{reserved}' is taken from the file's own name")
+    experiment = _typed(Experiment, content, path.name)
+    experiment = dataclasses.replace(experiment, name=path.stem, path=path)
+    _validate(experiment)
+    return experiment
+
+
+def _typed(cls: type[T], content: Mapping[str, Any], where: str) -> T:
+    """A dataclass from parsed TOML, nested ones included; unknown and missing keys are refused."""
+    hints = get_type_hints(cls)
+    known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        if key not in known:
+            raise unknown("key", key, known, where=where)
+        values[key] = _value(hints[key], value, f"{where}: {key}")
+    for key, f in known.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and key not in values:
+            raise BenchError(f"{where}: key '{key}' is missing")
+    return cls(**values)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    """One value of a dataclass's field, checked against its annotation."""
+    origin, inside = getattr(hint, "__origin__", None), getattr(hint, "__args__", ())
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise BenchError(f"{where} must be a list")
+        return tuple(_value(inside[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise BenchError(f"{where} must be a table of key = value")
+        return {k: _value(inside[1], v, f"{where}.{k}") for k, v in value.items()}
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise BenchError(f"{where} must be a table of key = value")
+        return _typed(hint, value, where)  # type: ignore[arg-type]
+    wanted = inside if origin is None and inside else (hint,)
+    if hint is Any or isinstance(value, wanted) and not isinstance(value, bool):
+        return value
+    if float in wanted and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    raise BenchError(f"{where} = {value!r} is no {getattr(hint, '__name__', hint)}")
+
+
+def _validate(experiment: Experiment) -> None:
+    """Refuse what would otherwise come out in the middle of a run."""
+    file = experiment.path.name
+    for preset in experiment.preset:
+        if preset not in PRESETS:
+            raise unknown("preset", preset, PRESETS, where=file)
+    counts = [p.seeds for p in experiment.preset.values()]
+    counts += [x.seeds for x in (*experiment.table, *experiment.figure) if x.seeds]
+    if any(n < 1 for n in counts):
+        raise BenchError(f"{file}: seeds must be at least 1")
+    parts = [x.name for x in (*experiment.table, *experiment.figure)]
+    for name in parts:
+        if parts.count(name) > 1:
+            raise BenchError(f"{file}: two tables or figures are called '{name}'")
+    for table in experiment.table:
+        where = f"{file}: table '{table.name}'"
+        labels = [(r.group, r.label) for r in table.row]
+        if len(set(labels)) < len(labels) or len({c.label for c in table.column}) < len(table.column):
+            raise BenchError(f"{where}: two rows or two columns have the same label")
+        for row in table.row:
+            for column in table.column:
+                _validate_entry(experiment.entry(table, row, column), f"{where}, row '{row.label}'")
+    for figure in experiment.figure:
+        where = f"{file}: figure '{figure.name}'"
+        if bool(figure.x.setting) == bool(figure.x.param):
+            raise BenchError(f"{where}: x must name either a setting or a param")
+        for curve in figure.curve:
+            for point in points(figure, curve):
+                _validate_entry(point, f"{where}, curve '{curve.label}'")
+
+
+def _validate_entry(part: Part, where: str) -> None:
+    """Refuse unknown names in one entry."""
+    if part.metric and not is_metric(part.metric):
+        from bench.metrics import METRICS
+
+        raise unknown("metric", part.metric, METRICS, where=where)
+    if part.unit and part.unit not in UNITS:
+        raise unknown("unit", part.unit, UNITS, where=where)
+    if part.published:
+        published.find(part.published, where=where)
+    task = get_task(part.task, where=where) if part.task else None
+    if task is not None:
+        task.settings(part.setting, where=where)
+    if not part.method:
+        return
+    info = registry.get(part.method, where=where)
+    for preset in PRESETS:
+        quick = part.quick if preset == "quick" else {}
+        info.params(preset, {**part.params, **quick}, where=where)
+    if task is None or not part.metric:
+        raise BenchError(f"{where}: a method needs a task and a metric, from its row or column")
+    if task.kind not in info.kinds:
+        raise BenchError(f"{where}: method '{part.method}' takes {'/'.join(info.kinds)} tasks, "
+                         f"'{part.task}' is a {task.kind} task")
+    if info.artifact:
+        raise BenchError(f"{where}: method '{part.method}' serves other cells and has no score")
+
+
+def points(figure: Figure, curve: Part) -> list[Part]:
+    """One part for each value on the figure's axis."""
+    found = []
+    base = curve.over(Part(task=figure.task, metric=figure.metric), where=figure.name)
+    for value in figure.x.values:
+        extra = {figure.x.setting or figure.x.param: value}
+        kind = "setting" if figure.x.setting else "params"
+        found.append(dataclasses.replace(base, **{kind: {**getattr(base, kind), **extra}}))
+    return found

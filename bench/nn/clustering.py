@@ -1,0 +1,44 @@
+"""K-means as the papers use it: k-means++ starts, the best of several restarts."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans
+
+
+def kmeans(
+    features: npt.ArrayLike, n_clusters: int, seed: int, *, n_init: int = 20, max_iter: int = 300
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.floating]]:
+    """Lloyd's algorithm from `n_init` k-means++ starts; the lowest inertia wins.
+
+    Args:
+        features: (N, D), finite.
+        n_clusters: 1..N.
+        seed: Any non-negative integer.
+        n_init: Restarts; 20 in DEC and DTC.
+        max_iter: Iterations of one restart at most.
+
+    Returns:
+        Labels, int64, (N,), in 0..n_clusters-1, and centres, (n_clusters, D), in the dtype of
+        the features.
+
+    Raises:
+        ValueError: more clusters than points, fewer than one, or features that are not finite.
+    """
+    features = np.asarray(features)
+    if features.ndim != 2:
+        raise ValueError(f"features have shape {features.shape}, not (N, D)")
+    if not 1 <= n_clusters <= len(features):
+        raise ValueError(
+            f"n_clusters = {n_clusters} for {len(features)} points: must lie in 1..{len(features)}"
+        )
+    if not np.isfinite(features).all():
+        raise ValueError("features hold NaN or infinite values")
+    model = KMeans(
+        n_clusters,
+        n_init=n_init,
+        max_iter=max_iter,
+        random_state=seed % 2**32,  # all that scikit-learn takes
+    ).fit(features)
+    return model.labels_.astype(np.int64), model.cluster_centers_

@@ -1,0 +1,75 @@
+"""Images as tensors, and augmentation of a whole batch at once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def to_tensor(images: npt.NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:
+    """Pixels for a network.
+
+    Args:
+        images: uint8, (N, height, width, channels).
+        device: Where the tensor goes; bytes travel, floats are made there.
+
+    Returns:
+        float32, (N, channels, height, width), values in 0..1, channels last in memory.
+
+    Raises:
+        ValueError: another dtype or number of dimensions.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise ValueError(
+            f"images are {images.dtype} of shape {images.shape}, "
+            "not uint8 of shape (N, height, width, channels)"
+        )
+    pixels = torch.from_numpy(np.array(images)).to(device)
+    return pixels.permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def translate(
+    x: Tensor,
+    max_shift: int,
+    generator: torch.Generator,
+    fill: Literal["zero", "reflect"] = "zero",
+) -> Tensor:
+    """Shift each image by its own whole number of pixels, uniform in -max_shift..max_shift.
+
+    Args:
+        x: (N, channels, height, width).
+        max_shift: In pixels, for both axes; below the image's sides when `fill` reflects.
+        generator: On the CPU, whatever the device of `x`, so that devices shift alike.
+        fill: What enters at the border: zeros, or the image mirrored at its edge.
+
+    Returns:
+        The shape, dtype and device of `x`, channels last in memory.
+    """
+    if max_shift == 0:
+        return x
+    n, _, height, width = x.shape
+    mode = "reflect" if fill == "reflect" else "constant"
+    padded = functional.pad(x, (max_shift,) * 4, mode=mode)
+    shifts = torch.randint(0, 2 * max_shift + 1, (2, n, 1), generator=generator)
+    rows = (shifts[0] + torch.arange(height)).to(x.device)
+    columns = (shifts[1] + torch.arange(width)).to(x.device)
+    image = torch.arange(n, device=x.device)
+    # Indices on both sides of the channel slice put the channels last: (N, height, width, C).
+    moved = padded[image[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)
+
+
+def flip(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each image left to right with probability 1/2.
+
+    Args:
+        x: (N, channels, height, width).
+        generator: On the CPU.
+    """
+    mirrored = torch.rand(len(x), 1, 1, 1, generator=generator).to(x.device) < 0.5
+    return torch.where(mirrored, x.flip(3), x)

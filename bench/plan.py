@@ -1,0 +1,225 @@
+"""From experiments to a graph of cells: what is to be computed, in which order, and what cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench import experiment as experiments
+from bench import registry
+from bench.cells import Cell, frozen
+from bench.datasets import TaskSpec, availability, get_task, part_fingerprint
+from bench.experiment import Experiment, Figure, Part, Table
+from bench.tasks import Need
+
+PROBE = "probe"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of a run's command line decides which cells there are."""
+
+    preset: str = "quick"
+    seeds: tuple[int, ...] | None = None
+    """None: as each experiment says."""
+    methods: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    device: str = "cpu"
+    data_root: Path = Path("data")
+
+
+@dataclass
+class Slot:
+    """An entry of a table or a point of a figure: which cells its number comes from."""
+
+    experiment: str
+    name: str
+    """Of the table or figure."""
+    part: Part
+    column: str
+    cells: dict[int, list[str]] = field(default_factory=dict)
+    """Seed -> keys: the method's cell and, for represent tasks, its probe's."""
+
+
+@dataclass
+class Plan:
+    """Cells in the order in which they would be started, and who asks for them."""
+
+    preset: str
+    cells: dict[str, Cell] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Key -> what is lacking and how to get it."""
+    slots: list[Slot] = field(default_factory=list)
+    experiments: list[Experiment] = field(default_factory=list)
+
+    def of(self, experiment: str) -> set[str]:
+        """Keys of an experiment's cells with all that they need."""
+        queue = [k for s in self.slots if s.experiment == experiment
+                 for keys in s.cells.values() for k in keys]
+        found: set[str] = set()
+        while queue:
+            key = queue.pop()
+            if key not in found:
+                found.add(key)
+                queue += [needed for _, needed in self.cells[key].needs]
+        return found
+
+
+def make(chosen: Iterable[Experiment], options: Options) -> Plan:
+    """The plan for some experiments: seed 0 of everything first, then seed 1, and so on.
+
+    Raises:
+        BenchError: --methods or --tasks names something that no chosen experiment has.
+    """
+    plan = Plan(options.preset, experiments=list(chosen))
+    for name in options.methods:
+        registry.get(name, where="--methods")
+    for name in options.tasks:
+        get_task(name, where="--tasks")
+    asked: list[tuple[Slot, int]] = []
+    for one in plan.experiments:
+        for slot, seeds in _slots(one, options):
+            plan.slots.append(slot)
+            if slot.part.method:
+                asked += [(slot, seed) for seed in seeds]
+    for slot, seed in sorted(asked, key=lambda pair: pair[1]):
+        slot.cells[seed] = _cells_of(plan, slot.part, seed, options)
+    return plan
+
+
+def _slots(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int, ...]]]:
+    """Every entry and point of one experiment that the options leave in, with its seeds."""
+
+    def wanted(part: Part) -> bool:
+        return (not options.methods or part.method in options.methods) and (
+            not options.tasks or part.task in options.tasks
+        )
+
+    for table in one.table:
+        seeds = options.seeds or tuple(range(one.seeds(options.preset, table.seeds)))
+        for row in (*table.row, *_extra_rows(one, table, options.methods)):
+            for column in table.column:
+                part = one.entry(table, row, column)
+                if wanted(part):
+                    yield Slot(one.name, table.name, part, column.label), seeds
+    for figure in one.figure:
+        seeds = options.seeds or tuple(range(one.seeds(options.preset, figure.seeds)))
+        for curve in figure.curve:
+            for part in experiments.points(figure, curve):
+                if wanted(part):
+                    yield Slot(one.name, figure.name, part, ""), seeds
+
+
+def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Part]:
+    """A row for each method of --methods that the experiment does not know but could take."""
+    known = {p.method for t in one.table for p in (*t.row, *t.column)}
+    extra = []
+    for name in methods:
+        kinds = registry.get(name).kinds
+        fits = all(c.task and not c.method and get_task(c.task).kind in kinds
+                   for c in table.column)
+        if name not in known and fits:
+            extra.append(Part(label=name, method=name))
+    return extra
+
+
+def _cells_of(plan: Plan, part: Part, seed: int, options: Options) -> list[str]:
+    """Add the cells behind one number: the method's and, where it makes a network, the probe's."""
+    quick = part.quick if options.preset == "quick" else {}
+    key = _add(plan, part.method, part.task, {**part.params, **quick}, part.setting, seed, options)
+    probe = get_task(part.task).related.get(PROBE)
+    if get_task(part.task).kind != "represent" or probe is None:
+        return [key]
+    return [key, _add(plan, PROBE, probe, {}, {}, seed, options, needs=(("network", key),))]
+
+
+def _add(
+    plan: Plan,
+    method: str,
+    task_name: str,
+    overrides: Mapping[str, Any],
+    setting: Mapping[str, Any],
+    seed: int,
+    options: Options,
+    needs: tuple[tuple[str, str], ...] | None = None,
+) -> str:
+    """Add one cell, those that it needs before it; return its key."""
+    info, task = registry.get(method), get_task(task_name)
+    params = info.params(options.preset, overrides)
+    built = info.build(params)
+    if needs is None:
+        wanted: Mapping[str, Need] = built.needs(task.info()) if hasattr(built, "needs") else {}
+        needs = tuple(
+            (role, _add(plan, n.method, n.task or task_name, n.params, {},
+                        seed if n.seed is None else n.seed, options))
+            for role, n in sorted(wanted.items())
+        )
+    defaults, setting = task.settings({}), task.settings(setting)
+    cell = Cell(
+        task=task_name,
+        setting=frozen({k: v for k, v in setting.items() if v != defaults[k]}),
+        method=method,
+        params=frozen(params),
+        preset=options.preset,
+        seed=seed,
+        device=options.device,
+        dtype="float32",
+        threads=1,
+        data=_data(task, options),
+        needs=needs,
+    )
+    if cell.key not in plan.cells:
+        plan.cells[cell.key] = cell
+        reason = _lacking(task_name, options.data_root) or _device_lacks(options.device)
+        reason = reason or next((plan.unavailable[k] for _, k in needs if k in plan.unavailable), "")
+        if not reason and hasattr(built, "unavailable"):
+            reason = built.unavailable()
+        if reason:
+            plan.unavailable[cell.key] = reason
+    return cell.key
+
+
+def _data(task: TaskSpec, options: Options) -> str:
+    """The fingerprint of all parts of a task; "" when its data are neither here nor pinned."""
+    return _data_of(task.name, options.preset, options.data_root)
+
+
+@cache
+def _data_of(task_name: str, preset: str, root: Path) -> str:
+    task = get_task(task_name)
+    found = [
+        f"{role}:{part_fingerprint(part, root, limit(task, role, preset))}"
+        for role, part in task.parts().items()
+    ]
+    return "" if any(f.endswith(":") for f in found) else " ".join(found)
+
+
+def limit(task: TaskSpec, role: str, preset: str) -> int | None:
+    """At most this many images of a part: fewer in the quick preset, where the task says so."""
+    return task.quick.get(role) if preset == "quick" else None
+
+
+@cache
+def _lacking(task_name: str, root: Path) -> str:
+    """Why the data of a task cannot be had now, "" when they can."""
+    wanted: dict[str, set[str]] = {}
+    for dataset, split in get_task(task_name).datasets():
+        wanted.setdefault(dataset, set()).add(split)
+    reasons = [availability(name, root, sorted(s)) for name, s in sorted(wanted.items())]
+    return "; ".join(r for r in reasons if r)
+
+
+@cache
+def _device_lacks(device: str) -> str:
+    """Why cells cannot run on a device, "" when they can."""
+    if device == "cpu":
+        return ""
+    import torch
+
+    # Asked of the driver, not of the runtime: a process that has touched CUDA cannot be forked.
+    if torch.cuda.device_count():
+        return ""
+    return "no CUDA device here; use --device cpu"

@@ -1,0 +1,87 @@
+"""The papers' own numbers: `results/published/*.csv`, one line a number."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench import ROOT
+from bench.errors import BenchError, unknown
+
+FOLDER = ROOT / "results" / "published"
+FILTERS = ("paper", "table", "method", "group", "dataset", "metric")
+
+
+@dataclass(frozen=True)
+class Published:
+    """One printed number."""
+
+    paper: str
+    table: str
+    method: str
+    group: str
+    dataset: str
+    metric: str
+    value: float
+    """As a fraction where it was printed in percent; counts as they are."""
+    std: float | None
+    note: str
+
+    @property
+    def source(self) -> str:
+        """Where it stands, such as "supreme table 1"."""
+        place = self.table if self.table.startswith("sec") else f"table {self.table}"
+        return f"{self.paper} {place}"
+
+
+@cache
+def numbers(folder: Path = FOLDER) -> tuple[Published, ...]:
+    """Every published number.
+
+    Raises:
+        BenchError: a line cannot be read; names file and line.
+    """
+    found = []
+    for path in sorted(folder.glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for number, line in enumerate(csv.DictReader(file), start=2):
+                try:
+                    scale = 100.0 if line["unit"] == "percent" else 1.0
+                    std = float(line["std"]) / scale if line["std"] else None
+                    value = float(line["value"]) / scale
+                except (KeyError, TypeError, ValueError) as error:
+                    raise BenchError(f"{path.name} line {number}: cannot be read: {error}") from error
+                texts = {name: line[name] for name in FILTERS}
+                found.append(Published(**texts, value=value, std=std, note=line["note"] or ""))
+    return tuple(found)
+
+
+def find(chosen: Mapping[str, str], *, where: str) -> Published | None:
+    """The one number that a filter names, None where the paper prints none.
+
+    Args:
+        chosen: Column of the CSV -> value, of `FILTERS`.
+        where: File and table, for the error.
+
+    Raises:
+        BenchError: the filter fits several numbers, or names a column or value that no CSV has.
+    """
+    for key, value in chosen.items():
+        if key not in FILTERS:
+            raise unknown("column of the published numbers", key, FILTERS, where=where)
+        # Names are looked up within the paper and table, where the nearest match means something.
+        scope = [
+            p for p in numbers()
+            if key == "paper" or p.paper == chosen.get("paper", p.paper)
+            and (key == "table" or p.table == chosen.get("table", p.table))
+        ]
+        known = {str(getattr(p, key)) for p in scope}
+        if value not in known:
+            raise unknown(f"published {key}", value, known, where=where)
+    fits = [p for p in numbers() if all(getattr(p, k) == v for k, v in chosen.items())]
+    if len(fits) > 1:
+        raise BenchError(f"{where}: published = {dict(chosen)} fits {len(fits)} numbers; narrow it")
+    return fits[0] if fits else None

@@ -1,0 +1,189 @@
+"""Finds methods: every module in `methods/`, `baselines/` and the folders given by `--plugins`.
+
+The folders are imported as `bench_methods`, `bench_baselines`, … so that packages of those common
+names in a user's environment neither shadow ours nor are shadowed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from bench import ROOT
+from bench.errors import BenchError, unknown
+from bench.tasks import Kind
+
+Class = TypeVar("Class", bound=type)
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """A registered method."""
+
+    name: str
+    cls: type
+    kinds: tuple[Kind, ...]
+    quick: Mapping[str, Any]
+    """Parameters that the quick preset sets in place of the paper's."""
+    uses_target_labels: bool
+    """An oracle: it is given the labels, marked in every table and left out of rankings."""
+    artifact: bool
+    """Its output serves other cells and is not scored."""
+    neutral: Mapping[str, Any] = field(default_factory=dict)
+    """Parameter -> the value that left results as they were before the parameter existed; it is
+    kept out of the key, so that cells measured earlier stay valid."""
+
+    @property
+    def module(self) -> str:
+        """The module that defines it, such as `bench_baselines.kmeans`."""
+        return self.cls.__module__
+
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring."""
+        return (self.cls.__doc__ or "").strip().split("\n", 1)[0]
+
+    def params(
+        self, preset: str, overrides: Mapping[str, Any], *, where: str = ""
+    ) -> dict[str, Any]:
+        """All parameters: the paper's defaults, then the quick preset's, then the overrides.
+
+        Raises:
+            BenchError: an unknown parameter or a value of another type.
+        """
+        fields = {f.name: f for f in dataclasses.fields(self.cls)}
+        hints = get_type_hints(self.cls)
+        values = {name: f.default for name, f in fields.items()}
+        values |= dict(self.quick) if preset == "quick" else {}
+        for key, value in overrides.items():
+            if key not in fields:
+                raise unknown(f"parameter of {self.name}", key, fields, where=where)
+            allowed = get_args(hints[key]) or (hints[key],)
+            values[key] = _convert(value, hints[key], allowed, f"{self.name}.{key}", where)
+        return values
+
+    def build(self, params: Mapping[str, Any]) -> Any:
+        """The method itself; raises BenchError when its own checks refuse the values."""
+        try:
+            return self.cls(**params)
+        except (TypeError, ValueError) as error:
+            raise BenchError(f"method {self.name}: {error}") from error
+
+
+def _convert(value: Any, hint: Any, allowed: tuple[Any, ...], name: str, where: str) -> Any:
+    """TOML's lists become tuples and its whole numbers floats where the field wants them."""
+    if isinstance(value, list):
+        value = tuple(value)
+    types_ = tuple(getattr(a, "__origin__", a) for a in allowed if isinstance(a, type) or
+                   hasattr(a, "__origin__"))
+    if getattr(hint, "__origin__", None) is tuple:
+        types_ = (tuple,)
+    if float in types_ and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    literals = [a for a in allowed if isinstance(a, str)]
+    if literals and isinstance(value, str):
+        if value not in literals:
+            raise unknown(f"value of {name}", value, literals, where=where)
+        return value
+    wrong = not isinstance(value, types_) or (isinstance(value, bool) and bool not in types_)
+    if types_ and wrong:
+        wanted = " or ".join(t.__name__ for t in types_)
+        prefix = f"{where}: " if where else ""
+        raise BenchError(f"{prefix}{name} = {value!r} is no {wanted}")
+    return value
+
+
+_methods: dict[str, MethodInfo] = {}
+_loaded: set[Path] = set()
+
+
+def method(
+    name: str,
+    *,
+    kinds: Iterable[Kind],
+    quick: Mapping[str, Any] | None = None,
+    uses_target_labels: bool = False,
+    artifact: bool = False,
+    neutral: Mapping[str, Any] | None = None,
+) -> Callable[[Class], Class]:
+    """Register a frozen dataclass of parameters with a `fit` under the name that tables use.
+
+    Raises:
+        BenchError: the name is taken, the class is no frozen dataclass with defaults for every
+            field, or `quick` or `neutral` names no field.
+    """
+
+    def register(cls: Class) -> Class:
+        info = MethodInfo(name, cls, tuple(kinds), dict(quick or {}), uses_target_labels,
+                          artifact, dict(neutral or {}))
+        _refuse_unfit(info)
+        _methods[name] = info
+        return cls
+
+    return register
+
+
+def _refuse_unfit(info: MethodInfo) -> None:
+    """Say at import what would otherwise go wrong in a worker."""
+    where, cls = f"method '{info.name}' in {info.module}", info.cls
+    taken = _methods.get(info.name)
+    if taken is not None and taken.module != info.module:
+        raise BenchError(f"{where}: the name is taken by {taken.module}")
+    if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise BenchError(f"{where}: must be a @dataclass(frozen=True) of its parameters")
+    fields = dataclasses.fields(cls)
+    for f in fields:
+        if f.default is dataclasses.MISSING:
+            raise BenchError(f"{where}: parameter '{f.name}' needs a default, the paper's value")
+    for key in (*info.quick, *info.neutral):
+        if key not in {f.name for f in fields}:
+            raise unknown("parameter", key, (f.name for f in fields), where=where)
+    if not callable(getattr(cls, "fit", None)):
+        raise BenchError(f"{where}: has no fit(task, run)")
+    for kind in info.kinds:
+        if kind not in get_args(Kind):
+            raise unknown("task kind", kind, get_args(Kind), where=where)
+
+
+def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
+    """Import every module of the method folders, once, and return all methods by name."""
+    for folder in (ROOT / "methods", ROOT / "baselines", *(Path(p).resolve() for p in plugins)):
+        if folder not in _loaded:
+            if not folder.is_dir():
+                raise BenchError(f"plugin folder {folder} does not exist")
+            _loaded.add(folder)
+            for path in sorted(folder.glob("[!_]*.py")):
+                import_from(folder, path.stem)
+    return _methods
+
+
+def import_from(folder: Path, stem: str) -> types.ModuleType:
+    """Import `folder/stem.py` as a submodule of the folder's private package."""
+    package = f"bench_{folder.name}"
+    known = sys.modules.get(package)
+    if known is None:
+        known = types.ModuleType(package, f"The modules in {folder}.")
+        known.__path__ = [str(folder)]
+        sys.modules[package] = known
+    elif str(folder) not in known.__path__:
+        known.__path__.append(str(folder))
+    return importlib.import_module(f"{package}.{stem}")
+
+
+def get(name: str, *, where: str = "") -> MethodInfo:
+    """The method of this name.
+
+    Raises:
+        BenchError: nobody registered it; the message names the nearest one.
+    """
+    if name not in _methods:
+        load()
+    if name not in _methods:
+        raise unknown("method", name, _methods, where=where)
+    return _methods[name]

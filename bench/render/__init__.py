@@ -1,0 +1,1 @@
+"""Tables and figures in the formats of papers, of GitHub and of the console."""

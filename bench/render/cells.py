@@ -1,0 +1,87 @@
+"""The wording of one table cell, the same in every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.render.rows import Entry, Unit
+
+SEEDS = 10
+"""The published number of seeds; a cell with another number shows it."""
+
+DASH, MINUS, DELTA = "\N{EN DASH}", "\N{MINUS SIGN}", "Δ"
+
+VERDICTS = {"reproduced": "R", "better": "B", "worse": "W", "not comparable": "N", "open": "O"}
+_STATES = ("failed", "unavailable", "blocked", "missing", "stale")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A printed cell: a text, and what follows it in small type."""
+
+    text: str
+    small: str = ""
+    mark: str = ""
+    """Letter of a note below the table."""
+    bold: bool = False
+    italic: bool = False
+
+    def __len__(self) -> int:
+        """Characters that it takes; small type counts in full."""
+        return len(self.text) + len(self.small) + bool(self.small)
+
+
+def measured_cell(entry: Entry) -> Cell:
+    """Mean ± standard deviation with its n where that is not ten, or the state's word."""
+    text = spread(entry.mean, entry.std, entry.unit)
+    if not text:
+        return Cell(*_state(entry), italic=entry.oracle)
+    small = []
+    if entry.n < entry.planned:
+        small.append(f"(n={entry.n}/{entry.planned})")
+    elif entry.n != SEEDS:
+        small.append(f"(n={entry.n})")
+    if entry.states.get("stale"):
+        small.append("†stale")
+    return Cell(text, " ".join(small), bold=entry.best, italic=entry.oracle)
+
+
+def _state(entry: Entry) -> tuple[str, str]:
+    """The gravest state of a cell without a value, and for how many seeds unless for all."""
+    for state in _STATES:
+        count = entry.states.get(state, 0)
+        if count:
+            return state, f"({count}/{entry.planned})" if count < entry.planned else ""
+    return "not measured", ""
+
+
+def spread(mean: float | None, std: float | None, unit: Unit) -> str:
+    """A number with its standard deviation, "72.1 ± 1.2"; "" when there is none."""
+    if mean is None:
+        return ""
+    numbers = [mean] if std is None else [mean, std]
+    return " ± ".join(_number(x, unit, _digits(unit, *numbers)) for x in numbers)
+
+
+def difference(entry: Entry) -> str:
+    """The signed difference and the verdict's letter, "+0.4 R"; "" when there is neither."""
+    parts = []
+    if entry.difference is not None:
+        digits = _digits(entry.unit, entry.difference, entry.mean, entry.std)
+        text = _number(entry.difference, entry.unit, digits)
+        parts.append(text if text.startswith(MINUS) or float(text) == 0 else f"+{text}")
+    if entry.verdict:
+        parts.append(VERDICTS[entry.verdict])
+    return " ".join(parts)
+
+
+def _digits(unit: Unit, *numbers: float | None) -> int:
+    """Decimals shown; counts need none when all that belong together are whole."""
+    whole = all(x is None or float(x).is_integer() for x in numbers)
+    return {"percent": 1, "fraction": 3, "count": 0 if whole else 1}[unit]
+
+
+def _number(value: float, unit: Unit, digits: int) -> str:
+    """`value` rounded, with a true minus sign and no negative zero."""
+    shown = round(value * (100 if unit == "percent" else 1), digits) + 0.0
+    return f"{shown:.{digits}f}".replace("-", MINUS)

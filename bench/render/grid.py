@@ -1,0 +1,136 @@
+"""The layout of a table, made once for every format: its rows, its columns, and panels of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.render.cells import DASH, DELTA, Cell, difference, measured_cell, spread
+from bench.render.legend import note_letters
+from bench.render.rows import Entry, TableView, Unit
+
+LABEL = 40
+"""Characters of a row label from which on LaTeX breaks it into lines."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric of a column label, with up to three cells in every row."""
+
+    label: str
+    metric: str
+    unit: Unit
+    published: bool
+    """Some row has a published number: three cells instead of one."""
+
+    @property
+    def title(self) -> str:
+        """The metric with its unit."""
+        return f"{self.metric} (%)" if self.unit == "percent" else self.metric
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """What its cells hold."""
+        return ("published", "measured", DELTA) if self.published else ("measured",)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; `cells` has one tuple for each column asked for."""
+
+    group: str
+    label: Cell
+    cells: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Some columns of a table with all its rows, and the characters that they take."""
+
+    columns: list[Column]
+    rows: list[Row]
+    width: int
+
+
+def columns(view: TableView) -> list[Column]:
+    """The columns in the view's order, metrics within them as the entries first name them."""
+    first = dict.fromkeys((e.column, e.metric) for e in view.entries)
+    units = {(e.column, e.metric): e.unit for e in view.entries}
+    published = {(e.column, e.metric) for e in view.entries if e.published is not None}
+    labels = dict.fromkeys((*view.columns, *(label for label, _ in first)))
+    return [
+        Column(*key, units[key], key in published)
+        for label in labels
+        for key in first
+        if key[0] == label
+    ]
+
+
+def rows(view: TableView, chosen: Iterable[Column]) -> list[Row]:
+    """The rows, group by group, each as first named; a cell that has no entry shows a dash."""
+    chosen, letters = list(chosen), note_letters(view)
+    lines: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
+    for e in view.entries:
+        lines.setdefault((e.group, e.row), {})[e.column, e.metric] = e
+    order = list(dict.fromkeys(group for group, _ in lines))
+    return [
+        Row(
+            group,
+            _label(label, line.values(), letters),
+            tuple(_cells(line.get((c.label, c.metric)), c, letters) for c in chosen),
+        )
+        for (group, label), line in sorted(lines.items(), key=lambda item: order.index(item[0][0]))
+    ]
+
+
+def _label(label: str, entries: Iterable[Entry], letters: dict[str, str]) -> Cell:
+    entries = list(entries)
+    oracle = any(e.oracle for e in entries)
+    marks = dict.fromkeys(letters[e.note] for e in entries if e.note)
+    return Cell(label, "(oracle)" if oracle else "", ",".join(marks), italic=oracle)
+
+
+def _cells(entry: Entry | None, column: Column, letters: dict[str, str]) -> tuple[Cell, ...]:
+    measured = Cell(DASH) if entry is None else measured_cell(entry)
+    if not column.published:
+        return (measured,)
+    if entry is None:
+        return Cell(DASH), measured, Cell("")
+    published = Cell(
+        spread(entry.published, entry.published_std, entry.unit) or DASH,
+        mark=letters.get(entry.published_note, ""),
+    )
+    return published, measured, Cell(difference(entry))
+
+
+def panels(view: TableView, width: int | None = None) -> list[Panel]:
+    """The table cut into panels of at most `width` characters; None: one panel.
+
+    The columns of one label stay together where a panel can hold them; a single column wider
+    than `width` gets a panel of its own.
+    """
+    every = columns(view)
+    lines = rows(view, every)
+    labels = 2 + min(LABEL, max((len(line.label) for line in lines), default=0))
+    sizes = {c: _width(c, [line.cells[i] for line in lines]) for i, c in enumerate(every)}
+    runs: list[list[Column]] = []
+    room = 0
+    for label in dict.fromkeys(c.label for c in every):
+        block = [c for c in every if c.label == label]
+        fits = width is None or labels + sum(sizes[c] for c in block) <= width
+        for part in [block] if fits else [[c] for c in block]:
+            size = sum(sizes[c] for c in part)
+            if not runs or (width is not None and size > room):
+                runs.append([])
+                room = (width or 0) - labels
+            runs[-1] += part
+            room -= size
+    return [Panel(run, rows(view, run), labels + sum(sizes[c] for c in run)) for run in runs]
+
+
+def _width(column: Column, cells: list[tuple[Cell, ...]]) -> int:
+    """Characters that the column takes, with two between its cells."""
+    sizes = [len(head) for head in column.heads]
+    for line in cells:
+        sizes = [max(size, len(cell)) for size, cell in zip(sizes, line, strict=True)]
+    return max(sum(sizes) + 2 * len(sizes), len(column.label) + 2, len(column.title) + 2)

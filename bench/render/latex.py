@@ -1,0 +1,185 @@
+"""Tables and figures as LaTeX fragments that need booktabs and graphicx, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, groupby, pairwise
+
+from bench.render import legend
+from bench.render.cells import Cell
+from bench.render.escape import latex as escape
+from bench.render.files import stem
+from bench.render.grid import LABEL, Column, Row, panels
+from bench.render.rows import FigureView, TableView
+
+WIDTH = 100
+"""Characters of a panel: fits a text width of 5.5 inches in footnote size."""
+NARROW = 60
+"""A table of at most so many characters stays in one column of a two-column paper."""
+LINES = 50
+"""Lines of a page; a longer table goes on in another float."""
+
+_PREAMBLE = r"""\documentclass{article}
+\usepackage[utf8]{inputenc}
+\IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
+\usepackage[textwidth=5.5in,textheight=9in]{geometry}
+\usepackage{booktabs}
+\usepackage{graphicx}
+\graphicspath{{figures/}}
+\begin{document}
+"""
+
+
+def latex(view: TableView) -> str:
+    r"""A table as ``table`` environments with caption and label, pure ASCII; needs booktabs.
+
+    A table too wide for a page is set as panels below each other, one too long goes on in
+    further floats under the same number.
+    """
+    found = panels(view, WIDTH)
+    wide = any(panel.width > NARROW for panel in found)
+    pages: list[list[str]] = [[]]
+    used = 0
+    for panel in found:
+        for start in range(0, len(panel.rows), LINES - 4):
+            part = panel.rows[start : start + LINES - 4]
+            if used and used + len(part) + 4 > LINES:
+                pages.append([])
+                used = 0
+            pages[-1].append(_tabular(panel.columns, part))
+            used += len(part) + 4
+    return "\n".join(
+        _float(view, i, pages, "table*" if wide else "table") for i in range(len(pages))
+    )
+
+
+def _float(view: TableView, page: int, pages: list[list[str]], environment: str) -> str:
+    """One floating page of the table; the last one carries the notes."""
+    caption = escape(legend.caption(view) if page == 0 else "(continued)")
+    lines = [
+        rf"\begin{{{environment}}}[tp]",
+        r"\centering",
+        rf"\caption{{{caption}}}"
+        if page == 0
+        else rf"\addtocounter{{table}}{{-1}}\caption[]{{{caption}}}",
+    ]
+    if page == 0:
+        lines.append(rf"\label{{tab:{stem(view)}}}")
+    lines += [r"\smallskip\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
+    lines.append("\n\\par\\medskip\n".join(pages[page]))
+    if page == len(pages) - 1:
+        lines += _notes(view)
+    return "\n".join([*lines, rf"\end{{{environment}}}", ""])
+
+
+def _notes(view: TableView) -> list[str]:
+    texts = [_mark(letter) + escape(text) for letter, text in legend.notes(view)]
+    if not texts:
+        return []
+    body = "\\\\\n".join(texts)
+    return [rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize\raggedright {body}}}"]
+
+
+def _tabular(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    """A panel; what follows a measured number in small type has a column of its own."""
+    shape = "".join("rr@{\\,}lr" if c.published else "r@{\\,}l" for c in columns)
+    long = any(len(row.label) > LABEL for row in rows)
+    first = r"p{2.2in}" if long else "l"
+    lines = [rf"\begin{{tabular}}{{{first}{shape}}}", r"\toprule", *_head(columns), r"\midrule"]
+    for index, (group, members) in enumerate(groupby(rows, key=lambda row: row.group)):
+        if index:
+            lines.append(r"\midrule")
+        if group:
+            span = 1 + sum(_span(c) for c in columns)
+            lines.append(rf"\multicolumn{{{span}}}{{l}}{{{escape(group)}}} \\")
+        lines += [_line(row, columns) for row in members]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _span(column: Column) -> int:
+    """Columns of the tabular that a column of ours takes."""
+    return 4 if column.published else 2
+
+
+def _head(columns: Sequence[Column]) -> list[str]:
+    """Up to three lines: the labels, the metrics, and what each cell holds."""
+    labels = [(label, list(run)) for label, run in groupby(columns, key=lambda c: c.label)]
+    if all(len(run) == 1 for _, run in labels):
+        lines = [_spanning([(f"{c.label} {c.title}".strip(), _span(c)) for c in columns])]
+    else:
+        lines = [_spanning([(label, sum(map(_span, run))) for label, run in labels])]
+        lines.append(_spanning([(c.title, _span(c)) for c in columns]))
+    if any(c.published for c in columns):
+        lines.append([" & ".join(["", *map(_small_heads, columns)]) + r" \\"])
+    # The rule below the last line is the table's own.
+    return [text for line in lines[:-1] for text in line] + lines[-1][:1]
+
+
+def _spanning(heads: Sequence[tuple[str, int]]) -> list[str]:
+    """A line of headings over several columns each, and the line of rules below them."""
+    cells = [rf"\multicolumn{{{span}}}{{c}}{{{escape(text)}}}" for text, span in heads]
+    ends = list(accumulate((span for _, span in heads), initial=1))
+    rules = [rf"\cmidrule(lr){{{start + 1}-{end}}}" for start, end in pairwise(ends)]
+    return [" & ".join(["", *cells]) + r" \\", " ".join(rules)]
+
+
+def _small_heads(column: Column) -> str:
+    measured = r"\multicolumn{2}{c}{\scriptsize measured}"
+    if not column.published:
+        return measured
+    return rf"{{\scriptsize published}} & {measured} & \multicolumn{{1}}{{c}}{{$\Delta$}}"
+
+
+def _line(row: Row, columns: Sequence[Column]) -> str:
+    """A row; below a group's heading it is indented."""
+    indent, space = r"\quad " if row.group else "", " " if row.label.small else ""
+    parts = [indent + _styled(row.label) + space + _small(row.label) + _mark(row.label.mark)]
+    for column, cells in zip(columns, row.cells, strict=True):
+        for head, cell in zip(column.heads, cells, strict=True):
+            # The letter hangs over, so that the numbers above and below it stay aligned.
+            mark = rf"\rlap{{{_mark(cell.mark)}}}" if cell.mark else ""
+            parts.append(_styled(cell) + mark)
+            if head == "measured":
+                parts.append(_small(cell))
+    return " & ".join(parts) + r" \\"
+
+
+def _styled(cell: Cell) -> str:
+    text = escape(cell.text).replace(r" $\pm$ ", r"\,$\pm$\,")
+    if cell.bold:
+        text = rf"\textbf{{{text}}}"
+    return rf"\textit{{{text}}}" if cell.italic else text
+
+
+def _small(cell: Cell) -> str:
+    return rf"{{\scriptsize {escape(cell.small)}}}" if cell.small else ""
+
+
+def _mark(letter: str) -> str:
+    return rf"\textsuperscript{{{letter}}}" if letter else ""
+
+
+def figure(view: FigureView) -> str:
+    """A ``figure`` environment around the drawn file, with caption and label; needs graphicx."""
+    caption, size = escape(legend.figure_caption(view)), "3.4in"  # as it was drawn
+    return "\n".join(
+        [
+            r"\begin{figure}[tp]",
+            r"\centering",
+            rf"\includegraphics[width=\ifdim\linewidth<{size}\linewidth\else{size}\fi]"
+            rf"{{{stem(view)}.pdf}}",
+            rf"\caption{{{caption}}}",
+            rf"\label{{fig:{stem(view)}}}",
+            r"\end{figure}",
+            "",
+        ]
+    )
+
+
+def document(views: Sequence[TableView | FigureView]) -> str:
+    """An article that inputs the fragments of all views from ``tables/`` and ``figures/``."""
+    folders = ["tables" if isinstance(view, TableView) else "figures" for view in views]
+    inputs = [
+        f"\\input{{{f}/{stem(v)}}}\n\\clearpage\n" for f, v in zip(folders, views, strict=True)
+    ]
+    return _PREAMBLE + "".join(inputs) + "\\end{document}\n"

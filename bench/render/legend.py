@@ -1,0 +1,93 @@
+"""What stands around a table: its caption, which explains every mark, and its notes."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from bench.render.cells import DELTA, MINUS, SEEDS, VERDICTS
+from bench.render.rows import Entry, FigureView, TableView
+
+SPREAD = f"± is the sample standard deviation (ddof 1) over seeds; n = {SEEDS} unless shown."
+BEST = (
+    "best of its column by a paired t-test over shared seeds "
+    "(Holm-corrected over the column, p < .05)."
+)
+
+
+def caption(view: TableView, best: str = "Bold") -> str:
+    """The view's caption, its preset, and the meaning of every mark that the table shows."""
+    parts = [sentence(view.caption), f"Preset: {view.preset}.", SPREAD]
+    if _ranked(view):
+        parts.append(f"{best}: {BEST}")
+    if any(e.difference is not None for e in view.entries):
+        parts.append(f"{DELTA}: measured {MINUS} published.")
+    parts += _verdict_legend(view)
+    if any(e.states.get("stale") and e.n for e in view.entries):
+        parts.append("†stale: the code has changed since.")
+    if any(e.oracle for e in view.entries):
+        parts.append("(oracle): saw the target's labels, not ranked.")
+    return " ".join(part for part in parts if part)
+
+
+def figure_caption(view: FigureView) -> str:
+    """The view's caption, its preset, and the meaning of its bars, bands and vertical line."""
+    parts = [sentence(view.caption), f"Preset: {view.preset}.", "Bars and bands: " + SPREAD]
+    if view.truth is not None:
+        parts.append(f"Dashed: {sentence(view.truth_label)}")
+    return " ".join(part for part in parts if part)
+
+
+def sentence(text: str) -> str:
+    """`text` with a full stop at its end."""
+    text = text.strip()
+    return text if not text or text[-1] in ".!?" else f"{text}."
+
+
+def _ranked(view: TableView) -> bool:
+    """Whether a paired test was possible: two methods of a column share two seeds."""
+    by_column: dict[tuple[str, str], list[Entry]] = {}
+    for e in view.entries:
+        if not e.oracle:
+            by_column.setdefault((e.column, e.metric), []).append(e)
+    pairs = (pair for group in by_column.values() for pair in combinations(group, 2))
+    return any(e.best for e in view.entries) or any(
+        len(a.values.keys() & b.values.keys()) > 1 for a, b in pairs
+    )
+
+
+def _verdict_legend(view: TableView) -> list[str]:
+    """The letters used, with the reasons why numbers do not compare."""
+    used = {e.verdict for e in view.entries}
+    words = [f"{letter} {verdict}" for verdict, letter in VERDICTS.items() if verdict in used]
+    reasons = dict.fromkeys(e.reason for e in view.entries if e.verdict == "not comparable")
+    because = "; ".join(reason for reason in reasons if reason)
+    if because:
+        words = [f"{w} ({because})" if w == "N not comparable" else w for w in words]
+    return [f"Verdict: {', '.join(words)}."] if words else []
+
+
+def notes(view: TableView) -> list[tuple[str, str]]:
+    """What stands below the table: pairs of a letter ("" for none) and a text."""
+    found = [(letter, sentence(text)) for text, letter in note_letters(view).items()]
+    sources = dict.fromkeys(e.published_source for e in view.entries if e.published is not None)
+    if any(sources):
+        found.append(("", f"Published: {'; '.join(s for s in sources if s)}."))
+    failed = {
+        (e.group, e.row, e.column): f"{e.row}, {e.column} ({e.states['failed']} of {e.planned})"
+        for e in view.entries
+        if e.n and e.states.get("failed")
+    }
+    if failed:
+        found.append(("", f"Failed seeds, left out of the mean: {'; '.join(failed.values())}."))
+    return found + [("", sentence(text)) for text in view.notes]
+
+
+def note_letters(view: TableView) -> dict[str, str]:
+    """A letter for each different note of a row or of a published number."""
+    texts = dict.fromkeys(t for e in view.entries for t in (e.note, e.published_note) if t)
+    return {text: _letter(i) for i, text in enumerate(texts)}
+
+
+def _letter(index: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    return (_letter(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)

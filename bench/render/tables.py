@@ -1,0 +1,118 @@
+"""Tables as text: GitHub's Markdown, the console's plain tables, and CSV."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+from collections.abc import Callable, Sequence
+from textwrap import fill
+
+from tabulate import tabulate
+
+from bench.render import legend
+from bench.render.cells import Cell
+from bench.render.escape import markdown as escape
+from bench.render.grid import Column, Row, panels
+from bench.render.rows import Entry, TableView
+
+
+def markdown(view: TableView) -> str:
+    """A pipe table, its caption above and its notes below; best bold, oracle rows italic."""
+    title = f"**Table {escape(view.experiment)} {escape(view.name)}.**"
+    parts = [f"{title} {escape(legend.caption(view))}"]
+    for panel in panels(view):
+        heads = [_long_head(c, part) for c in panel.columns for part in c.heads]
+        lines = _lines(panel.rows, _markdown_cell, lambda group: f"**{escape(group)}**")
+        parts.append(_tabulate(heads, lines, "pipe"))
+    notes = [f"- {_superscript(letter)}{escape(text)}" for letter, text in legend.notes(view)]
+    return "\n\n".join([*parts, "\n".join(notes)]).rstrip() + "\n"
+
+
+def console(view: TableView, width: int = 100) -> str:
+    """Plain text in panels of at most `width` characters, with the legend; best is starred."""
+    parts = []
+    for panel in panels(view, width):
+        heads = [f"{c.label}\n{c.title}\n{part}" for c in panel.columns for part in c.heads]
+        parts.append(_tabulate(heads, _lines(panel.rows, _console_cell, str.upper), "simple"))
+    below = [legend.caption(view, best="*")]
+    below += [f"[{letter}] {text}" if letter else text for letter, text in legend.notes(view)]
+    return "\n\n".join([*parts, "\n".join(fill(text, width) for text in below)]) + "\n"
+
+
+def _long_head(column: Column, part: str) -> str:
+    """Markdown has one line of headings, so each of them says all."""
+    words = [column.label, column.title, part if column.published else ""]
+    return " ".join(escape(word) for word in words if word)
+
+
+def _lines(
+    rows: Sequence[Row], show: Callable[[Cell], str], heading: Callable[[str], str]
+) -> list[list[str]]:
+    """The printed cells, line by line; a group starts with its heading, or a blank."""
+    lines, group = [], ""
+    for row in rows:
+        if row.group != group:
+            lines.append([heading(row.group) if row.group else ""])
+        group = row.group
+        lines.append([show(row.label), *(show(cell) for cells in row.cells for cell in cells)])
+    return lines
+
+
+def _tabulate(heads: Sequence[str], lines: Sequence[Sequence[str]], style: str) -> str:
+    full = [[*line, *[""] * (1 + len(heads) - len(line))] for line in lines]
+    align = ["left"] + ["right"] * len(heads)
+    return tabulate(full, ["", *heads], tablefmt=style, disable_numparse=True, colalign=align)
+
+
+def _markdown_cell(cell: Cell) -> str:
+    stars = "**" * cell.bold + "*" * cell.italic
+    text = f"{stars}{escape(cell.text)}{stars}{_superscript(cell.mark)}"
+    return f"{text} {escape(cell.small)}" if cell.small else text
+
+
+def _superscript(letter: str) -> str:
+    return f"<sup>{letter}</sup>" if letter else ""
+
+
+def _console_cell(cell: Cell) -> str:
+    star, mark = "*" * cell.bold, f"[{cell.mark}]" if cell.mark else ""
+    return " ".join(part for part in (cell.text + star, cell.small, mark) if part)
+
+
+CSV_COLUMNS = (
+    "experiment", "table", "preset", "group", "row", "column", "metric", "unit",
+    "mean", "std", "n", "planned", "values", "states",
+    "published", "published_std", "published_source", "published_note",
+    "difference", "verdict", "reason", "best", "oracle", "note",
+)  # fmt: skip
+
+
+def csv(view: TableView) -> str:
+    r"""One line for each entry, every field in full: fractions as Python's shortest repr.
+
+    `values` is "seed:value;...", `states` "state:count;...", an absent number is empty, `best`
+    and `oracle` are 0 or 1. Lines end in ``\n``.
+    """
+    out = io.StringIO()
+    writer = csv_module.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for entry in view.entries:
+        fields = _csv_fields(view, entry)
+        writer.writerow([fields[name] for name in CSV_COLUMNS])
+    return out.getvalue()
+
+
+def _csv_fields(view: TableView, entry: Entry) -> dict[str, str]:
+    fields = {name: _csv_value(value) for name, value in vars(entry).items()}
+    fields["values"] = ";".join(f"{s}:{_csv_value(v)}" for s, v in sorted(entry.values.items()))
+    fields["states"] = ";".join(f"{s}:{n}" for s, n in sorted(entry.states.items()))
+    return fields | {"experiment": view.experiment, "table": view.name, "preset": view.preset}
+
+
+def _csv_value(value: object) -> str:
+    """A float without numpy's wrapping; a truth value as 0 or 1."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    return repr(float(value)) if isinstance(value, float) else str(value)

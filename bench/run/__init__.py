@@ -1,0 +1,1 @@
+"""Runs cells: isolated worker processes, their inputs, and the graph that orders them."""

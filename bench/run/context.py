@@ -1,0 +1,127 @@
+"""The harness's side of a running cell, inside its worker: `bench.tasks.Run`, made real."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bench import cells, checkpoint
+from bench.errors import BenchError, NonFiniteError
+from bench.run import outputs
+from bench.store import CHECKPOINT, PREDICTION
+from bench.tasks import Prediction
+
+CHECKPOINT_SECONDS = 30.0
+_REPORT_SECONDS = 0.2
+
+
+class WorkerRun:
+    """What a method calls while it runs; see `bench.tasks.Run` for each method's contract."""
+
+    def __init__(
+        self,
+        *,
+        task: str,
+        seed: int,
+        preset: str,
+        device: str,
+        dtype: str,
+        work: Path,
+        needs: Mapping[str, tuple[Path, str]],
+        report: Callable[[float], None],
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
+        """Set up for one cell.
+
+        Args:
+            task: Its name, one of the axes that seeds are derived from.
+            seed: Of the repetition.
+            preset: "quick" or "paper".
+            device: "cpu" or "cuda".
+            dtype: The type to compute in.
+            work: The cell's folder for checkpoints.
+            needs: Role -> folder of the needed cell and the hash its output must have.
+            report: Called with the fraction done, at most a few times a second.
+            checkpoint_seconds: How often a checkpoint is written at most.
+        """
+        self.seed, self.preset, self.device, self.dtype = seed, preset, device, dtype
+        self.resumed = False
+        self.logged: dict[str, list[list[float]]] = {}
+        self.snapshots: dict[int, npt.NDArray[np.signedinteger]] = {}
+        self._task, self._work, self._needs, self._report = task, work, needs, report
+        self._interval = checkpoint_seconds
+        self._written = time.monotonic()
+        self._reported = 0.0
+
+    def seed_for(self, axis: str) -> int:
+        """A seed for a named axis."""
+        return cells.seed_for(self.seed, self._task, axis)
+
+    def generator(self, axis: str) -> torch.Generator:
+        """A torch generator for a named axis."""
+        return torch.Generator().manual_seed(self.seed_for(axis))
+
+    def rng(self, axis: str) -> np.random.Generator:
+        """A numpy generator for a named axis."""
+        return np.random.default_rng(self.seed_for(axis))
+
+    def needed(self, role: str) -> Prediction:
+        """A needed cell's output, checked against the hash in its record."""
+        if role not in self._needs:
+            raise KeyError(f"no cell was declared under the role '{role}' by needs()")
+        folder, wanted = self._needs[role]
+        path = folder / PREDICTION
+        if outputs.digest(path) != wanted:
+            raise BenchError(f"{path}: damaged: its hash is not the record's; delete {folder}")
+        return outputs.load(path, tensors=True)
+
+    def log(self, step: int, **values: float) -> None:
+        """Record values of training."""
+        for name, value in values.items():
+            number = float(value)
+            if not math.isfinite(number):
+                raise NonFiniteError(f"{name} is {number} at step {step}")
+            self.logged.setdefault(name, []).append([step, number])
+
+    def progress(self, step: int, total: int) -> None:
+        """Report the fraction done."""
+        now = time.monotonic()
+        if now - self._reported >= _REPORT_SECONDS:
+            self._reported = now
+            self._report(step / max(total, 1))
+
+    def snapshot(self, step: int, assignments: npt.ArrayLike) -> None:
+        """Keep assignments for the harness to score."""
+        self.snapshots[int(step)] = outputs.smallest(assignments)
+
+    def checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Write the method's state with what was logged so far, if it is time to."""
+        if time.monotonic() - self._written < self._interval:
+            return
+        self._work.mkdir(parents=True, exist_ok=True)
+        harness = {"logged": self.logged, "snapshots": self.snapshots}
+        checkpoint.save(self._work / CHECKPOINT, {"method": dict(state), "harness": harness})
+        self._written = time.monotonic()
+
+    def resume(self) -> dict[str, Any] | None:
+        """The method's state of the last checkpoint; a damaged one is as good as none."""
+        path = self._work / CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            state = checkpoint.load(path)
+        except BenchError as error:
+            print(f"starting over: {error}")
+            return None
+        self.logged = state["harness"]["logged"]
+        self.snapshots = state["harness"]["snapshots"]
+        self.resumed = True
+        method: dict[str, Any] = state["method"]
+        return method

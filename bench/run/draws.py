@@ -1,0 +1,74 @@
+"""Random parts of a protocol, drawn where the labels are: query pairs and noisy answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.tasks import Ints
+
+Bits = npt.NDArray[np.uint8]
+_ROWS = 256
+
+
+def draw_pairs(n: int, count: int, seed: int) -> Ints:
+    """Ordered pairs of two different images, uniformly with replacement.
+
+    Returns:
+        int64, (count, 2), values in 0..n-1.
+    """
+    rng = np.random.default_rng(seed)
+    first = rng.integers(n, size=count)
+    second = (first + rng.integers(1, n, size=count)) % n
+    return np.stack([first, second], axis=1)
+
+
+def draw_answers(
+    labels: Ints, similar_recall: float, dissimilar_recall: float, density: float, seed: int
+) -> tuple[Bits, Bits]:
+    """Noisy answers to "are these two of one class?" for every pair of images.
+
+    A similar pair is answered "similar" with probability `similar_recall`, a dissimilar one
+    "dissimilar" with probability `dissimilar_recall`, and a pair is answered at all with
+    probability `density` (CCN figure 8; discovery figure 6). Both orders of a pair get the same
+    answer; an image is always known to be similar to itself.
+
+    Returns:
+        `similar` and `known`, uint8, (N, ceil(N/8)), bits packed along the second axis.
+
+    Raises:
+        ValueError: a probability is outside 0..1.
+    """
+    for name, value in (("similar_recall", similar_recall), ("density", density),
+                        ("dissimilar_recall", dissimilar_recall)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} = {value} is no probability; it must be in 0..1")
+    n = len(labels)
+    similar_bits = np.empty((n, (n + 7) // 8), np.uint8)
+    known_bits = np.empty_like(similar_bits)
+    columns = np.arange(n, dtype=np.uint64)
+    for start in range(0, n, _ROWS):
+        rows = np.arange(start, min(start + _ROWS, n), dtype=np.uint64)
+        pair = np.minimum(rows[:, None], columns) * np.uint64(n) + np.maximum(
+            rows[:, None], columns
+        )
+        same = labels[start : start + _ROWS, None] == labels
+        right = _uniform(pair, seed) < np.where(same, similar_recall, dissimilar_recall)
+        itself = rows[:, None] == columns
+        similar_bits[start : start + _ROWS] = np.packbits((same == right) | itself, axis=1)
+        known = (_uniform(pair, seed + 1) < density) | itself
+        known_bits[start : start + _ROWS] = np.packbits(known, axis=1)
+    return similar_bits, known_bits
+
+
+def _uniform(pair: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.float64]:
+    """A number in [0, 1) for each pair's index: the splitmix64 mixing function.
+
+    A counter-based generator, because both orders of a pair must draw the same number while the
+    answers are made block by block.
+    """
+    x = pair + np.uint64((seed * 0x9E3779B97F4A7C15) % 2**64)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return (x >> np.uint64(11)).astype(np.float64) / 2.0**53

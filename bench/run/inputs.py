@@ -1,0 +1,146 @@
+"""What a worker is handed: paths to images, never to hidden labels, and how it opens them.
+
+The harness's process prepares the files (`gather`), the worker's opens them (`open_task`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import registry, tasks
+from bench.cells import Cell, seed_for
+from bench.datasets import PartFiles, get_task, materialise, prepare
+from bench.plan import limit
+from bench.run.draws import draw_answers, draw_pairs
+from bench.tasks import Labelled, PairAnswers, Task
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything of a task as plain values that travel to another process."""
+
+    kind: tasks.Kind
+    name: str
+    setting: Mapping[str, Any]
+    images: Mapping[str, Path]
+    """Part ("target", "source", …) -> images.npy."""
+    labels: Mapping[str, Path]
+    """Part -> labels.npy, for parts whose labels the method may see."""
+    classes: Mapping[str, int]
+    """Part -> number of its classes; not of the target, whose number is `setting`'s to declare."""
+    drawn: Mapping[str, Path] = field(default_factory=dict)
+    """Arrays that the harness drew for this cell: query pairs, noisy answers."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What stays with the harness."""
+
+    labels: Path
+    n: int
+    n_classes: int
+    partial: str
+    """What the data lack, if only a known part of them is here."""
+
+
+def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
+    """Prepare the files of a cell's task.
+
+    Args:
+        cell: Whose task.
+        root: The data root.
+        work: The cell's own folder, for what is drawn for it alone.
+    """
+    task, info = get_task(cell.task), registry.get(cell.method)
+    parts = {
+        role: materialise(part, root, limit=limit(task, role, cell.preset))
+        for role, part in task.parts().items()
+    }
+    setting = task.settings(dict(cell.setting))
+    target = parts["target"]
+    seen = {role for role in parts if role != "target" or info.uses_target_labels}
+    inputs = Inputs(
+        kind=task.kind,
+        name=task.name,
+        setting=setting,
+        images={role: p.images for role, p in parts.items()},
+        labels={role: parts[role].labels for role in seen},
+        classes={role: parts[role].n_classes for role in seen},
+        drawn=_draw(cell, task.kind, setting, target, work),
+    )
+    partial = "; ".join(sorted({prepare(n, root).partial for n, _ in task.datasets()} - {""}))
+    return inputs, Truth(target.labels, target.n, target.n_classes, partial)
+
+
+def _draw(
+    cell: Cell, kind: str, setting: Mapping[str, Any], target: PartFiles, work: Path
+) -> dict[str, Path]:
+    """Write what this cell's seed draws: the same bytes for every method on the task."""
+    if kind not in ("similarity", "pairs"):
+        return {}
+    seed = seed_for(cell.seed, cell.task, "split")
+    if kind == "similarity":
+        arrays = {"pairs": draw_pairs(target.n, setting["n_pairs"], seed)}
+    else:
+        similar, known = draw_answers(
+            np.load(target.labels, allow_pickle=False),
+            setting["similar_recall"],
+            setting["dissimilar_recall"],
+            setting["density"],
+            seed,
+        )
+        arrays = {"similar": similar, "known": known}
+    folder = work / "inputs"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for name, array in arrays.items():
+        paths[name] = folder / f"{name}.npy"
+        np.save(paths[name], array, allow_pickle=False)
+    return paths
+
+
+def open_task(inputs: Inputs) -> Task:
+    """The task object, with images memory-mapped; runs in the worker."""
+
+    def images(role: str) -> tasks.Images:
+        return np.load(inputs.images[role], mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+
+    def labelled(role: str) -> Labelled | None:
+        if role not in inputs.images:
+            return None
+        labels = np.load(inputs.labels[role], allow_pickle=False)
+        return Labelled(images(role), labels, inputs.classes[role])
+
+    common: dict[str, Any] = {"name": inputs.name, "target": images("target")}
+    if "target" in inputs.labels:
+        common["target_labels"] = np.load(inputs.labels["target"], allow_pickle=False)
+    if inputs.kind == "represent":
+        return tasks.RepresentTask(**common)
+    if inputs.kind == "probe":
+        return tasks.ProbeTask(**common, train=_required(labelled("train")))
+    if inputs.kind == "adapt":
+        source, auxiliary = _required(labelled("source")), labelled("auxiliary")
+        return tasks.AdaptTask(**common, source=source, auxiliary=auxiliary)
+    if inputs.kind == "similarity":
+        pairs = np.load(inputs.drawn["pairs"], allow_pickle=False)
+        return tasks.SimilarityTask(
+            **common, auxiliary=_required(labelled("auxiliary")), pairs=pairs
+        )
+    common["n_clusters"] = inputs.setting["n_clusters"]
+    if inputs.kind == "pairs":
+        bits = {n: np.load(p, mmap_mode="r", allow_pickle=False) for n, p in inputs.drawn.items()}
+        answers = PairAnswers(len(common["target"]), bits["similar"], bits["known"])
+        return tasks.PairsTask(**common, answers=answers)
+    return tasks.ClusterTask(**common, source=labelled("source"), auxiliary=labelled("auxiliary"))
+
+
+def _required(part: Labelled | None) -> Labelled:
+    """A part that a task of this kind always has."""
+    if part is None:
+        raise ValueError("the task lacks a labelled part that its kind requires")
+    return part

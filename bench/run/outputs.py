@@ -1,0 +1,91 @@
+"""A prediction as one safetensors file, so that every reader gets arrays and never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+
+from bench.errors import BenchError
+from bench.tasks import Prediction
+
+_ARRAYS = ("assignments", "scores")
+
+
+def save(path: Path, prediction: Prediction) -> None:
+    """Write a prediction: the same prediction gives the same bytes."""
+    import torch
+    from safetensors.torch import save_file
+
+    arrays: dict[str, torch.Tensor] = {}
+    if prediction.assignments is not None:
+        arrays["assignments"] = torch.from_numpy(smallest(prediction.assignments))
+    if prediction.scores is not None:
+        arrays["scores"] = torch.from_numpy(np.ascontiguousarray(prediction.scores, np.float64))
+    for name, classes in prediction.classes.items():
+        arrays[f"classes/{name}"] = torch.from_numpy(smallest(classes))
+    for name, tensor in prediction.tensors.items():
+        arrays[f"tensors/{name}"] = tensor.detach().cpu().contiguous().clone()
+    half = path.with_suffix(".half")
+    save_file(arrays, half, metadata={"architecture": prediction.architecture})
+    os.replace(half, path)
+
+
+def smallest(values: npt.ArrayLike) -> npt.NDArray[np.signedinteger]:
+    """Integers in the smallest signed type that holds them."""
+    array = np.ascontiguousarray(values, np.int64)
+    for kind in (np.int8, np.int16, np.int32):
+        if array.size == 0 or (np.abs(array).max() <= np.iinfo(kind).max):
+            return array.astype(kind)
+    return array
+
+
+def load(path: Path, *, tensors: bool = False) -> Prediction:
+    """Read a prediction back.
+
+    Args:
+        path: The file.
+        tensors: Read networks and features too, which needs torch.
+
+    Raises:
+        BenchError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt" if tensors else "np") as file:
+            names = list(file.keys())
+            found = {n: np.asarray(file.get_tensor(n)) for n in names if not n.startswith("tensors/")}
+            weights = {
+                n.removeprefix("tensors/"): file.get_tensor(n)
+                for n in names
+                if tensors and n.startswith("tensors/")
+            }
+            architecture = (file.metadata() or {}).get("architecture", "")
+    except (SafetensorError, OSError) as error:
+        raise BenchError(f"{path}: damaged or missing prediction: {error}") from error
+    integers = {n: a.astype(np.int64) for n, a in found.items() if n != "scores"}
+    return Prediction(
+        assignments=integers.get("assignments"),
+        scores=found.get("scores"),
+        classes={
+            n.removeprefix("classes/"): a for n, a in integers.items() if n.startswith("classes/")
+        },
+        tensors=weights,
+        architecture=architecture,
+    )
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        BenchError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,158 @@
+"""Worker processes, one a cell: started, watched against their deadline, and put an end to.
+
+A pool of long-lived workers would be quicker to write down, but a cell must find a fresh process
+and leave nothing behind. Forking from a process that has imported everything costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from bench.run import preload, worker
+from bench.run.worker import Job, Report
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                     "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+_START_SECONDS = 300.0
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: BaseProcess
+    channel: connection.Connection
+    started: float
+    """When the worker said that it begins; before that, when it was asked for."""
+    begun: bool = False
+    report: Report | None = None
+
+
+@dataclass
+class Pool:
+    """At most `size` workers at a time."""
+
+    size: int
+    timeout: float
+    """Seconds after which a cell is killed."""
+    on_progress: Callable[[str, float], None] = lambda key, fraction: None
+    _running: list[_Running] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._context = _context()
+
+    @property
+    def free(self) -> int:
+        """How many more workers may start."""
+        return self.size - len(self._running)
+
+    def start(self, job: Job) -> None:
+        """Start a worker on a job."""
+        receiver, sender = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=worker.main, args=(job, sender), daemon=True)
+        process.start()
+        sender.close()
+        self._running.append(_Running(job, process, receiver, time.monotonic()))
+
+    def wait(self, seconds: float) -> list[tuple[Job, Report]]:
+        """The jobs that ended, after at most this many seconds; those past their time are killed."""
+        now = time.monotonic()
+        nearest = min((r.started + self._patience(r) - now for r in self._running), default=seconds)
+        watched = [x for r in self._running for x in (r.channel, r.process.sentinel)]
+        connection.wait(watched, timeout=max(0.0, min(seconds, nearest)))
+        ended = []
+        for running in list(self._running):
+            report = self._ended(running)
+            if report is not None:
+                self._running.remove(running)
+                ended.append((running.job, report))
+        return ended
+
+    def stop(self) -> None:
+        """Kill every worker; their cells are missing afterwards, with their checkpoints kept."""
+        for running in self._running:
+            _kill(running.process)
+        self._running.clear()
+
+    def _patience(self, running: _Running) -> float:
+        """Seconds a worker has from `started`; the first waits for the imports of them all."""
+        return self.timeout if running.begun else self.timeout + _START_SECONDS
+
+    def _ended(self, running: _Running) -> Report | None:
+        """How a worker ended; None while it runs."""
+        with contextlib.suppress(EOFError, OSError):
+            while running.channel.poll():
+                message = running.channel.recv()
+                if isinstance(message, Report):
+                    running.report = message
+                elif not running.begun:
+                    running.begun, running.started = True, time.monotonic()
+                else:
+                    self.on_progress(running.job.key, message)
+        seconds = time.monotonic() - running.started
+        if running.report is not None:
+            _kill(running.process)
+            return running.report
+        if not running.process.is_alive():
+            code = running.process.exitcode
+            _kill(running.process)
+            return Report("worker died", _death(code), wall_seconds=round(seconds, 4))
+        if seconds >= self._patience(running):
+            _kill(running.process)
+            message = f"killed after {self.timeout:g} s (--timeout)"
+            return Report("timeout", message, wall_seconds=round(seconds, 4))
+        return None
+
+
+def _death(code: int | None) -> str:
+    """A process's end in words."""
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        cause = ", perhaps by the system for lack of memory" if name == "SIGKILL" else ""
+        return f"the worker was ended by {name}{cause}"
+    return f"the worker left with exit status {code} before it reported"
+
+
+def _kill(process: BaseProcess) -> None:
+    """End a worker and whatever it started, and wait until it is gone."""
+    if process.pid is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    process.join()
+    process.close()
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    """Where workers come from: a server that has imported everything and holds no data."""
+    for name in _THREAD_VARIABLES:
+        os.environ[name] = "1"
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([preload.__name__])
+    return context
+
+
+def new_attempt(work: Path) -> Path:
+    """A fresh folder for one attempt at a cell; leftovers of killed ones go."""
+    work.mkdir(parents=True, exist_ok=True)
+    for path in work.iterdir():
+        if path.is_dir() and path.name != "inputs":
+            shutil.rmtree(path, ignore_errors=True)
+    attempt = work / f"attempt-{os.getpid()}-{time.monotonic_ns()}"
+    attempt.mkdir()
+    return attempt

@@ -1,0 +1,276 @@
+"""Runs a plan's cells in the order of their graph, as many at a time as there are workers."""
+
+from __future__ import annotations
+
+import datetime
+import heapq
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from bench import code, record, registry, score, states
+from bench.cells import Cell
+from bench.plan import Plan
+from bench.record import Record, State
+from bench.run import outputs
+from bench.run.inputs import Truth, gather
+from bench.run.pool import Pool, new_attempt
+from bench.run.worker import SNAPSHOTS, Job, Report
+from bench.store import CURVES, LOG, PREDICTION, Store
+
+_POLL_SECONDS = 0.5
+_WORTH_RESUMING = ("timeout", "out of memory", "worker died")
+
+
+class Display(Protocol):
+    """Shows how a run goes; see `bench.cli.progress`."""
+
+    def started(self, cell: Cell) -> None:
+        """A cell was given to a worker."""
+
+    def progressed(self, cell: Cell, fraction: float) -> None:
+        """A running cell says how far it is."""
+
+    def ended(self, cell: Cell, result: Record | None) -> None:
+        """A cell ended; None: another runner has done it."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a plan is run; nothing here changes a result."""
+
+    workers: int
+    data_root: Path
+    timeout: float = 1200.0
+    """Seconds a cell."""
+    budget: float | None = None
+    """Seconds for the whole run."""
+    memory: int = 0
+    """Bytes a worker may take; 0: no limit."""
+    retry_failed: bool = False
+    rerun_stale: bool = False
+    plugins: tuple[Path, ...] = ()
+    checkpoint_seconds: float = 30.0
+
+
+@dataclass
+class _Started:
+    cell: Cell
+    job: Job
+    truth: Truth
+    lock: FileLock
+    when: str
+
+
+def to_run(plan: Plan, found: dict[str, State], options: RunOptions) -> set[str]:
+    """Keys of the cells that a run would compute, those that it would unblock among them."""
+    again = {"missing"}
+    again |= {"failed"} if options.retry_failed else set()
+    again |= {"stale"} if options.rerun_stale else set()
+    chosen = {key for key, s in found.items() if s in again}
+    for key, cell in reversed(plan.cells.items()):
+        # A result must not be built on one that is already known to be out of date.
+        if key in chosen:
+            chosen |= {needed for _, needed in cell.needs if found[needed] == "stale"}
+    for key, cell in plan.cells.items():
+        before = [needed for _, needed in cell.needs]
+        if found[key] == "blocked" and all(n in chosen or found[n] == "done" for n in before):
+            chosen.add(key)
+    return chosen
+
+
+class Runner:
+    """One run of one plan."""
+
+    def __init__(self, plan: Plan, store: Store, options: RunOptions, display: Display) -> None:
+        self._plan, self._store, self._options, self._display = plan, store, options, display
+        self._records = store.records()
+        self.states = states.states(plan, self._records)
+        self._wanted = to_run(plan, self.states, options)
+        self._pool = Pool(options.workers, options.timeout, self._progressed)
+        self._started: dict[str, _Started] = {}
+        self._elsewhere: list[str] = []
+        self._commit, self._dirty = code.revision()
+        self._end = time.monotonic() + options.budget if options.budget else None
+        self._order = {key: i for i, key in enumerate(plan.cells)}
+        self._waiting = {
+            key: {n for _, n in plan.cells[key].needs if n in self._wanted} for key in self._wanted
+        }
+        self._dependents: dict[str, list[str]] = {}
+        for key, needed in self._waiting.items():
+            for n in needed:
+                self._dependents.setdefault(n, []).append(key)
+        self._ready = [self._order[key] for key, needed in self._waiting.items() if not needed]
+        heapq.heapify(self._ready)
+        self._keys = list(plan.cells)
+
+    def wanted_cells(self) -> list[Cell]:
+        """The cells that `run` will compute, in the order of the plan."""
+        return [cell for key, cell in self._plan.cells.items() if key in self._wanted]
+
+    def run(self) -> bool:
+        """Compute what is wanted; True when all of it ended, False when the budget ran out.
+
+        Raises:
+            BenchError: the results folder cannot be written.
+            KeyboardInterrupt: Ctrl-C; workers are ended, finished cells are kept.
+        """
+        self._store.check_writable()
+        try:
+            while self._ready or self._started or self._elsewhere:
+                if self._end is not None and time.monotonic() >= self._end:
+                    return False
+                self._fill()
+                for job, report in self._pool.wait(self._patience()):
+                    self._finish(self._started.pop(job.key), report)
+            return True
+        finally:
+            self._pool.stop()
+            for started in self._started.values():
+                started.lock.release()
+
+    def _patience(self) -> float:
+        left = self._end - time.monotonic() if self._end is not None else _POLL_SECONDS
+        return max(0.0, min(_POLL_SECONDS, left))
+
+    def _progressed(self, key: str, fraction: float) -> None:
+        self._display.progressed(self._plan.cells[key], fraction)
+
+    def _fill(self) -> None:
+        """Start cells while workers are free; ask again for those that another runner held."""
+        for key in self._elsewhere:
+            heapq.heappush(self._ready, self._order[key])
+        held: list[str] = []
+        while self._ready and self._pool.free:
+            cell = self._plan.cells[self._keys[heapq.heappop(self._ready)]]
+            lock = self._store.lock(cell)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                held.append(cell.key)
+                continue
+            if self._done_meanwhile(cell):
+                lock.release()
+            else:
+                self._start(cell, lock)
+        self._elsewhere = held
+
+    def _done_meanwhile(self, cell: Cell) -> bool:
+        """Whether another runner has finished the cell since this one looked."""
+        before, now = self._records.get(cell.key), self._store.read(cell)
+        if now is None or (before is not None and before.started == now.started):
+            return False
+        self._records[cell.key] = now
+        self._settle(cell, now)
+        self._display.ended(cell, None)
+        return True
+
+    def _start(self, cell: Cell, lock: FileLock) -> None:
+        """Prepare a cell's inputs and give it to a worker."""
+        work = self._store.work(cell)
+        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        needs = {
+            role: (self._store.folder(self._plan.cells[key]), self._records[key].output)
+            for role, key in cell.needs
+        }
+        attempt = new_attempt(work)
+        inputs, truth = gather(cell, self._options.data_root, work)
+        job = Job(
+            key=cell.key,
+            method=cell.method,
+            params=dict(cell.params),
+            seed=cell.seed,
+            preset=cell.preset,
+            device=cell.device,
+            dtype=cell.dtype,
+            threads=cell.threads,
+            inputs=inputs,
+            needs=needs,
+            plugins=self._options.plugins,
+            work=work,
+            attempt=attempt,
+            memory=self._options.memory,
+            checkpoint_seconds=self._options.checkpoint_seconds,
+        )
+        self._display.started(cell)
+        self._pool.start(job)
+        self._started[cell.key] = _Started(cell, job, truth, lock, when)
+
+    def _finish(self, started: _Started, report: Report) -> None:
+        """Score a cell, put it in its place, and let those go that waited for it."""
+        cell, attempt = started.cell, started.job.attempt
+        metrics: dict[str, float] = {}
+        digest = ""
+        if not report.failure:
+            digest = outputs.digest(attempt / PREDICTION)
+            metrics = _score(cell, started)
+        result = Record(
+            key=cell.key,
+            cell=cell.identity(),
+            state="failed" if report.failure else "done",
+            failure=report.failure,
+            message=report.message,
+            metrics=metrics,
+            partial_data=started.truth.partial,
+            code=code.fingerprint(registry.get(cell.method).module),
+            needs={role: self._records[key].output for role, key in cell.needs},
+            output=digest,
+            wall_seconds=report.wall_seconds,
+            cpu_seconds=report.cpu_seconds,
+            peak_memory=report.peak_memory,
+            peak_device_memory=report.peak_device_memory,
+            resumed=report.resumed,
+            started=started.when,
+            hardware=record.hardware(),
+            versions=record.versions(),
+            commit=self._commit,
+            dirty=self._dirty,
+        )
+        log = attempt / LOG
+        if log.exists() and not log.stat().st_size:
+            log.unlink()
+        self._store.publish(cell, attempt, result)
+        self._store.clear_work(cell, keep_checkpoint=report.failure in _WORTH_RESUMING)
+        started.lock.release()
+        self._records[cell.key] = result
+        self._settle(cell, result)
+        self._display.ended(cell, result)
+
+    def _settle(self, cell: Cell, result: Record) -> None:
+        """Note a cell's end; what needs it becomes ready, or blocked."""
+        self.states[cell.key] = "failed" if result.state == "failed" else "done"
+        for key in self._dependents.get(cell.key, ()):
+            if self.states[cell.key] == "failed":
+                self._block(key)
+            elif key in self._waiting:
+                self._waiting[key].discard(cell.key)
+                if not self._waiting[key]:
+                    heapq.heappush(self._ready, self._order[key])
+
+    def _block(self, key: str) -> None:
+        """A needed cell failed: this one cannot run, nor can those that need it."""
+        if self._waiting.pop(key, None) is not None:
+            self.states[key] = "blocked"
+            for dependent in self._dependents.get(key, ()):
+                self._block(dependent)
+
+
+def _score(cell: Cell, started: _Started) -> dict[str, float]:
+    """The metrics of a finished attempt; scored snapshots join its curves."""
+    inputs, truth, attempt = started.job.inputs, started.truth, started.job.attempt
+    labels = np.load(truth.labels, allow_pickle=False)
+    pairs = np.load(inputs.drawn["pairs"]) if inputs.kind == "similarity" else None
+    prediction = outputs.load(attempt / PREDICTION)
+    stored = attempt / SNAPSHOTS
+    if stored.exists():
+        curves = json.loads((attempt / CURVES).read_text(encoding="utf-8"))
+        curves["snapshots"] |= score.score_snapshots(np.load(stored, allow_pickle=False), labels)
+        (attempt / CURVES).write_text(json.dumps(curves), encoding="utf-8")
+    if registry.get(cell.method).artifact:
+        return {}
+    return score.score(inputs.kind, inputs.setting, prediction, labels, truth.n_classes, pairs)

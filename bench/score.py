@@ -1,0 +1,136 @@
+"""From predictions to metrics, in the one process that holds the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bench import metrics
+from bench.errors import NonFiniteError
+from bench.tasks import Ints, Prediction, Task
+
+
+class InvalidPrediction(ValueError):  # noqa: N818 - named like the state it leads to
+    """A method gave back something that does not fit its task."""
+
+
+def check(prediction: Any, task: Task, *, artifact: bool) -> Prediction:
+    """The prediction, if it is what the task asks for; runs in the worker, where no labels are.
+
+    Raises:
+        InvalidPrediction: wrong type, length or range.
+        NonFiniteError: NaN or infinite values.
+    """
+    if not isinstance(prediction, Prediction):
+        raise InvalidPrediction(f"fit returned a {type(prediction).__name__}, not a Prediction")
+    if artifact:
+        if not prediction.tensors:
+            raise InvalidPrediction("fit returned no tensors for the cells that need them")
+        return prediction
+    kind = type(task).__name__
+    n = len(task.target)
+    if kind in ("ClusterTask", "PairsTask", "AdaptTask"):
+        top = task.source.n_classes if kind == "AdaptTask" else task.n_clusters  # type: ignore[union-attr]
+        _integers("assignments", prediction.assignments, n, top)
+    elif kind == "RepresentTask":
+        if not prediction.tensors or not prediction.architecture:
+            raise InvalidPrediction("fit returned no architecture and tensors of a network")
+        if prediction.assignments is not None:
+            _integers("assignments", prediction.assignments, n, None)
+    elif kind == "SimilarityTask":
+        _probabilities(prediction.scores, len(task.pairs))  # type: ignore[union-attr]
+    elif not prediction.classes:
+        raise InvalidPrediction("fit returned no classes")
+    for name, classes in prediction.classes.items():
+        _integers(f"classes['{name}']", classes, n, None)
+    return prediction
+
+
+def _integers(name: str, values: Any, n: int, top: int | None) -> None:
+    """Refuse what is no array of n integers in 0..top-1."""
+    if values is None:
+        raise InvalidPrediction(f"fit returned no {name}")
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise NonFiniteError(f"{name} hold NaN or infinite values")
+    if len(array) != n or array.ndim != (2 if name.startswith("classes") and array.ndim == 2 else 1):
+        raise InvalidPrediction(f"{name} have shape {array.shape}; the task has {n} images")
+    if array.dtype.kind not in "iu":
+        raise InvalidPrediction(f"{name} are of type {array.dtype}; integers are wanted")
+    if array.min(initial=0) < 0 or (top is not None and array.max(initial=0) >= top):
+        raise InvalidPrediction(
+            f"{name} range over {array.min()}..{array.max()}; "
+            f"0..{top - 1 if top is not None else ''} is wanted"
+        )
+
+
+def _probabilities(scores: Any, n: int) -> None:
+    """Refuse what is no array of n probabilities."""
+    if scores is None:
+        raise InvalidPrediction("fit returned no scores")
+    array = np.asarray(scores)
+    if array.shape != (n,):
+        raise InvalidPrediction(f"scores have shape {array.shape}; the task asks {n} pairs")
+    if not np.isfinite(array).all():
+        raise NonFiniteError("scores hold NaN or infinite values")
+    if array.min() < 0 or array.max() > 1:
+        raise InvalidPrediction(f"scores range over {array.min()}..{array.max()}; 0..1 is wanted")
+
+
+def score(
+    kind: str,
+    setting: Mapping[str, Any],
+    prediction: Prediction,
+    labels: Ints,
+    n_classes: int,
+    pairs: Ints | None = None,
+) -> dict[str, float]:
+    """The metrics of a prediction.
+
+    Args:
+        kind: Of the task.
+        setting: Of the protocol; `n_clusters` is the declared number, for NDC.
+        prediction: As it was stored.
+        labels: int64, (N,), the target's.
+        n_classes: How many classes the target has.
+        pairs: int64, (P, 2), for similarity tasks.
+
+    Returns:
+        Name -> value, as `bench.metrics.METRICS` names them; for probes "NAME top-1", "NAME top-5".
+    """
+    if kind == "similarity" and pairs is not None and prediction.scores is not None:
+        similar = labels[pairs[:, 0]] == labels[pairs[:, 1]]
+        return metrics.pair_scores(similar, prediction.scores)
+    if kind == "probe":
+        found = {}
+        for name, ranked in prediction.classes.items():
+            ranked = ranked.reshape(len(ranked), -1)
+            found[f"{name} top-1"] = metrics.accuracy(labels, ranked[:, 0])
+            if ranked.shape[1] >= 5:
+                found[f"{name} top-5"] = metrics.top_k_accuracy(labels, ranked[:, :5])
+        return found
+    if prediction.assignments is None:
+        return {}
+    if kind == "adapt":
+        return {"accuracy": metrics.accuracy(labels, prediction.assignments)}
+    assignments = np.asarray(prediction.assignments, np.int64)
+    declared = setting.get("n_clusters") or int(assignments.max(initial=0)) + 1
+    table = metrics.contingency(labels, assignments, n_classes=n_classes, n_clusters=declared)
+    return metrics.cluster_scores(table, declared)
+
+
+def score_snapshots(snapshots: Any, labels: Ints) -> dict[str, list[float]]:
+    """ACC and NMI of the assignments that a method handed over while it trained.
+
+    Args:
+        snapshots: Integers, (S, N).
+        labels: int64, (N,).
+    """
+    curves: dict[str, list[float]] = {"ACC": [], "NMI": []}
+    for assignments in np.asarray(snapshots):
+        table = metrics.contingency(labels, assignments.astype(np.int64))
+        curves["ACC"].append(metrics.clustering_accuracy(table))
+        curves["NMI"].append(metrics.nmi(table, "sqrt"))
+    return curves

@@ -1,0 +1,51 @@
+"""The state of every cell of a plan, from its records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from bench import code, registry
+from bench.cells import Cell
+from bench.plan import Plan
+from bench.record import Record, State
+
+STATES: tuple[State, ...] = ("done", "failed", "missing", "stale", "blocked", "unavailable")
+
+
+def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:
+    """Every cell's state, by key.
+
+    done: measured with the code as it is. stale: measured with other code, or with an output of a
+    needed cell that has since changed. failed: see the record. blocked: a needed cell failed.
+    unavailable: data, weights or device are not here. missing: can run, has not.
+    """
+    found: dict[str, State] = {}
+    for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
+        found[key] = state(cell, plan, records, found)
+    return found
+
+
+def state(
+    cell: Cell, plan: Plan, records: Mapping[str, Record], known: Mapping[str, State]
+) -> State:
+    """One cell's state, those that it needs being known."""
+    record = records.get(cell.key)
+    before = [known[key] for _, key in cell.needs]
+    if record is None:
+        if cell.key in plan.unavailable:
+            return "unavailable"
+        return "blocked" if {"failed", "blocked"} & set(before) else "missing"
+    if record.state == "failed":
+        return "failed"
+    outdated = record.code != code.fingerprint(registry.get(cell.method).module)
+    for role, key in cell.needs:
+        now = records.get(key)
+        outdated |= now is not None and record.needs.get(role) != now.output
+    return "stale" if outdated or "stale" in before else "done"
+
+
+def counts(found: Mapping[str, State]) -> dict[str, int]:
+    """How many cells are in each state, every state named."""
+    counter = Counter(found.values())
+    return {name: counter[name] for name in STATES}

@@ -1,0 +1,461 @@
+"""Tables and figures: what every format shows, and that nothing is cut, dropped or dated."""
+
+# ruff: noqa: RUF001 - look-alikes are what the escapes are tested with.
+import csv
+import io
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from bench.errors import BenchError
+from bench.render import escape, figures, grid, latex, legend, tables
+from bench.render.cells import difference, measured_cell, spread
+from bench.render.rows import Curve, Entry, FigureView, TableView
+from bench.render.write import write, write_document
+
+
+def entry(row="kmeans", column="CIFAR-10", metric="ACC", unit="percent", values=(), **fields):
+    """An entry as the aggregation makes it: mean and std from the values, seeds from 0."""
+    n = len(values)
+    if n:
+        fields.setdefault("mean", sum(values) / n)
+    if n > 1 and "std" not in fields:
+        fields["std"] = float(np.std(values, ddof=1))
+    if n and fields.get("published") is not None:
+        fields.setdefault("difference", fields["mean"] - fields["published"])
+    fields.setdefault("planned", 10)
+    return Entry(row, column, metric, unit, values=dict(enumerate(values)), n=n, **fields)
+
+
+def view(*entries, **fields):
+    fields = {"experiment": "digits", "name": "t", "caption": "A table", "preset": "quick"} | fields
+    return TableView(entries=entries, **fields)
+
+
+SMALL = view(
+    entry("kmeans", values=[0.70, 0.72], planned=2, group="classical", published=0.715,
+          published_source="supreme table 1", published_note="adopted", verdict="reproduced"),
+    entry("kmeans", "SVHN", values=[0.5] * 10, group="classical"),
+    entry("my_dec", group="deep", published=0.8, published_source="supreme table 1",
+          verdict="open", states={"failed": 10}),
+    entry("my_dec", "SVHN", values=[0.625] * 10, group="deep", best=True, note="best of 3"),
+    entry("top", "SVHN", values=[0.9], oracle=True),
+    notes=("K is an input.",),
+)  # fmt: skip
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize(
+    ("show", "ending"),
+    [(latex.latex, "tex"), (tables.markdown, "md"), (tables.csv, "csv"), (tables.console, "txt")],
+)
+def test_a_small_table_reads_as_the_golden_file_says(show, ending):
+    assert show(SMALL) == (GOLDEN / f"render_small.{ending}").read_text()
+
+
+# --- numbers and states -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "unit", "text"),
+    [
+        (0.7214, 0.0123, "percent", "72.1 ± 1.2"),
+        (0.7214, None, "percent", "72.1"),
+        (0.7214, 0.0123, "fraction", "0.721 ± 0.012"),
+        (1.0, 0.0, "percent", "100.0 ± 0.0"),
+        (-0.0001, None, "percent", "0.0"),
+        (-0.02, None, "percent", "\N{MINUS SIGN}2.0"),
+        (26.0, None, "count", "26"),
+        (26.3, 1.25, "count", "26.3 ± 1.2"),
+        (26.0, 0.5, "count", "26.0 ± 0.5"),
+        (None, None, "percent", ""),
+    ],
+)
+def test_numbers_have_the_digits_of_their_unit(mean, std, unit, text):
+    assert spread(mean, std, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "verdict", "text"),
+    [
+        ("percent", 0.004, "reproduced", "+0.4 R"),
+        ("percent", -0.031, "worse", "\N{MINUS SIGN}3.1 W"),
+        ("percent", 0.0, "reproduced", "0.0 R"),
+        ("percent", 0.0001, "better", "0.0 B"),
+        ("fraction", 0.0151, "", "+0.015"),
+        ("count", 6.0, "not comparable", "+6 N"),
+        ("count", None, "open", "O"),
+        ("count", None, "", ""),
+    ],
+)
+def test_differences_carry_their_sign_and_verdict(unit, value, verdict, text):
+    assert difference(entry(unit=unit, difference=value, verdict=verdict)) == text
+
+
+@pytest.mark.parametrize(
+    ("n", "planned", "states", "small"),
+    [
+        (10, 10, {"done": 10}, ""),
+        (3, 3, {"done": 3}, "(n=3)"),
+        (1, 1, {"done": 1}, "(n=1)"),
+        (7, 10, {"done": 7, "failed": 3}, "(n=7/10)"),
+        (10, 20, {"done": 10}, "(n=10/20)"),
+        (10, 10, {"done": 9, "stale": 1}, "†stale"),
+        (7, 10, {"done": 6, "stale": 1}, "(n=7/10) †stale"),
+    ],
+)
+def test_n_is_shown_unless_it_is_ten(n, planned, states, small):
+    cell = measured_cell(entry(values=[0.5] * n, planned=planned, states=states))
+    assert cell.text == ("50.0" if n == 1 else "50.0 ± 0.0")
+    assert cell.small == small
+
+
+@pytest.mark.parametrize(
+    ("states", "text"),
+    [
+        ({"failed": 10}, ("failed", "")),
+        ({"missing": 10}, ("missing", "")),
+        ({"blocked": 10}, ("blocked", "")),
+        ({"unavailable": 10}, ("unavailable", "")),
+        ({"missing": 8, "failed": 2}, ("failed", "(2/10)")),
+        ({"done": 0, "failed": 0}, ("not measured", "")),
+        ({}, ("not measured", "")),
+    ],
+)
+def test_without_a_value_a_cell_shows_its_state_and_no_number(states, text):
+    cell = measured_cell(entry(states=states))
+    assert (cell.text, cell.small) == text
+    for show in (latex.latex, tables.markdown, tables.console):
+        assert text[0] in show(view(entry(states=states)))
+
+
+def test_failed_seeds_are_named_once_for_all_metrics_of_a_cell():
+    pair = [entry(metric=m, values=[0.5] * 7, states={"failed": 3}) for m in ("ACC", "NMI")]
+    assert legend.notes(view(*pair)) == [
+        ("", "Failed seeds, left out of the mean: kmeans, CIFAR-10 (3 of 10).")
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"mean": float("nan"), "values": [0.1, 0.2]},
+        {"values": [0.1, float("inf")], "mean": 0.1, "std": 0.1},
+        {"mean": 0.0},
+        {"values": [0.1], "mean": None},
+    ],
+)
+def test_a_failure_cannot_become_a_number(fields):
+    with pytest.raises(BenchError, match="kmeans"):
+        entry(**fields)
+
+
+def test_a_view_refuses_doubled_cells_and_mixed_units():
+    with pytest.raises(BenchError, match="'kmeans' stands there twice"):
+        view(entry(), entry())
+    with pytest.raises(BenchError, match="two units"):
+        view(entry(), entry("dec", unit="fraction"))
+
+
+# --- caption and notes --------------------------------------------------------------------------
+
+
+def test_the_caption_explains_only_the_marks_that_the_table_shows():
+    plain = legend.caption(view(entry(values=[0.5] * 10)))
+    assert plain.endswith(
+        "Preset: quick. ± is the sample standard deviation (ddof 1) over seeds; "
+        "n = 10 unless shown."
+    )
+    two = view(entry(values=[0.5] * 10), entry("dec", values=[0.6] * 10))
+    assert "Bold: best of its column by a paired t-test over shared seeds" in legend.caption(two)
+    assert "(Holm-corrected over the column, p < .05)" in legend.caption(two)
+    oracle = view(entry(values=[0.5] * 10), entry("top", values=[0.6] * 10, oracle=True))
+    assert "Bold" not in legend.caption(oracle)
+    assert "(oracle)" in legend.caption(oracle)
+
+
+def test_the_caption_says_why_numbers_do_not_compare():
+    fields = {"values": [0.5], "published": 0.9, "verdict": "not comparable"}
+    both = view(
+        entry(reason="quick preset", **fields), entry("dec", reason="part of the data", **fields)
+    )
+    assert "N not comparable (quick preset; part of the data)." in legend.caption(both)
+    assert "reproduced" not in legend.caption(both)
+
+
+def test_equal_notes_share_a_letter_and_letters_do_not_run_out():
+    many = view(*(entry(f"r{i}", note=f"note {i % 30}") for i in range(60)))
+    letters = [letter for letter, _ in legend.notes(many)]
+    assert letters[:2] == ["a", "b"]
+    assert letters[25:] == ["z", "aa", "ab", "ac", "ad"]
+
+
+# --- escaping -----------------------------------------------------------------------------------
+
+NASTY = (
+    'a_b_c_d 100% A&B #1 $x$ {y} ~ ^ \\z < > | "q" `b` é ő ł ± λ Ω – “x” [2pt] * -- '
+    "\N{CJK UNIFIED IDEOGRAPH-4E2D} \a end"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("a_b_c_d", r"a\_b\_c\_d"),
+        ("100% & #1 $", r"100\% \& \#1 \$"),
+        ("{}", r"\{\}"),
+        ("~^\\", r"\textasciitilde{}\textasciicircum{}\textbackslash{}"),
+        ("<|>", r"\textless{}\textbar{}\textgreater{}"),
+        ('"`', r"\texttt{\char34}\texttt{\char96}"),
+        ("[*]", "{[}{*}{]}"),
+        ("--- ,, ''", "-{}-{}- ,{}, '{}'"),
+        ("éÅő", r"\'{e}\r{A}\H{o}"),
+        ("e\u0301", r"\'{e}"),
+        ("łß", r"\l{}\ss{}"),
+        ("λΛΑο", r"$\lambda$$\Lambda$$\mathrm{A}$$\mathrm{o}$"),
+        ("±×−≤", r"$\pm$$\times$$-$$\leq$"),
+        ("–—", r"\textendash{}\textemdash{}"),
+        ("a\n\tb", "a b"),
+        ("\N{SNOWMAN}", "{[}SNOWMAN{]}"),
+        ("ế", "{[}LATIN SMALL LETTER E WITH CIRCUMFLEX AND ACUTE{]}"),
+        ("\a", "{[}U+0007{]}"),
+    ],
+)
+def test_latex_escapes(text, escaped):
+    assert escape.latex(text) == escaped
+
+
+def test_no_character_of_the_first_planes_breaks_latex_or_vanishes():
+    for code in [*range(0x2100), *range(0x2190, 0x2300), 0x4E2D, 0x1F600]:
+        escaped = escape.latex(chr(code))
+        assert escaped
+        assert escaped.isascii()
+        assert escaped.isprintable()
+        bare = re.sub(r"\\([a-zA-Z]+|.)", "", escaped)
+        assert bare.count("{") == bare.count("}"), escaped
+        assert bare.count("$") % 2 == 0, escaped
+        assert not set(re.sub(r"\$[^$]*\$", "", bare)) & set("&%#_^\\"), escaped
+
+
+@pytest.mark.parametrize("char", list("\\`*_{}[]<>#|~&$"))
+def test_markdown_escapes_each_time(char):
+    assert escape.markdown(f"a{char}b{char}") == f"a\\{char}b\\{char}"
+
+
+def test_markdown_rows_have_one_cell_a_column_whatever_the_labels_hold():
+    table = tables.markdown(view(entry(NASTY + "\nnext", NASTY, NASTY, values=[0.5])))
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [3, 3, 3]
+
+
+def test_latex_rows_have_one_cell_a_column_whatever_the_labels_hold():
+    lines = latex.latex(view(entry(NASTY, NASTY, NASTY, values=[0.5]))).splitlines()
+    body = lines[lines.index(r"\midrule") + 1]
+    assert len(re.findall(r"(?<!\\)&", body)) == 2
+    assert body.endswith(r" \\")
+
+
+def test_long_cells_are_never_cut():
+    label, note = "a very long label of a row " * 10, "a long note " * 30
+    long = view(
+        entry(label.strip(), "column " * 20, values=[0.5, 0.6], best=True, note=note.strip()),
+        caption="word " * 200,
+    )
+    for show in (latex.latex, tables.markdown, tables.csv):
+        assert label.strip() in show(long)
+        assert note.strip() in show(long)
+    assert label.strip() in tables.console(long)
+    for line in latex.latex(long).splitlines():
+        if " & " in line:
+            assert line.count("{") == line.count("}")
+    assert r"\textbf{55.0\,$\pm$\,7.1}" in latex.latex(long)
+    assert "**55.0 ± 7.1**" in tables.markdown(long)
+
+
+# --- layout -------------------------------------------------------------------------------------
+
+
+def test_groups_and_columns_stand_in_the_order_wanted():
+    places = [("a", "SVHN", "g"), ("b", "CIFAR", "h"), ("c", "SVHN", "g")]
+    entries = [entry(row, column, group=group) for row, column, group in places]
+    mixed = view(*entries, columns=("CIFAR", "SVHN"))
+    columns = grid.columns(mixed)
+    assert [c.label for c in columns] == ["CIFAR", "SVHN"]
+    assert [row.label.text for row in grid.rows(mixed, columns)] == ["a", "c", "b"]
+
+
+def test_a_wide_table_becomes_panels_that_fit_and_hold_every_column_once():
+    names = [f"data set {i}" for i in range(12)]
+    wide = view(*(entry(r, c, m, values=[0.5] * 10, published=0.5)
+                  for r in ("kmeans", "dec") for c in names for m in ("ACC", "NMI")))  # fmt: skip
+    panels = grid.panels(wide, latex.WIDTH)
+    assert len(panels) > 2
+    assert all(panel.width <= latex.WIDTH for panel in panels)
+    shown = [(c.label, c.metric) for panel in panels for c in panel.columns]
+    assert shown == [(c, m) for c in names for m in ("ACC", "NMI")]
+    assert max(map(len, tables.console(wide, 100).splitlines())) <= 100
+    assert len(grid.panels(wide)) == 1
+
+
+def test_a_long_table_goes_on_in_floats_under_one_number():
+    text = latex.latex(view(*(entry(f"row {i}", values=[0.5] * 10) for i in range(130))))
+    floats = text.split(r"\end{table}")[:-1]
+    assert len(floats) == 3
+    assert [f.count("row ") for f in floats] == [46, 46, 38]
+    assert [r"\addtocounter{table}{-1}" in f for f in floats] == [False, True, True]
+    assert text.count(r"\label") == 1
+
+
+def test_csv_gives_every_number_back_exactly():
+    e = entry(
+        NASTY, values=[0.1 + 0.2, 1 / 3, np.float64(0.7)], published=2 / 3, states={"done": 3}
+    )
+    (row,) = csv.DictReader(io.StringIO(tables.csv(view(e))))
+    assert row["row"] == NASTY
+    assert float(row["mean"]) == e.mean
+    assert float(row["std"]) == e.std
+    pairs = (pair.split(":") for pair in row["values"].split(";"))
+    assert {int(seed): float(value) for seed, value in pairs} == e.values
+    assert (row["states"], row["published_std"], row["best"]) == ("done:3", "", "0")
+
+
+# --- figures ------------------------------------------------------------------------------------
+
+
+def curve(label="dec", x=(1, 2, 3, 4, 5), mean=(10.0, 20.0, None, 30.0, None), n=None, planned=10):
+    n = tuple(0 if m is None else 10 for m in mean) if n is None else n
+    return Curve(label, x, mean, tuple(None if m is None else 1.0 for m in mean), n, planned)
+
+
+def figure(*curves, **fields):
+    fields = {"truth": None} | fields
+    return FigureView("digits", "k", "Curves", "quick", "K", "ACC (%)", curves, **fields)
+
+
+def legend_texts(drawn):
+    return [text.get_text() for text in drawn.legends[0].get_texts()]
+
+
+def test_what_was_not_measured_is_a_gap_and_no_zero():
+    line = figures.draw(figure(curve())).axes[0].lines[-1]
+    np.testing.assert_array_equal(line.get_ydata(), [10, 20, np.nan, 30, np.nan])
+    assert figures.draw(figure(curve())).axes[0].get_ylim()[0] > 0
+
+
+def test_a_point_alone_between_gaps_of_a_long_curve_has_a_marker():
+    mean = tuple(None if i in (36, 38) else 1.0 for i in range(80))
+    line = figures.draw(figure(curve(x=tuple(range(80)), mean=mean))).axes[0].lines[-1]
+    assert 37 in line.get_markevery()
+    assert len(line.get_markevery()) < 12
+
+
+@pytest.mark.parametrize(
+    ("n", "planned", "text"),
+    [
+        ((10, 10), 10, "dec"),
+        ((7, 7), 10, "dec (n=7/10)"),
+        ((10, 7), 10, "dec (n=7\N{EN DASH}10/10)"),
+        ((3, 3), 3, "dec (n=3)"),
+    ],
+)
+def test_the_legend_shows_n_unless_it_is_ten(n, planned, text):
+    drawn = figures.draw(figure(curve(x=(1, 2), mean=(1.0, 2.0), n=n, planned=planned)))
+    assert legend_texts(drawn) == [text]
+
+
+def test_the_legend_names_curves_that_matplotlib_would_hide_and_the_truth():
+    drawn = figures.draw(figure(curve("_a"), curve("$b$"), truth=3, truth_label="true K"))
+    assert [t.strip() for t in legend_texts(drawn)] == ["_a", "$b$", "true K"]
+    assert drawn.axes[0].lines[-1].get_xdata() == [3, 3]
+
+
+def test_words_on_the_x_axis_keep_their_order():
+    drawn = figures.draw(figure(curve(x=("c", "a"), mean=(1.0, 2.0)), curve(x=("b",), mean=(1.0,))))
+    assert [t.get_text() for t in drawn.axes[0].get_xticklabels()] == ["c", "a", "b"]
+
+
+def test_an_empty_figure_says_so():
+    drawn = figures.draw(figure(curve(mean=(None,) * 5)))
+    assert drawn.axes[0].texts[0].get_text() == "nothing measured yet"
+    assert legend_texts(drawn) == ["dec (not measured)"]
+    assert figures.draw(figure()).axes[0].texts[0].get_text() == "nothing measured yet"
+
+
+def test_curves_differ_in_colour_and_marker():
+    drawn = figures.draw(figure(*(curve(f"c{i}") for i in range(56))))
+    looks = [(h.get_color(), h.get_marker()) for h in drawn.legends[0].legend_handles]
+    assert len(set(looks)) == 56
+    for one, two in pairwise(looks):
+        assert one[0] != two[0]
+        assert one[1] != two[1]
+
+
+def test_a_curve_needs_equal_lengths():
+    with pytest.raises(BenchError, match=r"'dec'.*one length"):
+        Curve("dec", (1, 2), (1.0,), (None,), (1,), 10)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def test_files_are_the_same_bytes_each_time_and_hold_no_date(tmp_path, monkeypatch):
+    views = [SMALL, figure(curve(), truth=3)]
+    first = [p for v in views for p in write(v, tmp_path / "a")] + [
+        write_document(views, tmp_path / "a")
+    ]
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    with mpl.rc_context({"font.size": 20, "axes.grid": True}):
+        second = [p for v in views for p in write(v, tmp_path / "b")] + [
+            write_document(views, tmp_path / "b")
+        ]
+    assert [p.relative_to(tmp_path / "a").as_posix() for p in first] == [
+        "tables/digits-t.tex", "tables/digits-t.md", "tables/digits-t.csv",
+        "figures/digits-k.pdf", "figures/digits-k.png", "figures/digits-k.tex", "all.tex",
+    ]  # fmt: skip
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes(), one.name
+        for word in (b"CreationDate", b"Software", b"Matplotlib v"):
+            assert word not in one.read_bytes(), one.name
+
+
+def test_the_document_inputs_every_view():
+    text = latex.document([SMALL, figure(curve())])
+    assert r"\input{tables/digits-t}" in text
+    assert r"\input{figures/digits-k}" in text
+    assert latex.figure(figure(curve(), truth=3)).count("Dashed: true value.") == 1
+
+
+def test_names_become_safe_file_names(tmp_path):
+    (path,) = write(view(name="omniglot/Old Church_Slavonic"), tmp_path, ["csv"])
+    assert path == tmp_path / "tables" / "digits-omniglot-Old-Church-Slavonic.csv"
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    (path,) = write(SMALL, tmp_path, ["csv"])
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(BenchError, match=r"cannot write .*digits-t\.csv: No space left"):
+        write(view(entry()), tmp_path, ["csv"])
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["digits-t.csv"]
+
+
+def test_an_unwritable_folder_is_one_sentence(tmp_path):
+    (tmp_path / "tables").write_text("a file in the way")
+    with pytest.raises(BenchError, match=r"cannot write .*digits-t\.md"):
+        write(SMALL, tmp_path, ["md"])
+
+
+@pytest.mark.parametrize(("what", "name"), [(SMALL, "htm"), (figure(curve()), "jpg")])
+def test_an_unknown_format_is_named(what, name, tmp_path):
+    with pytest.raises(BenchError, match=f"format '{name}'"):
+        write(what, tmp_path, [name])

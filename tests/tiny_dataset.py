@@ -1,0 +1,45 @@
+"""A dataset of 20 + 10 images of 4 by 5 pixels, for the tests of bench.datasets."""
+
+import dataclasses
+
+import numpy as np
+from PIL import Image
+
+from bench.datasets import Dataset, Folder, Npz, base
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (30, 4, 5, 1), dtype=np.uint8)
+LABELS = np.arange(30) % 3
+SPLIT = np.repeat([0, 1], [20, 10])
+COLOURS = ("blue", "green", "red")
+
+
+def declare(monkeypatch, **changes):
+    """Register it as "tiny", without a shared cache; `changes` replace parts of the declaration."""
+    monkeypatch.delenv("BENCH_CACHE", raising=False)
+    dataset = Dataset(
+        name="tiny",
+        summary="",
+        shape=(4, 5, 1),
+        counts={"train": 20, "test": 10},
+        labels=COLOURS,
+        licence="",
+        citation="",
+        how_to_get="`python -m bench data fetch tiny`",
+        sources=(Npz(), Folder()),
+    )
+    monkeypatch.setitem(base._datasets, "tiny", dataclasses.replace(dataset, **changes))
+
+
+def write_npz(root, keep=slice(None), **changes):
+    arrays = {
+        "images": PIXELS[keep], "labels": LABELS[keep].astype(np.int16),
+        "split": SPLIT[keep].astype(np.int8), "label_names": np.array(COLOURS),
+    } | changes  # fmt: skip
+    np.savez(root / "tiny.npz", **arrays)
+
+
+def write_folders(root):
+    for i, (image, label, split) in enumerate(zip(PIXELS, LABELS, SPLIT, strict=True)):
+        folder = root / "tiny" / ("train", "test")[split] / COLOURS[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(folder / f"{i}.png")
