@@ -4,45 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bench import compare, published, registry
 from bench.experiment import Experiment, Figure, Table
 from bench.metrics import METRICS
-from bench.plan import Plan, Slot
-from bench.record import Record, State
+from bench.plan import Slot
 from bench.render.rows import Curve, Entry, FigureView, TableView, Unit
+from bench.states import Results
 
 _USABLE = ("done", "stale")
 
 
-def views(
-    plan: Plan, records: Mapping[str, Record], found: Mapping[str, State]
-) -> tuple[list[TableView], list[FigureView]]:
+def views(results: Results) -> tuple[list[TableView], list[FigureView]]:
     """Every table and figure of a plan that at least one slot of the plan fills."""
     slots: dict[tuple[str, str], list[Slot]] = {}
-    for slot in plan.slots:
+    for slot in results.plan.slots:
         slots.setdefault((slot.experiment, slot.name), []).append(slot)
     tables, figures = [], []
-    for one in plan.experiments:
+    for one in results.plan.experiments:
         for table in one.table:
             mine = slots.get((one.name, table.name))
             if mine:
-                tables.append(_table(one, table, mine, plan, records, found))
+                tables.append(_table(one, table, mine, results))
         for figure in one.figure:
             mine = slots.get((one.name, figure.name))
             if mine:
-                figures.append(_figure(one, figure, mine, plan, records, found))
+                figures.append(_figure(one, figure, mine, results))
     return tables, figures
 
 
-def measured(
-    slot: Slot, records: Mapping[str, Record], found: Mapping[str, State]
-) -> tuple[dict[int, float], Counter[str]]:
+def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[str]]:
     """A slot's values by seed, of cells that are done or stale, and all its seeds' states.
 
     A cell that is done but lacks the metric (an undefined precision, say) counts as missing.
     """
+    records, found = results.records, results.states
     values: dict[int, float] = {}
     counter: Counter[str] = Counter()
     for seed, keys in slot.cells.items():
@@ -62,12 +59,10 @@ def _table(
     one: Experiment,
     table: Table,
     slots: Sequence[Slot],
-    plan: Plan,
-    records: Mapping[str, Record],
-    found: Mapping[str, State],
+    results: Results,
 ) -> TableView:
     """A table's view, with the best of each column marked."""
-    entries = [_entry(slot, plan, records, found) for slot in slots]
+    entries = [_entry(slot, results) for slot in slots]
     best: set[int] = set()
     for column in {(e.column, e.metric) for e in entries}:
         ranked = {
@@ -82,21 +77,19 @@ def _table(
         experiment=one.name,
         name=table.name,
         caption=table.caption,
-        preset=plan.preset,
+        preset=results.plan.preset,
         entries=tuple(
             dataclasses.replace(e, best=i in best) if e.metric else e for i, e in enumerate(entries)
         ),
-        columns=tuple(c.label for c in table.column),
+        columns=tuple(dict.fromkeys(c.label for c in table.column)),
         notes=(*one.notes, *table.notes),
     )
 
 
-def _entry(
-    slot: Slot, plan: Plan, records: Mapping[str, Record], found: Mapping[str, State]
-) -> Entry:
+def _entry(slot: Slot, results: Results) -> Entry:
     """One entry of a table."""
     part = slot.part
-    values, counter = measured(slot, records, found)
+    values, counter = measured(slot, results)
     summary = compare.summarise([values[s] for s in sorted(values)])
     unit: Unit = part.unit or ("count" if part.metric == "NDC" else "percent")  # type: ignore[assignment]
     printed = published.find(part.published, where=slot.name) if part.published else None
@@ -108,7 +101,7 @@ def _entry(
         published_std=printed.std if printed else None,
         unit=unit,
         higher_is_better=metric.higher_is_better if metric else True,
-        not_comparable_because=_not_comparable(slot, plan, records, oracle=oracle),
+        not_comparable_because=_not_comparable(slot, results, oracle=oracle),
     )
     return Entry(
         row=part.label,
@@ -134,17 +127,15 @@ def _entry(
     )
 
 
-def _not_comparable(
-    slot: Slot, plan: Plan, records: Mapping[str, Record], *, oracle: bool
-) -> str:
+def _not_comparable(slot: Slot, results: Results, *, oracle: bool) -> str:
     """Why a measured number is of another experiment than the published one; "" if it is not."""
     partial = {
-        records[k].partial_data
+        results.records[k].partial_data
         for keys in slot.cells.values()
         for k in keys
-        if k in records and records[k].partial_data
+        if k in results.records and results.records[k].partial_data
     }
-    reasons = ["quick preset"] if plan.preset == "quick" else []
+    reasons = ["quick preset"] if results.plan.preset == "quick" else []
     reasons += [f"part of the data: {p}" for p in sorted(partial)]
     reasons += ["oracle row"] if oracle else []
     return "; ".join(reasons)
@@ -154,9 +145,7 @@ def _figure(
     one: Experiment,
     figure: Figure,
     slots: Sequence[Slot],
-    plan: Plan,
-    records: Mapping[str, Record],
-    found: Mapping[str, State],
+    results: Results,
 ) -> FigureView:
     """A figure's view, in percent where the metric is a fraction."""
     key = figure.x.setting or figure.x.param
@@ -167,7 +156,7 @@ def _figure(
         mine = [s for s in slots if s.part.label == label]
         summaries = []
         for slot in mine:
-            values, _ = measured(slot, records, found)
+            values, _ = measured(slot, results)
             summaries.append(compare.summarise([values[s] for s in sorted(values)]))
         curves.append(
             Curve(
@@ -184,7 +173,7 @@ def _figure(
         experiment=one.name,
         name=figure.name,
         caption=figure.caption,
-        preset=plan.preset,
+        preset=results.plan.preset,
         x_label=figure.x.label,
         y_label=figure.y_label or default,
         curves=tuple(curves),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,14 +14,27 @@ from bench import ROOT, code, compare, record, registry
 from bench.aggregate import measured
 from bench.compare import Summary
 from bench.errors import BenchError
-from bench.plan import Plan, Slot
-from bench.record import Record, State
+from bench.plan import Slot
 from bench.render.files import replace
+from bench.states import Results
 
 FOLDER = ROOT / "results" / "reference"
 Verdict = Literal["ok", "moved", "stale", "missing", "new", "unavailable"]
-_COLUMNS = ("name", "group", "row", "column", "x", "metric", "mean", "std", "n", "values",
-            "seconds", "code", "data")
+_COLUMNS = (
+    "name",
+    "group",
+    "row",
+    "column",
+    "x",
+    "metric",
+    "mean",
+    "std",
+    "n",
+    "values",
+    "seconds",
+    "code",
+    "data",
+)
 
 
 @dataclass(frozen=True)
@@ -51,12 +64,7 @@ def path_of(experiment: str, preset: str, folder: Path = FOLDER) -> Path:
     return folder / f"{experiment}-{preset}.csv"
 
 
-def compare_all(
-    plan: Plan,
-    records: Mapping[str, Record],
-    found: Mapping[str, State],
-    folder: Path = FOLDER,
-) -> list[Comparison]:
+def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
     """Every number of a plan's experiments that has a reference, or should.
 
     The tolerance follows from the spread over seeds of both sides, and holds family-wise: under
@@ -66,6 +74,7 @@ def compare_all(
         BenchError: a reference file cannot be read.
     """
     references: dict[tuple[str, ...], Summary] = {}
+    plan = results.plan
     for one in plan.experiments:
         path = path_of(one.name, plan.preset, folder)
         if path.exists():
@@ -73,8 +82,12 @@ def compare_all(
     known = {one for one, *_ in references}
     slots = [s for s in plan.slots if s.experiment in known and s.part.method]
     return [
-        _compare(slot, references.get((slot.experiment, *_key(slot))), plan, records, found,
-                 family=len(references))
+        _compare(
+            slot,
+            references.get((slot.experiment, *_key(slot))),
+            results,
+            family=len(references),
+        )
         for slot in slots
     ]
 
@@ -82,14 +95,12 @@ def compare_all(
 def _compare(
     slot: Slot,
     reference: Summary | None,
-    plan: Plan,
-    records: Mapping[str, Record],
-    found: Mapping[str, State],
+    results: Results,
     *,
     family: int,
 ) -> Comparison:
     """One slot against its reference."""
-    values, states = measured(slot, records, found)
+    values, states = measured(slot, results)
     summary = compare.summarise([values[s] for s in sorted(values)])
     difference = tolerance = None
     verdict: Verdict = "new" if reference is None else "missing"
@@ -107,8 +118,17 @@ def _compare(
         verdict = "unavailable"
     name, _, row, column, x, metric = _key(slot)
     return Comparison(
-        slot.experiment, plan.preset, name, row, column or x, metric,
-        reference.mean if reference else None, summary.mean, difference, tolerance, summary.n,
+        slot.experiment,
+        results.plan.preset,
+        name,
+        row,
+        column or x,
+        metric,
+        reference.mean if reference else None,
+        summary.mean,
+        difference,
+        tolerance,
+        summary.n,
         verdict,
     )
 
@@ -127,9 +147,11 @@ def _read(path: Path) -> dict[tuple[str, ...], Summary]:
         BenchError: a line cannot be read; names file and line.
     """
     found: dict[tuple[str, ...], Summary] = {}
+    number = 1
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for number, line in enumerate(csv.DictReader(file), start=2):
+            for line in csv.DictReader(file):
+                number += 1
                 key = tuple(line[c] for c in _COLUMNS[:6])
                 values = [float(v.split(":")[1]) for v in line["values"].split(";")]
                 found[key] = compare.summarise(values)
@@ -140,49 +162,52 @@ def _read(path: Path) -> dict[tuple[str, ...], Summary]:
     return found
 
 
-def update(
-    plan: Plan,
-    records: Mapping[str, Record],
-    found: Mapping[str, State],
-    folder: Path = FOLDER,
-) -> list[Path]:
+def update(results: Results, folder: Path = FOLDER) -> list[Path]:
     """Make the measured numbers the new reference, with what they were measured on.
 
     Raises:
         BenchError: a cell is stale, missing or failed: a reference must be whole and of one code.
     """
-    written = []
-    for one in plan.experiments:
-        slots = [s for s in plan.slots if s.experiment == one.name and s.part.method]
-        slots = [s for s in slots if any(found[k] != "unavailable" for k in _cells(s))]
-        wrong = {found[k] for s in slots for k in _cells(s)} - {"done"}
+    written: list[Path] = []
+    for one in results.plan.experiments:
+        slots = [s for s in results.plan.slots if s.experiment == one.name and s.part.method]
+        slots = [s for s in slots if any(results.states[k] != "unavailable" for k in _cells(s))]
+        wrong = {results.states[k] for s in slots for k in _cells(s)} - {"done"}
         if wrong:
-            raise BenchError(f"{one.name}: some cells are {' and '.join(sorted(wrong))}; "
-                             "a reference is made of done cells alone")
+            raise BenchError(
+                f"{one.name}: some cells are {' and '.join(sorted(wrong))}; "
+                "a reference is made of done cells alone"
+            )
         if slots:
-            written += _write(one.name, plan, slots, records, folder)
+            written += _write(one.name, slots, results, folder)
     return written
 
 
-def _write(
-    name: str, plan: Plan, slots: Iterable[Slot], records: Mapping[str, Record], folder: Path
-) -> list[Path]:
+def _write(name: str, slots: Iterable[Slot], results: Results, folder: Path) -> list[Path]:
     """An experiment's reference: the numbers as CSV, their provenance as JSON beside it."""
+    plan, records = results.plan, results.records
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     used: set[str] = set()
     for slot in slots:
-        values, _ = measured(slot, records, dict.fromkeys(records, "done"))
+        values, _ = measured(slot, results)
         summary = compare.summarise([values[s] for s in sorted(values)])
         keys = _cells(slot)
         used |= set(keys)
         seconds = compare.summarise([records[k].wall_seconds for k in keys]).mean or 0.0
-        writer.writerow((
-            *_key(slot), repr(summary.mean), "" if summary.std is None else repr(summary.std),
-            summary.n, ";".join(f"{s}:{values[s]!r}" for s in sorted(values)), f"{seconds:.2f}",
-            code.fingerprint(registry.get(slot.part.method).module), plan.cells[keys[0]].data,
-        ))
+        writer.writerow(
+            (
+                *_key(slot),
+                repr(summary.mean),
+                "" if summary.std is None else repr(summary.std),
+                summary.n,
+                ";".join(f"{s}:{values[s]!r}" for s in sorted(values)),
+                f"{seconds:.2f}",
+                code.fingerprint(registry.get(slot.part.method).module),
+                plan.cells[keys[0]].data,
+            )
+        )
     used |= {needed for key in used for _, needed in plan.cells[key].needs}
     mine = [records[k] for k in used]
     provenance = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     plain = _flatten(state, tensors)
     half = path.with_suffix(".half")
     save_file(tensors, half, metadata={"state": json.dumps(plain)})
-    os.replace(half, path)
+    half.replace(path)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -49,9 +48,9 @@ def _flatten(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     """The JSON skeleton of a value; its tensors go to `tensors` under running numbers."""
     if isinstance(value, torch.Tensor | np.ndarray):
         name = f"t{len(tensors)}"
-        kind = "array" if isinstance(value, np.ndarray) else "tensor"
+        kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+        tensor = value if isinstance(value, torch.Tensor) else torch.tensor(value)
         # A clone: safetensors refuses two tensors that share memory, and views.
-        tensor = torch.from_numpy(np.ascontiguousarray(value)) if kind == "array" else value
         tensors[name] = tensor.detach().clone().contiguous()
         return {kind: name}
     if isinstance(value, Mapping):

@@ -87,7 +87,7 @@ def revision() -> tuple[str, bool]:
     import subprocess
 
     def git(*words: str) -> str:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             ["git", "-C", str(ROOT), *words],  # noqa: S607
             capture_output=True,
             text=True,

@@ -8,7 +8,7 @@ class BenchError(Exception):
     """The user asked for something that cannot be: printed as one line, exit status 2."""
 
 
-class Unavailable(BenchError):
+class Unavailable(BenchError):  # noqa: N818 - named like the state it leads to
     """Data, weights or a device that this machine lacks; the message names the mend."""
 
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
 from bench import ROOT, published, registry
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
-from bench.metrics import is_metric
+from bench.metrics import METRICS, is_metric
+from bench.schema import typed
 
 FOLDER = ROOT / "bench" / "experiments"
 PRESETS = ("quick", "paper")
 UNITS = ("percent", "fraction", "count")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Part:
     quick: dict[str, Any] = field(default_factory=dict)
     """Parameters for the quick preset alone."""
     metric: str = ""
+    metrics: tuple[str, ...] = ()
+    """Of a column: shorthand for one column of the same label for each of these metrics."""
     unit: str = ""
     """"percent" (default), "fraction" or "count"."""
     published: dict[str, str] = field(default_factory=dict)
@@ -140,6 +142,7 @@ class Experiment:
         if not part.published:
             return part
         shared = {"paper": self.paper} if self.paper else {}
+        shared |= {"metric": part.metric} if part.metric else {}
         return dataclasses.replace(part, published={**shared, **table.published, **part.published})
 
 
@@ -167,49 +170,23 @@ def load(name: str) -> Experiment:
     for reserved in ("name", "path"):
         if reserved in content:
             raise BenchError(f"{path.name}: '{reserved}' is taken from the file's own name")
-    experiment = _typed(Experiment, content, path.name)
-    experiment = dataclasses.replace(experiment, name=path.stem, path=path)
+    experiment = typed(Experiment, content, path.name)
+    tables = tuple(
+        dataclasses.replace(table, column=_one_metric_each(table.column))
+        for table in experiment.table
+    )
+    experiment = dataclasses.replace(experiment, name=path.stem, path=path, table=tables)
     _validate(experiment)
     return experiment
 
 
-def _typed(cls: type[T], content: Mapping[str, Any], where: str) -> T:
-    """A dataclass from parsed TOML, nested ones included; unknown and missing keys are refused."""
-    hints = get_type_hints(cls)
-    known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        if key not in known:
-            raise unknown("key", key, known, where=where)
-        values[key] = _value(hints[key], value, f"{where}: {key}")
-    for key, f in known.items():
-        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        if required and key not in values:
-            raise BenchError(f"{where}: key '{key}' is missing")
-    return cls(**values)
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """One value of a dataclass's field, checked against its annotation."""
-    origin, inside = getattr(hint, "__origin__", None), getattr(hint, "__args__", ())
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise BenchError(f"{where} must be a list")
-        return tuple(_value(inside[0], v, f"{where}[{i}]") for i, v in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise BenchError(f"{where} must be a table of key = value")
-        return {k: _value(inside[1], v, f"{where}.{k}") for k, v in value.items()}
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise BenchError(f"{where} must be a table of key = value")
-        return _typed(hint, value, where)  # type: ignore[arg-type]
-    wanted = inside if origin is None and inside else (hint,)
-    if hint is Any or isinstance(value, wanted) and not isinstance(value, bool):
-        return value
-    if float in wanted and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    raise BenchError(f"{where} = {value!r} is no {getattr(hint, '__name__', hint)}")
+def _one_metric_each(columns: Iterable[Part]) -> tuple[Part, ...]:
+    """The columns, those with several metrics spelled out."""
+    return tuple(
+        dataclasses.replace(column, metric=metric, metrics=())
+        for column in columns
+        for metric in (column.metrics or (column.metric,))
+    )
 
 
 def _validate(experiment: Experiment) -> None:
@@ -218,22 +195,16 @@ def _validate(experiment: Experiment) -> None:
     for preset in experiment.preset:
         if preset not in PRESETS:
             raise unknown("preset", preset, PRESETS, where=file)
-    counts = [p.seeds for p in experiment.preset.values()]
-    counts += [x.seeds for x in (*experiment.table, *experiment.figure) if x.seeds]
+    outputs: list[Table | Figure] = [*experiment.table, *experiment.figure]
+    counts = [p.seeds for p in experiment.preset.values()] + [x.seeds for x in outputs if x.seeds]
     if any(n < 1 for n in counts):
         raise BenchError(f"{file}: seeds must be at least 1")
-    parts = [x.name for x in (*experiment.table, *experiment.figure)]
-    for name in parts:
-        if parts.count(name) > 1:
+    names_ = [x.name for x in outputs]
+    for name in names_:
+        if names_.count(name) > 1:
             raise BenchError(f"{file}: two tables or figures are called '{name}'")
     for table in experiment.table:
-        where = f"{file}: table '{table.name}'"
-        labels = [(r.group, r.label) for r in table.row]
-        if len(set(labels)) < len(labels) or len({c.label for c in table.column}) < len(table.column):
-            raise BenchError(f"{where}: two rows or two columns have the same label")
-        for row in table.row:
-            for column in table.column:
-                _validate_entry(experiment.entry(table, row, column), f"{where}, row '{row.label}'")
+        _validate_table(experiment, table)
     for figure in experiment.figure:
         where = f"{file}: figure '{figure.name}'"
         if bool(figure.x.setting) == bool(figure.x.param):
@@ -243,11 +214,21 @@ def _validate(experiment: Experiment) -> None:
                 _validate_entry(point, f"{where}, curve '{curve.label}'")
 
 
+def _validate_table(experiment: Experiment, table: Table) -> None:
+    """Refuse a table whose rows or columns cannot be told apart, or do not go together."""
+    where = f"{experiment.path.name}: table '{table.name}'"
+    labels = [(r.group, r.label) for r in table.row]
+    heads = [(c.label, c.metric) for c in table.column]
+    if len(set(labels)) < len(labels) or len(set(heads)) < len(heads):
+        raise BenchError(f"{where}: two rows or two columns have the same label")
+    for row in table.row:
+        for column in table.column:
+            _validate_entry(experiment.entry(table, row, column), f"{where}, row '{row.label}'")
+
+
 def _validate_entry(part: Part, where: str) -> None:
     """Refuse unknown names in one entry."""
     if part.metric and not is_metric(part.metric):
-        from bench.metrics import METRICS
-
         raise unknown("metric", part.metric, METRICS, where=where)
     if part.unit and part.unit not in UNITS:
         raise unknown("unit", part.unit, UNITS, where=where)
@@ -265,8 +246,10 @@ def _validate_entry(part: Part, where: str) -> None:
     if task is None or not part.metric:
         raise BenchError(f"{where}: a method needs a task and a metric, from its row or column")
     if task.kind not in info.kinds:
-        raise BenchError(f"{where}: method '{part.method}' takes {'/'.join(info.kinds)} tasks, "
-                         f"'{part.task}' is a {task.kind} task")
+        raise BenchError(
+            f"{where}: method '{part.method}' takes {'/'.join(info.kinds)} tasks, "
+            f"'{part.task}' is a {task.kind} task"
+        )
     if info.artifact:
         raise BenchError(f"{where}: method '{part.method}' serves other cells and has no score")
 
@@ -276,7 +259,9 @@ def points(figure: Figure, curve: Part) -> list[Part]:
     found = []
     base = curve.over(Part(task=figure.task, metric=figure.metric), where=figure.name)
     for value in figure.x.values:
-        extra = {figure.x.setting or figure.x.param: value}
-        kind = "setting" if figure.x.setting else "params"
-        found.append(dataclasses.replace(base, **{kind: {**getattr(base, kind), **extra}}))
+        if figure.x.setting:
+            setting = {**base.setting, figure.x.setting: value}
+            found.append(dataclasses.replace(base, setting=setting))
+        else:
+            found.append(dataclasses.replace(base, params={**base.params, figure.x.param: value}))
     return found

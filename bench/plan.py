@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +13,7 @@ from bench import experiment as experiments
 from bench import registry
 from bench.cells import Cell, frozen
 from bench.datasets import TaskSpec, availability, get_task, part_fingerprint
-from bench.experiment import Experiment, Figure, Part, Table
+from bench.experiment import Experiment, Part, Table
 from bench.tasks import Need
 
 PROBE = "probe"
@@ -57,8 +58,13 @@ class Plan:
 
     def of(self, experiment: str) -> set[str]:
         """Keys of an experiment's cells with all that they need."""
-        queue = [k for s in self.slots if s.experiment == experiment
-                 for keys in s.cells.values() for k in keys]
+        queue = [
+            k
+            for s in self.slots
+            if s.experiment == experiment
+            for keys in s.cells.values()
+            for k in keys
+        ]
         found: set[str] = set()
         while queue:
             key = queue.pop()
@@ -119,8 +125,7 @@ def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[P
     extra = []
     for name in methods:
         kinds = registry.get(name).kinds
-        fits = all(c.task and not c.method and get_task(c.task).kind in kinds
-                   for c in table.column)
+        fits = all(c.task and not c.method and get_task(c.task).kind in kinds for c in table.column)
         if name not in known and fits:
             extra.append(Part(label=name, method=name))
     return extra
@@ -129,52 +134,59 @@ def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[P
 def _cells_of(plan: Plan, part: Part, seed: int, options: Options) -> list[str]:
     """Add the cells behind one number: the method's and, where it makes a network, the probe's."""
     quick = part.quick if options.preset == "quick" else {}
-    key = _add(plan, part.method, part.task, {**part.params, **quick}, part.setting, seed, options)
+    asked = Need(part.method, {**part.params, **quick}, part.task, seed)
+    key = _add(plan, asked, options, setting=part.setting)
     probe = get_task(part.task).related.get(PROBE)
     if get_task(part.task).kind != "represent" or probe is None:
         return [key]
-    return [key, _add(plan, PROBE, probe, {}, {}, seed, options, needs=(("network", key),))]
+    return [key, _add(plan, Need(PROBE, {}, probe, seed), options, needs=(("network", key),))]
 
 
 def _add(
     plan: Plan,
-    method: str,
-    task_name: str,
-    overrides: Mapping[str, Any],
-    setting: Mapping[str, Any],
-    seed: int,
+    asked: Need,
     options: Options,
+    *,
+    setting: Mapping[str, Any] | None = None,
     needs: tuple[tuple[str, str], ...] | None = None,
 ) -> str:
-    """Add one cell, those that it needs before it; return its key."""
-    info, task = registry.get(method), get_task(task_name)
-    params = info.params(options.preset, overrides)
+    """Add one cell, those that it needs before it; return its key.
+
+    Args:
+        plan: Grows.
+        asked: Method, parameters, task and seed, none of them left open.
+        options: Preset and device.
+        setting: Of the protocol, where it differs from the task's.
+        needs: Role -> key, where they are not the method's own to name.
+    """
+    info, task, seed = registry.get(asked.method), get_task(asked.task or ""), asked.seed or 0
+    params = info.params(options.preset, asked.params)
     built = info.build(params)
     if needs is None:
         wanted: Mapping[str, Need] = built.needs(task.info()) if hasattr(built, "needs") else {}
         needs = tuple(
-            (role, _add(plan, n.method, n.task or task_name, n.params, {},
-                        seed if n.seed is None else n.seed, options))
-            for role, n in sorted(wanted.items())
+            (role, _add(plan, _filled_in(need, task.name, seed), options))
+            for role, need in sorted(wanted.items())
         )
-    defaults, setting = task.settings({}), task.settings(setting)
+    defaults, chosen = task.settings({}), task.settings(setting or {})
     cell = Cell(
-        task=task_name,
-        setting=frozen({k: v for k, v in setting.items() if v != defaults[k]}),
-        method=method,
+        task=task.name,
+        setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
+        method=asked.method,
         params=frozen(params),
         preset=options.preset,
         seed=seed,
         device=options.device,
         dtype="float32",
         threads=1,
-        data=_data(task, options),
+        data=_data(task.name, options.preset, options.data_root),
         needs=needs,
     )
     if cell.key not in plan.cells:
         plan.cells[cell.key] = cell
-        reason = _lacking(task_name, options.data_root) or _device_lacks(options.device)
-        reason = reason or next((plan.unavailable[k] for _, k in needs if k in plan.unavailable), "")
+        reason = _lacking(task.name, options.data_root) or _device_lacks(options.device)
+        for _, key in needs:
+            reason = reason or plan.unavailable.get(key, "")
         if not reason and hasattr(built, "unavailable"):
             reason = built.unavailable()
         if reason:
@@ -182,13 +194,16 @@ def _add(
     return cell.key
 
 
-def _data(task: TaskSpec, options: Options) -> str:
-    """The fingerprint of all parts of a task; "" when its data are neither here nor pinned."""
-    return _data_of(task.name, options.preset, options.data_root)
+def _filled_in(need: Need, task: str, seed: int) -> Need:
+    """A need with the task and seed of the cell that has it, where it names none of its own."""
+    return dataclasses.replace(
+        need, task=need.task or task, seed=seed if need.seed is None else need.seed
+    )
 
 
 @cache
-def _data_of(task_name: str, preset: str, root: Path) -> str:
+def _data(task_name: str, preset: str, root: Path) -> str:
+    """The fingerprints of all parts of a task; "" when its data are neither here nor pinned."""
     task = get_task(task_name)
     found = [
         f"{role}:{part_fingerprint(part, root, limit(task, role, preset))}"

@@ -53,7 +53,9 @@ def numbers(folder: Path = FOLDER) -> tuple[Published, ...]:
                     std = float(line["std"]) / scale if line["std"] else None
                     value = float(line["value"]) / scale
                 except (KeyError, TypeError, ValueError) as error:
-                    raise BenchError(f"{path.name} line {number}: cannot be read: {error}") from error
+                    raise BenchError(
+                        f"{path.name} line {number}: cannot be read: {error}"
+                    ) from error
                 texts = {name: line[name] for name in FILTERS}
                 found.append(Published(**texts, value=value, std=std, note=line["note"] or ""))
     return tuple(found)
@@ -74,9 +76,13 @@ def find(chosen: Mapping[str, str], *, where: str) -> Published | None:
             raise unknown("column of the published numbers", key, FILTERS, where=where)
         # Names are looked up within the paper and table, where the nearest match means something.
         scope = [
-            p for p in numbers()
-            if key == "paper" or p.paper == chosen.get("paper", p.paper)
-            and (key == "table" or p.table == chosen.get("table", p.table))
+            p
+            for p in numbers()
+            if key == "paper"
+            or (
+                p.paper == chosen.get("paper", p.paper)
+                and (key == "table" or p.table == chosen.get("table", p.table))
+            )
         ]
         known = {str(getattr(p, key)) for p in scope}
         if value not in known:

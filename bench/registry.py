@@ -80,8 +80,11 @@ def _convert(value: Any, hint: Any, allowed: tuple[Any, ...], name: str, where: 
     """TOML's lists become tuples and its whole numbers floats where the field wants them."""
     if isinstance(value, list):
         value = tuple(value)
-    types_ = tuple(getattr(a, "__origin__", a) for a in allowed if isinstance(a, type) or
-                   hasattr(a, "__origin__"))
+    types_ = tuple(
+        getattr(a, "__origin__", a)
+        for a in allowed
+        if isinstance(a, type) or hasattr(a, "__origin__")
+    )
     if getattr(hint, "__origin__", None) is tuple:
         types_ = (tuple,)
     if float in types_ and isinstance(value, int) and not isinstance(value, bool):
@@ -120,8 +123,15 @@ def method(
     """
 
     def register(cls: Class) -> Class:
-        info = MethodInfo(name, cls, tuple(kinds), dict(quick or {}), uses_target_labels,
-                          artifact, dict(neutral or {}))
+        info = MethodInfo(
+            name,
+            cls,
+            tuple(kinds),
+            dict(quick or {}),
+            uses_target_labels,
+            artifact,
+            dict(neutral or {}),
+        )
         _refuse_unfit(info)
         _methods[name] = info
         return cls

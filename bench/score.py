@@ -55,7 +55,9 @@ def _integers(name: str, values: Any, n: int, top: int | None) -> None:
     array = np.asarray(values)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise NonFiniteError(f"{name} hold NaN or infinite values")
-    if len(array) != n or array.ndim != (2 if name.startswith("classes") and array.ndim == 2 else 1):
+    if len(array) != n or array.ndim != (
+        2 if name.startswith("classes") and array.ndim == 2 else 1
+    ):
         raise InvalidPrediction(f"{name} have shape {array.shape}; the task has {n} images")
     if array.dtype.kind not in "iu":
         raise InvalidPrediction(f"{name} are of type {array.dtype}; integers are wanted")
@@ -81,20 +83,21 @@ def _probabilities(scores: Any, n: int) -> None:
 
 def score(
     kind: str,
-    setting: Mapping[str, Any],
     prediction: Prediction,
     labels: Ints,
+    *,
     n_classes: int,
+    setting: Mapping[str, Any],
     pairs: Ints | None = None,
 ) -> dict[str, float]:
     """The metrics of a prediction.
 
     Args:
         kind: Of the task.
-        setting: Of the protocol; `n_clusters` is the declared number, for NDC.
         prediction: As it was stored.
         labels: int64, (N,), the target's.
         n_classes: How many classes the target has.
+        setting: Of the protocol; `n_clusters` is the declared number, for NDC.
         pairs: int64, (P, 2), for similarity tasks.
 
     Returns:
@@ -106,10 +109,10 @@ def score(
     if kind == "probe":
         found = {}
         for name, ranked in prediction.classes.items():
-            ranked = ranked.reshape(len(ranked), -1)
-            found[f"{name} top-1"] = metrics.accuracy(labels, ranked[:, 0])
-            if ranked.shape[1] >= 5:
-                found[f"{name} top-5"] = metrics.top_k_accuracy(labels, ranked[:, :5])
+            columns = ranked.reshape(len(ranked), -1)
+            found[f"{name} top-1"] = metrics.accuracy(labels, columns[:, 0])
+            if columns.shape[1] >= 5:
+                found[f"{name} top-5"] = metrics.top_k_accuracy(labels, columns[:, :5])
         return found
     if prediction.assignments is None:
         return {}

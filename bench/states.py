@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bench import code, registry
 from bench.cells import Cell
 from bench.plan import Plan
 from bench.record import Record, State
+from bench.store import Store
 
 STATES: tuple[State, ...] = ("done", "failed", "missing", "stale", "blocked", "unavailable")
+
+
+@dataclass(frozen=True)
+class Results:
+    """A plan with what is known of its cells: all that tables and checks are made from."""
+
+    plan: Plan
+    records: Mapping[str, Record]
+    states: Mapping[str, State]
+
+
+def read(plan: Plan, store: Store) -> Results:
+    """The results of a plan, as they lie in a store."""
+    records = store.records()
+    return Results(plan, records, states(plan, records))
 
 
 def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:

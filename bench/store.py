@@ -94,8 +94,8 @@ class Store:
             record.write(attempt)
             place.parent.mkdir(parents=True, exist_ok=True)
             if place.exists():
-                os.rename(place, attempt.with_name(f"old-{attempt.name}"))
-            os.rename(attempt, place)
+                place.rename(attempt.with_name(f"old-{attempt.name}"))
+            attempt.rename(place)
             status = (place / "record.json").stat()
             self._append([_index_line(cell.folder, _stamp(status), record)])
 
@@ -135,7 +135,7 @@ class Store:
             for method in _subfolders(task):
                 for folder in _subfolders(method):
                     try:
-                        status = os.stat(folder / "record.json")
+                        status = (folder / "record.json").stat()
                     except OSError:
                         status = None
                     name = f"{task.name}/{method.name}/{folder.name}"

@@ -306,9 +306,15 @@ def test_a_long_table_goes_on_in_floats_under_one_number():
     text = latex.latex(view(*(entry(f"row {i}", values=[0.5] * 10) for i in range(130))))
     floats = text.split(r"\end{table}")[:-1]
     assert len(floats) == 3
-    assert [f.count("row ") for f in floats] == [46, 46, 38]
+    assert [f.count("row ") for f in floats] == [48, 48, 34]
     assert [r"\addtocounter{table}{-1}" in f for f in floats] == [False, True, True]
     assert text.count(r"\label") == 1
+
+
+def test_a_table_without_rows_still_has_its_caption():
+    for show in (latex.latex, tables.markdown, tables.console):
+        assert "A table. Preset: quick." in show(view())
+    assert len(tables.csv(view()).splitlines()) == 1
 
 
 def test_csv_gives_every_number_back_exactly():

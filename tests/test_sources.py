@@ -134,6 +134,12 @@ def test_wrong_image_in_a_folder(tmp_path, tiny, write, words):
         prepare("tiny", tmp_path)
 
 
+def test_empty_folders(tmp_path):
+    (tmp_path / "tiny/train/red").mkdir(parents=True)
+    with pytest.raises(BenchError, match="hold no image"):
+        prepare("tiny", tmp_path)
+
+
 def test_mnist_as_torchvision_keeps_it(tmp_path, monkeypatch):
     raw = tmp_path / "MNIST/raw"
     raw.mkdir(parents=True)

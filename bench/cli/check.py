@@ -5,17 +5,26 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
 from bench.cli import common
 from bench.errors import BenchError
 
+if TYPE_CHECKING:
+    from bench.check import Comparison
+    from bench.record import Record
+    from bench.states import Results
+
 EPILOG = """\
 Compares the means of the records here with those in results/reference. The tolerance follows from
 the spread over seeds and holds for all numbers together: with nothing changed, one check in twenty
 flags one. Exit status 1: a number moved, is stale, or cannot be compared since cells are missing
-or failed. In CI: `python -m bench run digits --seeds 3 && python -m bench check digits --seeds 3`."""
+or failed.
+
+In CI:  python -m bench run digits --seeds 3 && python -m bench check digits --seeds 3"""
 
 
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
@@ -24,27 +33,23 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     common.add_selection(parser)
     common.add_places(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--update", action="store_true",
-                        help="make the results here the reference")
+    parser.add_argument("--update", action="store_true", help="make the results here the reference")
     parser.set_defaults(action=act)
 
 
 def act(arguments: argparse.Namespace) -> int:
     """Compare, or update the reference; returns the exit status."""
     from bench import check, cost
-    from bench.states import states
+    from bench.states import read
     from bench.store import Store
 
-    plan = common.plan_for(arguments)
-    store = Store(arguments.results)
-    records = store.records()
-    found = states(plan, records)
+    results = read(common.plan_for(arguments), Store(arguments.results))
     if arguments.update:
-        for path in check.update(plan, records, found):
+        for path in check.update(results):
             print(f"wrote  {path}")
-        print(f"wrote  {cost.update(records[k] for k in plan.cells if k in records)}")
+        print(f"wrote  {cost.update(_records(results))}")
         return 0
-    comparisons = check.compare_all(plan, records, found)
+    comparisons = check.compare_all(results)
     if not comparisons:
         raise BenchError("nothing to compare: results/reference has none of these experiments")
     if arguments.json:
@@ -55,17 +60,30 @@ def act(arguments: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _print(comparisons) -> None:  # type: ignore[no-untyped-def]
+def _records(results: Results) -> list[Record]:
+    return [results.records[k] for k in results.plan.cells if k in results.records]
+
+
+def _print(comparisons: Sequence[Comparison]) -> None:
     """What is not as it was, and how many numbers are."""
     verdicts = [c.verdict for c in comparisons]
     rows = [
-        {"experiment": c.experiment, "table": c.name, "row": c.row, "column": c.column,
-         "reference": c.reference, "measured": c.measured, "difference": c.difference,
-         "tolerance": c.tolerance, "n": c.n, "verdict": c.verdict}
+        {
+            "experiment": c.experiment,
+            "table": c.name,
+            "row": c.row,
+            "column": c.column,
+            "reference": c.reference,
+            "measured": c.measured,
+            "difference": c.difference,
+            "tolerance": c.tolerance,
+            "n": c.n,
+            "verdict": c.verdict,
+        }
         for c in comparisons
         if c.verdict != "ok"
     ]
     if rows:
-        print(tabulate(rows, headers="keys", floatfmt=".4f", missingval="–"))
+        print(tabulate(rows, headers="keys", floatfmt=".4f", missingval="-"))
     counted = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
     print(f"{len(verdicts)} numbers compared: {counted}")

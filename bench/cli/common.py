@@ -34,28 +34,60 @@ def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argp
 
 def add_places(parser: argparse.ArgumentParser) -> None:
     """Where data, results and plugins are."""
-    parser.add_argument("--data-root", type=Path, metavar="DIR",
-                        help="data sets (default: $BENCH_DATA, else data/ in the clone)")
-    parser.add_argument("--results", type=Path, metavar="DIR", default=ROOT / "results",
-                        help="records, tables and figures (default: results/ in the clone)")
-    parser.add_argument("--plugins", type=Path, metavar="DIR", action="append", default=[],
-                        help="a folder with methods or data sets of your own; may be repeated")
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        metavar="DIR",
+        help="data sets (default: $BENCH_DATA, else data/ in the clone)",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        default=ROOT / "results",
+        help="records, tables and figures (default: results/ in the clone)",
+    )
+    parser.add_argument(
+        "--plugins",
+        type=Path,
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="a folder with methods or data sets of your own; may be repeated",
+    )
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Which cells."""
-    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT",
-                        help="a name that `list experiments` shows, or a path to a TOML file")
-    parser.add_argument("--methods", type=names, metavar="A,B", default=(),
-                        help="only these; one that no table has is added as a row")
+    parser.add_argument(
+        "experiments",
+        nargs="*",
+        metavar="EXPERIMENT",
+        help="a name that `list experiments` shows, or a path to a TOML file",
+    )
+    parser.add_argument(
+        "--methods",
+        type=names,
+        metavar="A,B",
+        default=(),
+        help="only these; one that no table has is added as a row",
+    )
     parser.add_argument("--tasks", type=names, metavar="T,U", default=(), help="only these")
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument("--seeds", type=_count, metavar="N", help="the first N of the seeds 0..9")
     seeds.add_argument("--seed-list", type=_seed_list, metavar="0,3", help="just these seeds")
-    parser.add_argument("--preset", choices=PRESETS, default="quick",
-                        help="quick: a smaller budget on the same code; paper: as published")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu",
-                        help="where cells compute (default: cpu)")
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="quick",
+        help="quick: a smaller budget on the same code; paper: as published",
+    )
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where cells compute (default: cpu)",
+    )
 
 
 def data_root(arguments: argparse.Namespace) -> Path:

@@ -13,8 +13,12 @@ ACTIONS = ("list", "prepare", "fetch", "verify")
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     """Declare the verb."""
     parser = common.add_verb(verbs, "data", "list, prepare, fetch or verify data sets")
-    parser.add_argument("action_name", metavar="ACTION", choices=ACTIONS,
-                        help="list; prepare (from files here); fetch (from the publisher); verify")
+    parser.add_argument(
+        "action_name",
+        metavar="ACTION",
+        choices=ACTIONS,
+        help="list; prepare (from files here); fetch (from the publisher); verify",
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="data sets")
     parser.add_argument("--json", action="store_true", help="of `data list`: for programs")
     common.add_places(parser)

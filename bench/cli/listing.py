@@ -35,8 +35,12 @@ def act(arguments: argparse.Namespace) -> int:
         rows = _datasets(arguments)
     else:
         rows = [
-            {"name": one.name, "title": one.title, "tables": [t.name for t in one.table],
-             "figures": [f.name for f in one.figure]}
+            {
+                "name": one.name,
+                "title": one.title,
+                "tables": [t.name for t in one.table],
+                "figures": [f.name for f in one.figure],
+            }
             for one in common.chosen_experiments([])
         ]
     if arguments.json:
@@ -72,13 +76,15 @@ def _tasks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         for dataset, split in sorted(task.datasets()):
             splits.setdefault(dataset, []).append(split)
         lacking = [availability(name, root, s) for name, s in splits.items()]
-        rows.append({
-            "name": task.name,
-            "kind": task.kind,
-            "K": task.n_clusters,
-            "here": not any(lacking),
-            "summary": task.summary,
-        })
+        rows.append(
+            {
+                "name": task.name,
+                "kind": task.kind,
+                "K": task.n_clusters,
+                "here": not any(lacking),
+                "summary": task.summary,
+            }
+        )
     return rows
 
 
@@ -90,6 +96,13 @@ def _datasets(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     for name in names():
         dataset = get(name)
         lacking = availability(name, root, list(dataset.counts))
-        rows.append({"name": name, "here": not lacking, "summary": dataset.summary,
-                     "images": sum(dataset.counts.values()), "how to get it": lacking})
+        rows.append(
+            {
+                "name": name,
+                "here": not lacking,
+                "summary": dataset.summary,
+                "images": sum(dataset.counts.values()),
+                "how to get it": lacking,
+            }
+        )
     return rows

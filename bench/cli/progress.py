@@ -136,7 +136,7 @@ def print_plan(plan: Plan, runner: Runner, store: Store, workers: int) -> None:
         missing = [plan.cells[k] for k in keys & wanted]
         seconds, unknown = cost.estimate(missing, known)
         parts = [f"{len(keys)} cells, {state['done']} done, {len(missing)} to compute"]
-        if missing:
+        if seconds:
             about = cost.words(seconds / workers)
             parts.append(f"about {about} on {workers} worker{'s' if workers > 1 else ''}")
         if unknown:
@@ -149,7 +149,6 @@ def print_plan(plan: Plan, runner: Runner, store: Store, workers: int) -> None:
 
 
 def print_end(
-    plan: Plan,
     states: Mapping[str, State],
     written: Sequence[Path],
     seconds: float,

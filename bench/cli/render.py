@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,7 @@ from bench.cli import common
 from bench.errors import unknown
 
 if TYPE_CHECKING:
-    from bench.plan import Plan
-    from bench.record import Record, State
+    from bench.states import Results
 
 FORMATS = {"latex": "tex", "markdown": "md", "csv": "csv"}
 
@@ -22,8 +21,13 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     parser = common.add_verb(verbs, "render", "write tables and figures from the records")
     common.add_selection(parser)
     common.add_places(parser)
-    parser.add_argument("--format", type=_formats, metavar="latex,markdown,csv", default=FORMATS,
-                        help="formats of the tables (default: all); figures are PDF and PNG")
+    parser.add_argument(
+        "--format",
+        type=_formats,
+        metavar="latex,markdown,csv",
+        default=FORMATS,
+        help="formats of the tables (default: all); figures are PDF and PNG",
+    )
     parser.set_defaults(action=act)
 
 
@@ -31,37 +35,28 @@ def act(arguments: argparse.Namespace) -> int:
     """Render the chosen experiments and print their tables."""
     from bench.aggregate import views
     from bench.render.tables import console
-    from bench.states import states
+    from bench.states import read
     from bench.store import Store
 
-    plan = common.plan_for(arguments)
     store = Store(arguments.results)
-    records = store.records()
-    found = states(plan, records)
-    for path in write_all(plan, records, found, store.root, arguments.format):
+    results = read(common.plan_for(arguments), store)
+    for path in write_all(results, store.root, arguments.format):
         print(f"wrote  {path}")
-    for table in views(plan, records, found)[0]:
+    for table in views(results)[0]:
         print(f"\n{console(table)}")
     return 0
 
 
-def write_all(
-    plan: Plan,
-    records: Mapping[str, Record],
-    found: Mapping[str, State],
-    folder: Path,
-    formats: Sequence[str] | Mapping[str, str],
-) -> list[Path]:
+def write_all(results: Results, folder: Path, formats: Iterable[str]) -> list[Path]:
     """Write every table and figure of a plan, and one document that includes them."""
     from bench.aggregate import views
     from bench.render.write import write, write_document
 
-    tables, figures = views(plan, records, found)
-    written = [
-        path for table in tables for path in write(table, folder, [FORMATS[f] for f in formats])
-    ]
+    tables, figures = views(results)
+    endings = [FORMATS[name] for name in formats]
+    written = [path for table in tables for path in write(table, folder, endings)]
     written += [path for figure in figures for path in write(figure, folder)]
-    if "latex" in formats:
+    if "tex" in endings:
         written.append(write_document([*tables, *figures], folder))
     return written
 

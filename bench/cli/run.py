@@ -27,21 +27,36 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     common.add_selection(parser)
     common.add_places(parser)
     parser.add_argument("--all", action="store_true", help="every experiment")
-    parser.add_argument("--workers", type=_workers, metavar="N",
-                        help="cells at a time (default: one a core, one on a GPU); "
-                        "changes no result")
-    parser.add_argument("--budget", type=common.duration, metavar="30m",
-                        help="stop cleanly after this long")
-    parser.add_argument("--timeout", type=common.duration, metavar="20m", default=1200.0,
-                        help="kill a cell after this long (default: 20m)")
-    parser.add_argument("--memory", type=common.size, metavar="4G",
-                        help="a cell that takes more fails (CPU only; default: no limit)")
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help="cells at a time (default: one a core, one on a GPU); changes no result",
+    )
+    parser.add_argument(
+        "--budget", type=common.duration, metavar="30m", help="stop cleanly after this long"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=common.duration,
+        metavar="20m",
+        default=1200.0,
+        help="kill a cell after this long (default: 20m)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=common.size,
+        metavar="4G",
+        help="a cell that takes more fails (CPU only; default: no limit)",
+    )
     parser.add_argument("--retry-failed", action="store_true", help="compute failed cells again")
-    parser.add_argument("--rerun-stale", action="store_true",
-                        help="compute cells again whose code has changed")
+    parser.add_argument(
+        "--rerun-stale", action="store_true", help="compute cells again whose code has changed"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and its cost only")
-    parser.add_argument("--download", action="store_true",
-                        help="get missing data sets from their publishers first")
+    parser.add_argument(
+        "--download", action="store_true", help="get missing data sets from their publishers first"
+    )
     parser.set_defaults(action=act)
 
 
@@ -61,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from bench.cli import progress, render
     from bench.run.preload import PLUGINS
     from bench.run.runner import Runner, RunOptions
-    from bench.states import counts
+    from bench.states import Results, counts
     from bench.store import Store
 
     start = time.monotonic()
@@ -94,9 +109,10 @@ def _run(arguments: argparse.Namespace) -> int:
         whole = runner.run()
     for path, reason in store.damaged.items():
         print(f"note   {path}: {reason}")
-    written = render.write_all(plan, store.records(), runner.states, store.root, render.FORMATS)
+    results = Results(plan, store.records(), runner.states)
+    written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)
-    progress.print_end(plan, runner.states, written, time.monotonic() - start, whole=whole)
+    progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
     return 1 if found["failed"] or found["blocked"] else 0
 
 

@@ -49,7 +49,8 @@ def _find(runs: Path, wanted: str) -> Path:
     if Path(wanted).is_dir() and (Path(wanted) / "record.json").exists():
         return Path(wanted).resolve()
     fits = [
-        p for p in sorted(runs.glob("*/*/seed*-*"))
+        p
+        for p in sorted(runs.glob("*/*/seed*-*"))
         if p.name.rsplit("-", 1)[1].startswith(wanted) or str(p.relative_to(runs)) == wanted
     ]
     if not fits:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
 from bench.cli import common
+
+if TYPE_CHECKING:
+    from bench.states import Results
 
 
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
@@ -22,15 +26,14 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Print the states of the cells of some experiments, all by default."""
-    from bench.states import counts, states
+    from bench.states import counts, read
     from bench.store import Store
 
-    plan = common.plan_for(arguments)
     store = Store(arguments.results)
-    records = store.records()
-    found = states(plan, records)
+    results = read(common.plan_for(arguments), store)
+    plan, records, found = results.plan, results.records, results.states
     if arguments.json:
-        print(json.dumps(_content(plan, records, found, failed=arguments.failed), indent=1))
+        print(json.dumps(_content(results, failed=arguments.failed), indent=1))
         return 0
     for path, reason in store.damaged.items():
         print(f"note: {path}: {reason}")
@@ -50,26 +53,26 @@ def act(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _content(plan, records, found, *, failed: bool):  # type: ignore[no-untyped-def]
+def _content(results: Results, *, failed: bool) -> dict[str, Any]:
     """Counts, and every cell by state, as plain data."""
     from bench.states import STATES, counts
 
-    cells = {
-        state: [
-            {
-                "key": key,
-                "cell": str(plan.cells[key]),
-                "task": plan.cells[key].task,
-                "method": plan.cells[key].method,
-                "seed": plan.cells[key].seed,
-                **({"failure": records[key].failure, "message": records[key].message}
-                   if state == "failed" else {}),
-                **({"reason": plan.unavailable[key]} if state == "unavailable" else {}),
-            }
-            for key, s in found.items()
-            if s == state
-        ]
-        for state in STATES
-        if not failed or state == "failed"
-    }
-    return {"preset": plan.preset, "counts": counts(found), "cells": cells}
+    cells: dict[str, list[dict[str, Any]]] = {s: [] for s in STATES if not failed or s == "failed"}
+    for key, state in results.states.items():
+        if state not in cells:
+            continue
+        cell = results.plan.cells[key]
+        line = {
+            "key": key,
+            "cell": str(cell),
+            "task": cell.task,
+            "method": cell.method,
+            "seed": cell.seed,
+        }
+        if state == "failed":
+            record = results.records[key]
+            line |= {"failure": record.failure, "message": record.message}
+        if state == "unavailable":
+            line |= {"reason": results.plan.unavailable[key]}
+        cells[state].append(line)
+    return {"preset": results.plan.preset, "counts": counts(results.states), "cells": cells}

@@ -108,6 +108,8 @@ class Dataset:
             raise BenchError(
                 f"{where}: images are {raw.images.dtype} {shape[1:]}, expected uint8 {self.shape}"
             )
+        if not shape[0]:
+            raise BenchError(f"{where}: its files hold no image")
         for column, values in raw.columns.items():
             if values.shape != shape[:1]:
                 raise BenchError(f"{where}: {shape[0]} images but {values.size} values of {column}")

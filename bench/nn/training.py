@@ -63,7 +63,7 @@ def pack(**parts: Part) -> dict[str, Any]:
 
 
 def unpack(state: Mapping[str, Any], **parts: Part) -> None:
-    """Put the state that `pack` took back into the parts of the same names."""
+    """Put a state from `pack` back into the parts of the same names, which may keep its tensors."""
     for name, part in parts.items():
         if isinstance(part, torch.Generator):
             part.set_state(state[name])

@@ -34,8 +34,6 @@ _STYLE = {
 }
 _MANY = 20
 """Points from which on a band replaces the error bars and not every point has a marker."""
-
-
 # Dates and versions would make two equal figures differ.
 _METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -105,8 +103,7 @@ def _plot(axes: Axes, curve: Curve, x: list[float], index: int) -> Artist:
     if many:
         axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
     else:
-        bars = axes.errorbar(x, mean, std, fmt="none", ecolor=colour, elinewidth=0.7, capsize=1.5)
-        bars.set_label("_")
+        axes.errorbar(x, mean, std, fmt="none", ecolor=colour, elinewidth=0.7, capsize=1.5)
     (line,) = axes.plot(
         x,
         mean,

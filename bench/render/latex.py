@@ -16,7 +16,7 @@ WIDTH = 100
 """Characters of a panel: fits a text width of 5.5 inches in footnote size."""
 NARROW = 60
 """A table of at most so many characters stays in one column of a two-column paper."""
-LINES = 50
+LINES = 48
 """Lines of a page; a longer table goes on in another float."""
 
 _PREAMBLE = r"""\documentclass{article}
@@ -37,34 +37,28 @@ def latex(view: TableView) -> str:
     further floats under the same number.
     """
     found = panels(view, WIDTH)
-    wide = any(panel.width > NARROW for panel in found)
+    environment = "table*" if any(panel.width > NARROW for panel in found) else "table"
     pages: list[list[str]] = [[]]
     used = 0
     for panel in found:
-        for start in range(0, len(panel.rows), LINES - 4):
-            part = panel.rows[start : start + LINES - 4]
-            if used and used + len(part) + 4 > LINES:
+        for start in range(0, len(panel.rows), LINES):
+            part = panel.rows[start : start + LINES]
+            size = len(part) + len({row.group for row in part}) + 3
+            if used and used + size > LINES:
                 pages.append([])
                 used = 0
             pages[-1].append(_tabular(panel.columns, part))
-            used += len(part) + 4
-    return "\n".join(
-        _float(view, i, pages, "table*" if wide else "table") for i in range(len(pages))
-    )
+            used += size
+    return "\n".join(_float(view, i, pages, environment) for i in range(len(pages)))
 
 
 def _float(view: TableView, page: int, pages: list[list[str]], environment: str) -> str:
     """One floating page of the table; the last one carries the notes."""
-    caption = escape(legend.caption(view) if page == 0 else "(continued)")
-    lines = [
-        rf"\begin{{{environment}}}[tp]",
-        r"\centering",
-        rf"\caption{{{caption}}}"
-        if page == 0
-        else rf"\addtocounter{{table}}{{-1}}\caption[]{{{caption}}}",
-    ]
     if page == 0:
-        lines.append(rf"\label{{tab:{stem(view)}}}")
+        head = [rf"\caption{{{escape(legend.caption(view))}}}", rf"\label{{tab:{stem(view)}}}"]
+    else:
+        head = [r"\addtocounter{table}{-1}", r"\caption[]{(continued)}"]
+    lines = [rf"\begin{{{environment}}}[tp]", r"\centering", *head]
     lines += [r"\smallskip\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
     lines.append("\n\\par\\medskip\n".join(pages[page]))
     if page == len(pages) - 1:

@@ -39,8 +39,11 @@ def draw_answers(
     Raises:
         ValueError: a probability is outside 0..1.
     """
-    for name, value in (("similar_recall", similar_recall), ("density", density),
-                        ("dissimilar_recall", dissimilar_recall)):
+    for name, value in (
+        ("similar_recall", similar_recall),
+        ("density", density),
+        ("dissimilar_recall", dissimilar_recall),
+    ):
         if not 0 <= value <= 1:
             raise ValueError(f"{name} = {value} is no probability; it must be in 0..1")
     n = len(labels)

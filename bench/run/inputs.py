@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bench import registry, tasks
 from bench.cells import Cell, seed_for
@@ -85,6 +86,7 @@ def _draw(
         return {}
     seed = seed_for(cell.seed, cell.task, "split")
     if kind == "similarity":
+        arrays: dict[str, npt.NDArray[Any]]
         arrays = {"pairs": draw_pairs(target.n, setting["n_pairs"], seed)}
     else:
         similar, known = draw_answers(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,7 @@ def save(path: Path, prediction: Prediction) -> None:
         arrays[f"tensors/{name}"] = tensor.detach().cpu().contiguous().clone()
     half = path.with_suffix(".half")
     save_file(arrays, half, metadata={"architecture": prediction.architecture})
-    os.replace(half, path)
+    half.replace(path)
 
 
 def smallest(values: npt.ArrayLike) -> npt.NDArray[np.signedinteger]:
@@ -57,7 +56,9 @@ def load(path: Path, *, tensors: bool = False) -> Prediction:
     try:
         with safe_open(path, framework="pt" if tensors else "np") as file:
             names = list(file.keys())
-            found = {n: np.asarray(file.get_tensor(n)) for n in names if not n.startswith("tensors/")}
+            found = {
+                n: np.asarray(file.get_tensor(n)) for n in names if not n.startswith("tensors/")
+            }
             weights = {
                 n.removeprefix("tensors/"): file.get_tensor(n)
                 for n in names

@@ -22,8 +22,13 @@ from pathlib import Path
 from bench.run import preload, worker
 from bench.run.worker import Job, Report
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-                     "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 
 _START_SECONDS = 300.0
 
@@ -46,7 +51,7 @@ class Pool:
     size: int
     timeout: float
     """Seconds after which a cell is killed."""
-    on_progress: Callable[[str, float], None] = lambda key, fraction: None
+    on_progress: Callable[[str, float], None] = lambda _key, _fraction: None
     _running: list[_Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -66,7 +71,7 @@ class Pool:
         self._running.append(_Running(job, process, receiver, time.monotonic()))
 
     def wait(self, seconds: float) -> list[tuple[Job, Report]]:
-        """The jobs that ended, after at most this many seconds; those past their time are killed."""
+        """The jobs that ended within this many seconds; those past their time are killed."""
         now = time.monotonic()
         nearest = min((r.started + self._patience(r) - now for r in self._running), default=seconds)
         watched = [x for r in self._running for x in (r.channel, r.process.sentinel)]

@@ -7,6 +7,8 @@ import contextlib
 import os
 from pathlib import Path
 
+import torch._dynamo  # noqa: F401 - the first optimiser of each worker would import it for 1.5 s
+
 import bench.run.worker  # noqa: F401 - the point of this module
 from bench import registry
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import heapq
 import json
 import time
@@ -173,7 +173,7 @@ class Runner:
     def _start(self, cell: Cell, lock: FileLock) -> None:
         """Prepare a cell's inputs and give it to a worker."""
         work = self._store.work(cell)
-        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        when = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         needs = {
             role: (self._store.folder(self._plan.cells[key]), self._records[key].output)
             for role, key in cell.needs
@@ -273,4 +273,11 @@ def _score(cell: Cell, started: _Started) -> dict[str, float]:
         (attempt / CURVES).write_text(json.dumps(curves), encoding="utf-8")
     if registry.get(cell.method).artifact:
         return {}
-    return score.score(inputs.kind, inputs.setting, prediction, labels, truth.n_classes, pairs)
+    return score.score(
+        inputs.kind,
+        prediction,
+        labels,
+        n_classes=truth.n_classes,
+        setting=inputs.setting,
+        pairs=pairs,
+    )

@@ -117,7 +117,7 @@ def _prepare(job: Job, channel: connection.Connection) -> WorkerRun:
         dtype=job.dtype,
         work=job.work,
         needs=job.needs,
-        report=lambda fraction: channel.send(fraction),
+        report=channel.send,
         checkpoint_seconds=job.checkpoint_seconds,
     )
     # Methods draw from named generators; this is for libraries that reach for the global ones.
@@ -144,7 +144,9 @@ def _attempt(job: Job, run: WorkerRun) -> tuple[Failure, str]:
     except MemoryError as error:
         return _failed(job, "out of memory", error)
     except (Exception, SystemExit, KeyboardInterrupt) as error:
-        no_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        no_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(
+            error
+        )
         return _failed(job, "out of memory" if no_memory else "exception", error)
     return "", ""
 
