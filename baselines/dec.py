@@ -4,7 +4,7 @@ The DEC row of "Deep image category discovery using a transferred similarity fun
 ACC .843 on MNIST, there under MNIST-train, in DEC's own paper on all 70,000 images. (The DEC row
 of SUPREME's table 1 starts from DTC's convolutional network instead and is another method.)
 
-    python -m bench run --method dec --task mnist/cluster --preset paper
+    python -m bench run mnist --methods dec --preset paper --device cuda
 
 needs a GPU: 300,000 iterations of pretraining on 256 images. The quick preset has narrower
 layers and 800 iterations in all: on the 1,797 digits about 5 s a seed for the autoencoder, 2 s for

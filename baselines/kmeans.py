@@ -4,7 +4,7 @@ The K-means rows. On pixels: "Deep image category discovery using a transferred 
 function", table 2 (MNIST-train NMI .500). On features of a network trained on the source classes:
 SUPREME, table 1, whose numbers are DTC's: 20 restarts on raw 512-d features.
 
-    python -m bench run --method kmeans --task digits/cluster
+    python -m bench run digits --methods kmeans
 
 takes under a second a seed on the 1,797 digits.
 """

@@ -5,9 +5,9 @@ Adam at 1e-3, 180 epochs, a tenth at 100 and 150, batches of 128, crops from a b
 around 32. It is no row of a table: K-means on source features, DTC and SUPREME need it. The
 target is never looked at.
 
-    python -m bench run --method pretrain --task digits/transfer
+    python -m bench run digits --methods kmeans --tasks digits/transfer
 
-takes about 2 s a seed in the quick preset on the 900 source digits.
+computes it first: about 2 s a seed in the quick preset on the 900 source digits.
 """
 
 from __future__ import annotations

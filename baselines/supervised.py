@@ -5,7 +5,7 @@ labels of the other four fifths of the target. Tables mark it and leave it out o
 image is predicted by the model whose fold leaves it out, so that the number is not a fit to
 itself; folds come from the "split" axis.
 
-    python -m bench run --method supervised --task digits/cluster
+    python -m bench run digits --methods supervised
 
 takes about a second a seed on the 1,797 digits.
 """

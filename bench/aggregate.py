@@ -92,7 +92,9 @@ def _entry(slot: Slot, results: Results) -> Entry:
     values, counter = measured(slot, results)
     summary = compare.summarise([values[s] for s in sorted(values)])
     unit: Unit = part.unit or ("count" if part.metric == "NDC" else "percent")  # type: ignore[assignment]
-    printed = published.find(part.published, where=slot.name) if part.published else None
+    printed = None
+    if part.published:
+        printed = published.find(part.published, metric=part.metric, where=slot.name)
     oracle = bool(part.method) and registry.get(part.method).uses_target_labels
     metric = METRICS.get(part.metric)
     judgement = compare.verdict(

@@ -46,7 +46,9 @@ class Part:
     unit: str = ""
     """"percent" (default), "fraction" or "count"."""
     published: dict[str, str] = field(default_factory=dict)
-    """Column of the published CSV -> value."""
+    """Column of the published CSV -> value; a row without any has no published numbers."""
+    seeds: int = 0
+    """Fewer than the table's, for what is costly; 0: as the table."""
     note: str = ""
 
     def over(self, other: Part, *, where: str) -> Part:
@@ -115,6 +117,8 @@ class Preset:
     """How an experiment is run under one preset."""
 
     seeds: int = 10
+    params: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Method -> parameters, also of methods whose cells are only needed by others."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +143,9 @@ class Experiment:
         """One entry of a table, with the filter for its published number filled in."""
         where = f"{self.path.name}: table '{table.name}', row '{row.label}'"
         part = row.over(column, where=where)
-        if not part.published:
-            return part
+        if not row.published:
+            return dataclasses.replace(part, published={})
         shared = {"paper": self.paper} if self.paper else {}
-        shared |= {"metric": part.metric} if part.metric else {}
         return dataclasses.replace(part, published={**shared, **table.published, **part.published})
 
 
@@ -192,9 +195,12 @@ def _one_metric_each(columns: Iterable[Part]) -> tuple[Part, ...]:
 def _validate(experiment: Experiment) -> None:
     """Refuse what would otherwise come out in the middle of a run."""
     file = experiment.path.name
-    for preset in experiment.preset:
-        if preset not in PRESETS:
-            raise unknown("preset", preset, PRESETS, where=file)
+    for name, preset in experiment.preset.items():
+        if name not in PRESETS:
+            raise unknown("preset", name, PRESETS, where=file)
+        for method, params in preset.params.items():
+            where = f"{file}: preset.{name}.params.{method}"
+            registry.get(method, where=where).params(name, params, where=where)
     outputs: list[Table | Figure] = [*experiment.table, *experiment.figure]
     counts = [p.seeds for p in experiment.preset.values()] + [x.seeds for x in outputs if x.seeds]
     if any(n < 1 for n in counts):
@@ -233,7 +239,7 @@ def _validate_entry(part: Part, where: str) -> None:
     if part.unit and part.unit not in UNITS:
         raise unknown("unit", part.unit, UNITS, where=where)
     if part.published:
-        published.find(part.published, where=where)
+        published.find(part.published, metric=part.metric, where=where)
     task = get_task(part.task, where=where) if part.task else None
     if task is not None:
         task.settings(part.setting, where=where)

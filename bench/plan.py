@@ -12,8 +12,9 @@ from typing import Any
 from bench import experiment as experiments
 from bench import registry
 from bench.cells import Cell, frozen
-from bench.datasets import TaskSpec, availability, get_task, part_fingerprint
-from bench.experiment import Experiment, Part, Table
+from bench.datasets import TaskSpec, availability, get_task, part_fingerprint, prepare
+from bench.errors import BenchError
+from bench.experiment import Experiment, Part, Preset, Table
 from bench.tasks import Need
 
 PROBE = "probe"
@@ -30,6 +31,8 @@ class Options:
     tasks: tuple[str, ...] = ()
     device: str = "cpu"
     data_root: Path = Path("data")
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Method -> parameters that the experiment's preset sets."""
 
 
 @dataclass
@@ -85,14 +88,16 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
         registry.get(name, where="--methods")
     for name in options.tasks:
         get_task(name, where="--tasks")
-    asked: list[tuple[Slot, int]] = []
+    asked: list[tuple[int, Slot, Options]] = []
     for one in plan.experiments:
+        preset = one.preset.get(options.preset, Preset())
+        mine = dataclasses.replace(options, params=preset.params)
         for slot, seeds in _slots(one, options):
             plan.slots.append(slot)
             if slot.part.method:
-                asked += [(slot, seed) for seed in seeds]
-    for slot, seed in sorted(asked, key=lambda pair: pair[1]):
-        slot.cells[seed] = _cells_of(plan, slot.part, seed, options)
+                asked += [(seed, slot, mine) for seed in seeds]
+    for seed, slot, mine in sorted(asked, key=lambda ask: ask[0]):
+        slot.cells[seed] = _cells_of(plan, slot.part, seed, mine)
     return plan
 
 
@@ -104,19 +109,24 @@ def _slots(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int,
             not options.tasks or part.task in options.tasks
         )
 
+    def seeds(*own: int) -> tuple[int, ...]:
+        count = next((n for n in own if n), 0)
+        return options.seeds or tuple(range(one.seeds(options.preset, count)))
+
     for table in one.table:
-        seeds = options.seeds or tuple(range(one.seeds(options.preset, table.seeds)))
         for row in (*table.row, *_extra_rows(one, table, options.methods)):
             for column in table.column:
                 part = one.entry(table, row, column)
                 if wanted(part):
-                    yield Slot(one.name, table.name, part, column.label), seeds
+                    yield (
+                        Slot(one.name, table.name, part, column.label),
+                        seeds(part.seeds, table.seeds),
+                    )
     for figure in one.figure:
-        seeds = options.seeds or tuple(range(one.seeds(options.preset, figure.seeds)))
         for curve in figure.curve:
             for part in experiments.points(figure, curve):
                 if wanted(part):
-                    yield Slot(one.name, figure.name, part, ""), seeds
+                    yield Slot(one.name, figure.name, part, ""), seeds(part.seeds, figure.seeds)
 
 
 def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Part]:
@@ -160,7 +170,8 @@ def _add(
         needs: Role -> key, where they are not the method's own to name.
     """
     info, task, seed = registry.get(asked.method), get_task(asked.task or ""), asked.seed or 0
-    params = info.params(options.preset, asked.params)
+    preset = options.params.get(asked.method, {})
+    params = info.params(options.preset, {**preset, **asked.params})
     built = info.build(params)
     if needs is None:
         wanted: Mapping[str, Need] = built.needs(task.info()) if hasattr(built, "needs") else {}
@@ -205,6 +216,7 @@ def _filled_in(need: Need, task: str, seed: int) -> Need:
 def _data(task_name: str, preset: str, root: Path) -> str:
     """The fingerprints of all parts of a task; "" when its data are neither here nor pinned."""
     task = get_task(task_name)
+    _lacking(task_name, root)  # prepares what is here, and only then is its fingerprint certain
     found = [
         f"{role}:{part_fingerprint(part, root, limit(task, role, preset))}"
         for role, part in task.parts().items()
@@ -219,12 +231,20 @@ def limit(task: TaskSpec, role: str, preset: str) -> int | None:
 
 @cache
 def _lacking(task_name: str, root: Path) -> str:
-    """Why the data of a task cannot be had now, "" when they can."""
+    """Why the data of a task cannot be had now; "" when they can, and then they are prepared."""
     wanted: dict[str, set[str]] = {}
     for dataset, split in get_task(task_name).datasets():
         wanted.setdefault(dataset, set()).add(split)
-    reasons = [availability(name, root, sorted(s)) for name, s in sorted(wanted.items())]
-    return "; ".join(r for r in reasons if r)
+    reasons = []
+    for name, splits in sorted(wanted.items()):
+        reason = availability(name, root, sorted(splits))
+        try:
+            if not reason:
+                prepare(name, root)
+        except BenchError as error:
+            reason = str(error)
+        reasons += [reason] if reason else []
+    return "; ".join(reasons)
 
 
 @cache

@@ -5,9 +5,10 @@ each block, and neighbours' votes on the final features. It holds the training l
 method that made the network never saw, and imports no method. Left out: the paper's random
 crops while the classifier is trained; features are of clean images.
 
-    python -m bench run --method sela --task digits/represent
+    python -m bench run my.toml            with a table whose task is digits/represent
 
-adds this cell by itself; in the quick preset it takes a few seconds on the digits.
+adds this cell to each of the row's by itself; in the quick preset it takes a few seconds on the
+digits.
 """
 
 from __future__ import annotations

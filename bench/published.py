@@ -61,11 +61,12 @@ def numbers(folder: Path = FOLDER) -> tuple[Published, ...]:
     return tuple(found)
 
 
-def find(chosen: Mapping[str, str], *, where: str) -> Published | None:
+def find(chosen: Mapping[str, str], *, metric: str, where: str) -> Published | None:
     """The one number that a filter names, None where the paper prints none.
 
     Args:
         chosen: Column of the CSV -> value, of `FILTERS`.
+        metric: The metric, where the filter names none; a paper need not print every one.
         where: File and table, for the error.
 
     Raises:
@@ -87,7 +88,8 @@ def find(chosen: Mapping[str, str], *, where: str) -> Published | None:
         known = {str(getattr(p, key)) for p in scope}
         if value not in known:
             raise unknown(f"published {key}", value, known, where=where)
-    fits = [p for p in numbers() if all(getattr(p, k) == v for k, v in chosen.items())]
+    wanted = {"metric": metric, **chosen}
+    fits = [p for p in numbers() if all(getattr(p, k) == v for k, v in wanted.items())]
     if len(fits) > 1:
         raise BenchError(f"{where}: published = {dict(chosen)} fits {len(fits)} numbers; narrow it")
     return fits[0] if fits else None

@@ -87,7 +87,15 @@ def parse(content: Any, where: str) -> Record:
         raise BenchError(f"{where}: damaged record: not a record's JSON")
     if content.get("version", 0) > VERSION or content["state"] not in ("done", "failed"):
         raise BenchError(f"{where}: record of a newer layout; update bench")
-    return Record(**{k: v for k, v in content.items() if k in _FIELDS})
+    values = {k: v for k, v in content.items() if k in _FIELDS}
+    # The same in nearly all of very many records: held once.
+    values["versions"] = _shared(tuple(sorted(values.get("versions", {}).items())))
+    return Record(**values)
+
+
+@cache
+def _shared(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return dict(items)
 
 
 def read(folder: Path) -> Record:

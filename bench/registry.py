@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -20,6 +22,8 @@ from bench.errors import BenchError, unknown
 from bench.tasks import Kind
 
 Class = TypeVar("Class", bound=type)
+PLUGINS = "BENCH_PLUGINS"
+"""Environment variable: plugin folders, parted like a path, for processes that no flag reaches."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class MethodInfo:
             BenchError: an unknown parameter or a value of another type.
         """
         fields = {f.name: f for f in dataclasses.fields(self.cls)}
-        hints = get_type_hints(self.cls)
+        hints = _hints(self.cls)
         values = {name: f.default for name, f in fields.items()}
         values |= dict(self.quick) if preset == "quick" else {}
         for key, value in overrides.items():
@@ -74,6 +78,11 @@ class MethodInfo:
             return self.cls(**params)
         except (TypeError, ValueError) as error:
             raise BenchError(f"method {self.name}: {error}") from error
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
 
 
 def _convert(value: Any, hint: Any, allowed: tuple[Any, ...], name: str, where: str) -> Any:
@@ -162,19 +171,33 @@ def _refuse_unfit(info: MethodInfo) -> None:
 
 
 def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
-    """Import every module of the method folders, once, and return all methods by name."""
+    """Import every module of the method folders, once, and return all methods by name.
+
+    Raises:
+        BenchError: a folder does not exist, or a module in it cannot be imported.
+    """
+    importlib.import_module("bench.probe")  # the harness's own measuring cell
     for folder in (ROOT / "methods", ROOT / "baselines", *(Path(p).resolve() for p in plugins)):
         if folder not in _loaded:
             if not folder.is_dir():
                 raise BenchError(f"plugin folder {folder} does not exist")
-            _loaded.add(folder)
             for path in sorted(folder.glob("[!_]*.py")):
                 import_from(folder, path.stem)
+            _loaded.add(folder)
     return _methods
 
 
+def plugins_of_environment() -> list[Path]:
+    """The plugin folders that `BENCH_PLUGINS` names."""
+    return [Path(p) for p in os.environ.get(PLUGINS, "").split(os.pathsep) if p]
+
+
 def import_from(folder: Path, stem: str) -> types.ModuleType:
-    """Import `folder/stem.py` as a submodule of the folder's private package."""
+    """Import `folder/stem.py` as a submodule of the folder's private package.
+
+    Raises:
+        BenchError: the module raises when it is imported.
+    """
     package = f"bench_{folder.name}"
     known = sys.modules.get(package)
     if known is None:
@@ -183,7 +206,18 @@ def import_from(folder: Path, stem: str) -> types.ModuleType:
         sys.modules[package] = known
     elif str(folder) not in known.__path__:
         known.__path__.append(str(folder))
-    return importlib.import_module(f"{package}.{stem}")
+    try:
+        module = importlib.import_module(f"{package}.{stem}")
+    except BenchError:
+        raise
+    except Exception as error:
+        name = type(error).__name__
+        raise BenchError(f"{folder / stem}.py cannot be imported: {name}: {error}") from error
+    if module.__file__ != str(folder / f"{stem}.py"):
+        raise BenchError(
+            f"{folder / stem}.py: folder and file are called like {module.__file__}; rename one"
+        )
+    return module
 
 
 def get(name: str, *, where: str = "") -> MethodInfo:

@@ -33,22 +33,33 @@ def check(prediction: Any, task: Task, *, artifact: bool) -> Prediction:
     n = len(task.target)
     if kind in ("ClusterTask", "PairsTask", "AdaptTask"):
         top = task.source.n_classes if kind == "AdaptTask" else task.n_clusters  # type: ignore[union-attr]
-        _integers("assignments", prediction.assignments, n, top)
+        check_integers("assignments", prediction.assignments, n, top)
     elif kind == "RepresentTask":
         if not prediction.tensors or not prediction.architecture:
             raise InvalidPrediction("fit returned no architecture and tensors of a network")
         if prediction.assignments is not None:
-            _integers("assignments", prediction.assignments, n, None)
+            check_integers("assignments", prediction.assignments, n, None)
     elif kind == "SimilarityTask":
         _probabilities(prediction.scores, len(task.pairs))  # type: ignore[union-attr]
     elif not prediction.classes:
         raise InvalidPrediction("fit returned no classes")
     for name, classes in prediction.classes.items():
-        _integers(f"classes['{name}']", classes, n, None)
+        check_integers(f"classes['{name}']", classes, n, None)
     return prediction
 
 
-def _integers(name: str, values: Any, n: int, top: int | None) -> None:
+def check_snapshots(snapshots: Mapping[int, Any], task: Task) -> None:
+    """Refuse snapshots that could not be scored; runs in the worker.
+
+    Raises:
+        InvalidPrediction: wrong type, length or range.
+        NonFiniteError: NaN or infinite values.
+    """
+    for step, assignments in snapshots.items():
+        check_integers(f"the snapshot at step {step}: assignments", assignments, len(task.target), None)
+
+
+def check_integers(name: str, values: Any, n: int, top: int | None) -> None:
     """Refuse what is no array of n integers in 0..top-1."""
     if values is None:
         raise InvalidPrediction(f"fit returned no {name}")

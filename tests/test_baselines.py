@@ -117,11 +117,12 @@ def test_a_cell_resumed_from_any_checkpoint_ends_in_the_same_bytes(name):
 
 @pytest.mark.parametrize("name", ["dec", "pretrain", "autoencoder"])
 def test_bfloat16_is_honoured(name):
-    run = FakeRun(0, dtype="bfloat16", needs=needs(name, 0))
-    low = contents(fit(name, CELLS[name](), run))
-    full = contents(fit(name, CELLS[name](), FakeRun(0, needs=needs(name, 0))))
-    assert low.keys() == full.keys()
-    assert name == "dec" or low != full
+    low, full = (FakeRun(0, dtype=d, needs=needs(name, 0)) for d in ("bfloat16", "float32"))
+    for run in (low, full):
+        fit(name, CELLS[name](), run)
+    pairs = [(a["loss"], b["loss"]) for (_, a), (_, b) in zip(low.logged, full.logged, strict=True)]
+    assert any(a != b for a, b in pairs)
+    np.testing.assert_allclose(*zip(*pairs, strict=True), rtol=0.1)
 
 
 @pytest.mark.parametrize("name", ["kmeans", "dec"])
@@ -155,7 +156,7 @@ def test_dec_moves_towards_its_targets():
     run = FakeRun(needs=needs("dec", 0))
     out = fit("dec", cluster(), run, max_epochs=20)
     losses = [values["loss"] for _, values in run.logged]
-    assert losses[-1] != losses[0]
+    assert losses[-1] < losses[0]
     assert accuracy(LABELS[:400], out.assignments) > accuracy(LABELS[:400], run.snapshots[0])
 
 

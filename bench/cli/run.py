@@ -72,16 +72,15 @@ def act(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from bench import cost
+    from bench import cost, registry
     from bench.cli import progress, render
-    from bench.run.preload import PLUGINS
     from bench.run.runner import Runner, RunOptions
     from bench.states import Results, counts
     from bench.store import Store
 
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
-    os.environ[PLUGINS] = os.pathsep.join(map(str, plugins))
+    os.environ[registry.PLUGINS] = os.pathsep.join(map(str, plugins))
     if arguments.download:
         _download(arguments)
     plan = common.plan_for(arguments)

@@ -131,7 +131,7 @@ _similarity(
 _represent("digits", Part("digits", half=0), Part("digits", half=1))
 _pairs("digits", None)
 
-_cluster("mnist/cluster", Part("mnist"), 10, "train and test, 70,000 images", 10_000)
+_cluster("mnist/cluster", Part("mnist"), 10, "train and test, 70,000 images")
 _cluster("mnist/train", Part("mnist", "train"), 10, "train, 60,000 images", 10_000)
 _halves("mnist", "train", source=5000, target=2000)
 _represent("mnist", Part("mnist", "train"), Part("mnist", "test"), 10_000)

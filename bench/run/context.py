@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bench import cells, checkpoint
+from bench import cells, checkpoint, score
 from bench.errors import BenchError, NonFiniteError
 from bench.run import outputs
 from bench.store import CHECKPOINT, PREDICTION
@@ -99,7 +99,9 @@ class WorkerRun:
 
     def snapshot(self, step: int, assignments: npt.ArrayLike) -> None:
         """Keep assignments for the harness to score."""
-        self.snapshots[int(step)] = outputs.smallest(assignments)
+        array = np.asarray(assignments)
+        score.check_integers(f"the snapshot at step {step}: assignments", array, len(array), None)
+        self.snapshots[int(step)] = outputs.smallest(array)
 
     def checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write the method's state with what was logged so far, if it is time to."""

@@ -3,23 +3,23 @@
 Importing it must never fail: a broken plugin is reported by the cell that uses it.
 """
 
+import atexit
 import contextlib
+import gc
 import os
-from pathlib import Path
 
 import torch._dynamo  # noqa: F401 - the first optimiser of each worker would import it for 1.5 s
 
+import bench.probe
 import bench.run.worker  # noqa: F401 - the point of this module
 from bench import registry
 
-PLUGINS = "BENCH_PLUGINS"
-"""Environment variable: folders of plugins, parted like a path."""
-
-
-def plugins() -> list[Path]:
-    """The plugin folders that this process was told of."""
-    return [Path(p) for p in os.environ.get(PLUGINS, "").split(os.pathsep) if p]
-
-
 with contextlib.suppress(Exception):
-    registry.load(plugins())
+    registry.load(registry.plugins_of_environment())
+
+# What is here now outlives every worker: a collection in one would only copy the pages it visits.
+gc.collect()
+gc.freeze()
+
+# This process has nothing to tidy, and some native libraries grumble on the terminal when they do.
+atexit.register(os._exit, 0)

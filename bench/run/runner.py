@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import heapq
 import json
@@ -21,7 +22,7 @@ from bench.run import outputs
 from bench.run.inputs import Truth, gather
 from bench.run.pool import Pool, new_attempt
 from bench.run.worker import SNAPSHOTS, Job, Report
-from bench.store import CURVES, LOG, PREDICTION, Store
+from bench.store import CURVES, LOG, PREDICTION, Store, writable
 
 _POLL_SECONDS = 0.5
 _WORTH_RESUMING = ("timeout", "out of memory", "worker died")
@@ -178,8 +179,9 @@ class Runner:
             role: (self._store.folder(self._plan.cells[key]), self._records[key].output)
             for role, key in cell.needs
         }
-        attempt = new_attempt(work)
-        inputs, truth = gather(cell, self._options.data_root, work)
+        with writable(self._store.root):
+            attempt = new_attempt(work)
+            inputs, truth = gather(cell, self._options.data_root, work)
         job = Job(
             key=cell.key,
             method=cell.method,
@@ -208,7 +210,11 @@ class Runner:
         digest = ""
         if not report.failure:
             digest = outputs.digest(attempt / PREDICTION)
-            metrics = _score(cell, started)
+            try:
+                metrics = _score(cell, started)
+            except ValueError as error:  # one cell's fault, which must not end the others
+                message = f"cannot be scored: {error}"
+                report = dataclasses.replace(report, failure="invalid prediction", message=message)
         result = Record(
             key=cell.key,
             cell=cell.identity(),

@@ -135,6 +135,7 @@ def _attempt(job: Job, run: WorkerRun) -> tuple[Failure, str]:
         task = open_task(job.inputs)
         prediction = info.build(job.params).fit(task, run)
         prediction = score.check(prediction, task, artifact=info.artifact)
+        score.check_snapshots(run.snapshots, task)
         outputs.save(job.attempt / PREDICTION, prediction)
         _save_curves(job.attempt, run)
     except NonFiniteError as error:

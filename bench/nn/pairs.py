@@ -1,0 +1,141 @@
+"""Losses over all ordered pairs of a batch: KCL and MCL.
+
+KCL: Hsu, Lv, Kira, "Learning to cluster in order to transfer across domains and tasks", ICLR 2018,
+equations 2 to 6. MCL: Hsu, Lv, Schlosser, Odom, Kira, "Multi-class classification without
+multi-class labels", ICLR 2019, equation 4. Constants follow the authors' released code.
+
+Written out, both compare n² copies of the distributions, self-pairs included. Here a loss is one
+(n, K) x (K, n) product, and its gradient, which is known in closed form, another one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+EPS = 1e-7
+"""Added, before logarithms, to probabilities that may be 0; nothing is renormalised."""
+
+Reduction = Literal["mean", "sum"]
+
+
+class _WithGradient(torch.autograd.Function):
+    """A scalar whose gradient with respect to `p` has been worked out already."""
+
+    @staticmethod
+    def forward(ctx: Any, p: Tensor, value: Tensor, gradient: Tensor) -> Tensor:  # noqa: ARG004
+        ctx.save_for_backward(gradient)
+        return value.clone()
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return grad * gradient, None, None
+
+
+def kcl(
+    p: Tensor,
+    similar: Tensor,
+    known: Tensor | None = None,
+    *,
+    margin: float = 2.0,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """KL-divergence based contrastive loss (CCN, equations 2 to 6).
+
+    With d_ij = KL(p_i || p_j), where p_i is a constant and only p_j gets a gradient, a similar
+    pair costs d_ij and a dissimilar one max(0, margin - d_ij). Over both orders of a pair that is
+    the paper's symmetric form.
+
+    Args:
+        p: Probabilities, float, (n, K), rows sum to 1; not logits.
+        similar: Bool, or weights in 0..1, (n, n): whether i and j (row, column) are similar.
+        known: Bool, (n, n): the pairs to count; None: all n², self-pairs included.
+        margin: What a dissimilar pair's divergence must reach, in nats.
+        reduction: "mean" divides by the number of known pairs (CCN, equation 9, and the released
+            code, though that lets unknown pairs add constants); "sum" divides by nothing (CCN,
+            equation 6). With no known pair either gives 0.
+
+    Returns:
+        A scalar in float32, or float64 for float64 `p`; NaN where `p` holds NaN.
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown reduction.
+    """
+    with torch.no_grad(), torch.autocast(p.device.type, enabled=False):
+        q, alike, unlike, divisor = _prepare(p, similar, known, reduction)
+        q += EPS
+        log_q = q.log()
+        entropy = (q * log_q).sum(dim=1, keepdim=True)
+        divergence = torch.addmm(entropy, q, log_q.T, alpha=-1.0)
+        within = unlike * (divergence < margin)
+        slope = alike - within
+        value = torch.dot(slope.flatten(), divergence.flatten()) + margin * within.sum()
+        gradient = slope.T @ q / q.mul_(-divisor)
+    loss: Tensor = _WithGradient.apply(_at_least_single(p), value / divisor, gradient)
+    return loss
+
+
+def mcl(
+    p: Tensor, similar: Tensor, known: Tensor | None = None, *, reduction: Reduction = "mean"
+) -> Tensor:
+    """Meta classification likelihood (MCL, equation 4).
+
+    With g_ij = p_i . p_j, the probability that i and j fall into one cluster, a similar pair costs
+    -log g_ij and a dissimilar one -log(1 - g_ij). Both members get a gradient.
+
+    Args:
+        p: Probabilities, float, (n, K), rows sum to 1; not logits.
+        similar: Bool, or weights s in 0..1, (n, n), for -log(s g + (1 - s)(1 - g)).
+        known: Bool, (n, n): the pairs to count; None: all n², self-pairs included.
+        reduction: "mean" divides by the number of known pairs, "sum" by nothing. With no known
+            pair either gives 0.
+
+    Returns:
+        A scalar in float32, or float64 for float64 `p`; NaN where `p` holds NaN.
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown reduction.
+    """
+    with torch.no_grad(), torch.autocast(p.device.type, enabled=False):
+        q, alike, unlike, divisor = _prepare(p, similar, known, reduction)
+        sign = alike - unlike
+        likelihood = torch.addcmul(unlike, sign, q @ q.T).add_(EPS)
+        logs = likelihood.log()
+        value = logs.sum() if known is None else (logs * (alike + unlike)).sum()
+        slope = sign.div_(likelihood)
+        gradient = (slope + slope.T) @ q.div_(-divisor)
+    loss: Tensor = _WithGradient.apply(_at_least_single(p), value / -divisor, gradient)
+    return loss
+
+
+def _at_least_single(p: Tensor) -> Tensor:
+    """Half precision cannot hold 1 + `EPS`: such probabilities are taken to float32."""
+    return p if p.dtype == torch.float64 else p.float()
+
+
+def _prepare(
+    p: Tensor, similar: Tensor, known: Tensor | None, reduction: Reduction
+) -> tuple[Tensor, Tensor, Tensor, float]:
+    """A copy of `p`, the weights of pairs as similar and as dissimilar ones, and the divisor."""
+    if p.ndim != 2 or 0 in p.shape:
+        raise ValueError(f"probabilities have shape {tuple(p.shape)}, not (n, K) with n, K >= 1")
+    n = len(p)
+    for name, mask in (("similar", similar), ("known", known)):
+        if mask is not None and mask.shape != (n, n):
+            raise ValueError(f"{name} has shape {tuple(mask.shape)}, not ({n}, {n}) as p demands")
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction = {reduction!r} is neither 'mean' nor 'sum'")
+    q = _at_least_single(p).clone()
+    alike = similar.to(q)
+    unlike = 1.0 - alike
+    pairs = float(n * n)
+    if known is not None:
+        mask = known.to(q)
+        alike, unlike = alike * mask, unlike * mask
+        pairs = max(float(mask.sum()), 1.0)
+    return q, alike, unlike, pairs if reduction == "mean" else 1.0

@@ -1,0 +1,127 @@
+"""From 100,000 records on disk to tables: reading, aggregating and rendering.
+
+python -m benchmarks.aggregate [--json] [--tables 10]
+
+Ten tables of 100 rows, 10 columns and 10 seeds; each record a folder as a run leaves it. Measured
+in a fresh process: planning, reading the records with and without the index, aggregating with
+paired tests, and writing LaTeX, Markdown and CSV. Targets: 20 s and 1.5 GB, index in place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tabulate import tabulate
+
+from bench import aggregate, code, experiment, plan, registry, states
+from bench.record import Record
+from bench.render.write import write
+from bench.store import Store
+
+TARGET_SECONDS = 20.0
+TARGET_GB = 1.5
+ROWS, COLUMNS, SEEDS = 100, 10, 10
+
+
+def toml(tables: int) -> str:
+    """An experiment with so many tables of 10,000 cells."""
+    text = 'title = "synthetic"\n'
+    for t in range(tables):
+        text += f'[[table]]\nname = "t{t}"\ncaption = "Synthetic."\n'
+        for c in range(COLUMNS):
+            text += f'[[table.column]]\nlabel = "K = {c + 2}"\ntask = "digits/cluster"\n'
+            text += f'metric = "ACC"\nsetting = {{ n_clusters = {c + 2} }}\n'
+        for r in range(ROWS):
+            number = t * ROWS + r + 1
+            text += f'[[table.row]]\nlabel = "row {number}"\nmethod = "kmeans"\n'
+            text += f"params = {{ max_iter = {number} }}\n"
+    return text
+
+
+def made(folder: Path) -> plan.Plan:
+    """The plan of the synthetic experiment."""
+    registry.load()
+    return plan.make([experiment.load(str(folder / "synthetic.toml"))],
+                     plan.Options(data_root=folder / "data"))
+
+
+def fill(folder: Path) -> int:
+    """Write a record for every cell of the plan; returns their number."""
+    store, rng = Store(folder / "results"), random.Random(0)
+    cells = made(folder).cells
+    fingerprint = code.fingerprint(registry.get("kmeans").module)
+    for cell in cells.values():
+        place = store.folder(cell)
+        place.mkdir(parents=True)
+        metrics = {name: rng.random() for name in ("ACC", "NMI", "ARI", "AMI", "NDC")}
+        Record(key=cell.key, cell=cell.identity(), state="done", metrics=metrics,
+               code=fingerprint, hardware="synthetic", versions={"python": "3"}).write(place)
+    return len(cells)
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """Seconds of each step, and the peak memory in GB."""
+    marks, start = {}, time.perf_counter()
+
+    def mark(name: str) -> None:
+        nonlocal start
+        marks[name] = time.perf_counter() - start
+        start = time.perf_counter()
+
+    ours = made(folder)
+    mark("plan")
+    store = Store(folder / "results")
+    records = store.records()
+    mark("read")
+    results = states.Results(ours, records, states.states(ours, records))
+    tables, _ = aggregate.views(results)
+    mark("aggregate")
+    for table in tables:
+        write(table, folder / "out")
+    mark("render")
+    marks["GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return marks
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--tables", type=int, default=10)
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measure(arguments.measure)))
+        return 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "data").mkdir()
+        (folder / "synthetic.toml").write_text(toml(arguments.tables), encoding="utf-8")
+        count = fill(folder)
+        steps = {}
+        for label in ("no index", "index"):
+            words = [sys.executable, "-m", "benchmarks.aggregate", "--measure", str(folder)]
+            done = subprocess.run(words, capture_output=True, text=True, check=True)
+            steps[label] = json.loads(done.stdout)
+    total = sum(v for k, v in steps["index"].items() if k != "GB")
+    memory = steps["index"]["GB"]
+    if arguments.json:
+        print(json.dumps({"records": count, "steps": steps, "seconds": total}))
+    else:
+        rows = [(label, *s.values()) for label, s in steps.items()]
+        print(tabulate(rows, headers=("", *steps["index"]), floatfmt=".2f"))
+        print(f"aggregate + render of {count} records: {total:.1f} s, {memory:.2f} GB "
+              f"(targets {TARGET_SECONDS:g} s, {TARGET_GB:g} GB)")
+    return int(total > TARGET_SECONDS or memory > TARGET_GB)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""What the tests of the harness share: small experiments, and ways to run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench import ROOT, cli, experiment, plan, registry, states
+from bench.cli.progress import Lines
+from bench.run.runner import Runner, RunOptions
+from bench.store import Store
+
+PLUGINS = ROOT / "tests" / "plugins"
+FAULTY = PLUGINS / "faulty"
+DATA = ROOT / "data"
+
+
+def write_experiment(path: Path, task: str, rows: list[dict[str, Any]], **column: Any) -> Path:
+    """A TOML of one table "t" with one column: rows of label, method, params, seeds, …"""
+    column = {"label": "tiny", "task": task, "metric": "ACC", **column}
+    parts = ['title = "A small experiment"', "[preset.quick]", f"seeds = {column.pop('n', 1)}"]
+    parts += ["[[table]]", 'name = "t"', 'caption = "A table."', "[[table.column]]"]
+    parts += [f"{key} = {_toml(value)}" for key, value in column.items()]
+    for row in rows:
+        parts += ["[[table.row]]"]
+        parts += [f"{k} = {_toml(v)}" for k, v in ({"label": row["method"]} | row).items()]
+    path.write_text("\n".join(parts) + "\n")
+    return path
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value)
+
+
+def bench(*words: Any) -> int:
+    """The command line in this process; returns the exit status."""
+    try:
+        return cli.main([str(word) for word in words])
+    except SystemExit as end:  # argparse leaves like this
+        return int(end.code or 0)
+
+
+def places(results: Path) -> list[Any]:
+    """The flags that every verb takes: results, and both plugin folders."""
+    return ["--results", results, "--plugins", PLUGINS, "--plugins", FAULTY]
+
+
+def make_plan(toml: Path, **options: Any) -> plan.Plan:
+    """The plan of one experiment."""
+    registry.load([PLUGINS, FAULTY])
+    return plan.make([experiment.load(str(toml))], plan.Options(data_root=DATA, **options))
+
+
+def run(toml: Path, results: Path, *, seeds: tuple[int, ...] | None = None, **options: Any):
+    """Run an experiment in this process; returns what the store holds afterwards."""
+    chosen, store = make_plan(toml, seeds=seeds), Store(results)
+    options = {"workers": 2, "data_root": DATA, "plugins": (PLUGINS, FAULTY), **options}
+    Runner(chosen, store, RunOptions(**options), Lines(sys.stdout)).run()
+    return states.read(chosen, store)
+
+
+def start(*words: Any) -> subprocess.Popen[str]:
+    """The command line as a process and process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def predictions(results: Path) -> dict[str, bytes]:
+    """Folder of a cell -> the bytes of its prediction."""
+    return {
+        str(path.parent.relative_to(results / "runs")): path.read_bytes()
+        for path in sorted((results / "runs").glob("*/*/*/prediction.safetensors"))
+    }
+
+
+def outputs(results: Path) -> dict[str, bytes]:
+    """Every table, figure and document -> its bytes, but for those that hold a date."""
+    files = [*(results / "tables").glob("*"), *(results / "figures").glob("*")]
+    files += [results / "all.tex"]
+    return {str(path.relative_to(results)): path.read_bytes() for path in sorted(files)}
+
+
+def stamps(results: Path) -> dict[str, int]:
+    """Every finished cell's folder -> when its record was written, ns."""
+    found = {}
+    for path in (results / "runs").glob("*/*/*/record.json"):
+        found[str(path.parent.relative_to(results))] = path.stat().st_mtime_ns
+    return found

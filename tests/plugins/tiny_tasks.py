@@ -1,0 +1,75 @@
+"""Small tasks of every kind, cut from scikit-learn's digits: 8x8 pixels, at most 150 images a part.
+
+Use them with the quick preset, which is what limits them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from bench.datasets import Dataset, Part, Raw, TaskSpec, register_dataset, register_task
+
+CLASSES, SOURCE, AUXILIARY = (6, 7, 8, 9), (0, 1, 2, 3), (4, 5)
+TARGET = Part("digits", where={"label": CLASSES})
+LABELLED = {
+    "source": Part("digits", where={"label": SOURCE}),
+    "auxiliary": Part("digits", where={"label": AUXILIARY}),
+}
+FIRST, SECOND = (Part("digits", where={"label": CLASSES}, half=h) for h in (0, 1))
+LIMITS = {"target": 150, "source": 150, "auxiliary": 100}
+
+
+class Flat:
+    """Sixty images without any contrast, as a source."""
+
+    def splits(self, dataset: Dataset, root: Path) -> set[str]:
+        return {"all"}
+
+    def read(self, dataset: Dataset, root: Path) -> Raw:
+        images = np.full((60, 8, 8, 1), 120, np.uint8)
+        return Raw(images, {"label": np.arange(60) % 3}, {"label": ("a", "b", "c")})
+
+
+register_dataset(
+    Dataset(
+        name="flat",
+        summary="sixty constant images",
+        shape=(8, 8, 1),
+        counts={"all": 60},
+        labels=("a", "b", "c"),
+        licence="",
+        citation="",
+        how_to_get="it is made on the spot",
+        sources=(Flat(),),
+    )
+)
+
+
+def _task(name, kind, target=TARGET, k=4, *, related=None, setting=None, **parts):
+    limits = {role: n for role, n in LIMITS.items() if role == "target" or role in parts}
+    register_task(
+        TaskSpec(
+            f"tiny/{name}",
+            kind,
+            "",
+            target,
+            k,
+            quick=limits,
+            related=related or {},
+            setting=setting or {},
+            **parts,
+        )
+    )
+
+
+_task("cluster", "cluster", **LABELLED, related={"similarity": "tiny/similarity"})
+_task("flat", "cluster", Part("flat"), 3, **LABELLED, related={"similarity": "tiny/similarity"})
+_task("adapt", "adapt", SECOND, source=FIRST, auxiliary=LABELLED["auxiliary"])
+_task("represent", "represent", FIRST, related={"probe": "tiny/probe"})
+_task("probe", "probe", SECOND, train=FIRST)
+_task("similarity", "similarity", auxiliary=LABELLED["auxiliary"], setting={"n_pairs": 300})
+_task(
+    "pairs",
+    "pairs",
+    setting={"similar_recall": 0.8, "dissimilar_recall": 0.9, "density": 0.5},
+)
