@@ -29,6 +29,8 @@ class Options:
     """None: as each experiment says."""
     methods: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    """Methods that become rows of the tables that they fit and that have none of them."""
     device: str = "cpu"
     data_root: Path = Path("data")
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -114,7 +116,7 @@ def _slots(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int,
         return options.seeds or tuple(range(one.seeds(options.preset, count)))
 
     for table in one.table:
-        for row in (*table.row, *_extra_rows(one, table, options.methods)):
+        for row in (*table.row, *_extra_rows(one, table, (*options.methods, *options.extra))):
             for column in table.column:
                 part = one.entry(table, row, column)
                 if wanted(part):

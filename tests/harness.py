@@ -90,7 +90,7 @@ def predictions(results: Path) -> dict[str, bytes]:
 def outputs(results: Path) -> dict[str, bytes]:
     """Every table, figure and document -> its bytes, but for those that hold a date."""
     files = [*(results / "tables").glob("*"), *(results / "figures").glob("*")]
-    files += [results / "all.tex"]
+    files += (results).glob("all-*.tex")
     return {str(path.relative_to(results)): path.read_bytes() for path in sorted(files)}
 
 

@@ -4,48 +4,15 @@
 import csv
 import io
 import re
-from itertools import pairwise
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pytest
+from views import SMALL, entry, view
 
 from bench.errors import BenchError
-from bench.render import escape, figures, grid, latex, legend, tables
+from bench.render import escape, grid, latex, legend, tables
 from bench.render.cells import difference, measured_cell, spread
-from bench.render.rows import Curve, Entry, FigureView, TableView
-from bench.render.write import write, write_document
-
-
-def entry(row="kmeans", column="CIFAR-10", metric="ACC", unit="percent", values=(), **fields):
-    """An entry as the aggregation makes it: mean and std from the values, seeds from 0."""
-    n = len(values)
-    if n:
-        fields.setdefault("mean", sum(values) / n)
-    if n > 1 and "std" not in fields:
-        fields["std"] = float(np.std(values, ddof=1))
-    if n and fields.get("published") is not None:
-        fields.setdefault("difference", fields["mean"] - fields["published"])
-    fields.setdefault("planned", 10)
-    return Entry(row, column, metric, unit, values=dict(enumerate(values)), n=n, **fields)
-
-
-def view(*entries, **fields):
-    fields = {"experiment": "digits", "name": "t", "caption": "A table", "preset": "quick"} | fields
-    return TableView(entries=entries, **fields)
-
-
-SMALL = view(
-    entry("kmeans", values=[0.70, 0.72], planned=2, group="classical", published=0.715,
-          published_source="supreme table 1", published_note="adopted", verdict="reproduced"),
-    entry("kmeans", "SVHN", values=[0.5] * 10, group="classical"),
-    entry("my_dec", group="deep", published=0.8, published_source="supreme table 1",
-          verdict="open", states={"failed": 10}),
-    entry("my_dec", "SVHN", values=[0.625] * 10, group="deep", best=True, note="best of 3"),
-    entry("top", "SVHN", values=[0.9], oracle=True),
-    notes=("K is an input.",),
-)  # fmt: skip
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -328,140 +295,3 @@ def test_csv_gives_every_number_back_exactly():
     pairs = (pair.split(":") for pair in row["values"].split(";"))
     assert {int(seed): float(value) for seed, value in pairs} == e.values
     assert (row["states"], row["published_std"], row["best"]) == ("done:3", "", "0")
-
-
-# --- figures ------------------------------------------------------------------------------------
-
-
-def curve(label="dec", x=(1, 2, 3, 4, 5), mean=(10.0, 20.0, None, 30.0, None), n=None, planned=10):
-    n = tuple(0 if m is None else 10 for m in mean) if n is None else n
-    return Curve(label, x, mean, tuple(None if m is None else 1.0 for m in mean), n, planned)
-
-
-def figure(*curves, **fields):
-    fields = {"truth": None} | fields
-    return FigureView("digits", "k", "Curves", "quick", "K", "ACC (%)", curves, **fields)
-
-
-def legend_texts(drawn):
-    return [text.get_text() for text in drawn.legends[0].get_texts()]
-
-
-def test_what_was_not_measured_is_a_gap_and_no_zero():
-    line = figures.draw(figure(curve())).axes[0].lines[-1]
-    np.testing.assert_array_equal(line.get_ydata(), [10, 20, np.nan, 30, np.nan])
-    assert figures.draw(figure(curve())).axes[0].get_ylim()[0] > 0
-
-
-def test_a_point_alone_between_gaps_of_a_long_curve_has_a_marker():
-    mean = tuple(None if i in (36, 38) else 1.0 for i in range(80))
-    line = figures.draw(figure(curve(x=tuple(range(80)), mean=mean))).axes[0].lines[-1]
-    assert 37 in line.get_markevery()
-    assert len(line.get_markevery()) < 12
-
-
-@pytest.mark.parametrize(
-    ("n", "planned", "text"),
-    [
-        ((10, 10), 10, "dec"),
-        ((7, 7), 10, "dec (n=7/10)"),
-        ((10, 7), 10, "dec (n=7\N{EN DASH}10/10)"),
-        ((3, 3), 3, "dec (n=3)"),
-    ],
-)
-def test_the_legend_shows_n_unless_it_is_ten(n, planned, text):
-    drawn = figures.draw(figure(curve(x=(1, 2), mean=(1.0, 2.0), n=n, planned=planned)))
-    assert legend_texts(drawn) == [text]
-
-
-def test_the_legend_names_curves_that_matplotlib_would_hide_and_the_truth():
-    drawn = figures.draw(figure(curve("_a"), curve("$b$"), truth=3, truth_label="true K"))
-    assert [t.strip() for t in legend_texts(drawn)] == ["_a", "$b$", "true K"]
-    assert drawn.axes[0].lines[-1].get_xdata() == [3, 3]
-
-
-def test_words_on_the_x_axis_keep_their_order():
-    drawn = figures.draw(figure(curve(x=("c", "a"), mean=(1.0, 2.0)), curve(x=("b",), mean=(1.0,))))
-    assert [t.get_text() for t in drawn.axes[0].get_xticklabels()] == ["c", "a", "b"]
-
-
-def test_an_empty_figure_says_so():
-    drawn = figures.draw(figure(curve(mean=(None,) * 5)))
-    assert drawn.axes[0].texts[0].get_text() == "nothing measured yet"
-    assert legend_texts(drawn) == ["dec (not measured)"]
-    assert figures.draw(figure()).axes[0].texts[0].get_text() == "nothing measured yet"
-
-
-def test_curves_differ_in_colour_and_marker():
-    drawn = figures.draw(figure(*(curve(f"c{i}") for i in range(56))))
-    looks = [(h.get_color(), h.get_marker()) for h in drawn.legends[0].legend_handles]
-    assert len(set(looks)) == 56
-    for one, two in pairwise(looks):
-        assert one[0] != two[0]
-        assert one[1] != two[1]
-
-
-def test_a_curve_needs_equal_lengths():
-    with pytest.raises(BenchError, match=r"'dec'.*one length"):
-        Curve("dec", (1, 2), (1.0,), (None,), (1,), 10)
-
-
-# --- files --------------------------------------------------------------------------------------
-
-
-def test_files_are_the_same_bytes_each_time_and_hold_no_date(tmp_path, monkeypatch):
-    views = [SMALL, figure(curve(), truth=3)]
-    first = [p for v in views for p in write(v, tmp_path / "a")] + [
-        write_document(views, tmp_path / "a")
-    ]
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    with mpl.rc_context({"font.size": 20, "axes.grid": True}):
-        second = [p for v in views for p in write(v, tmp_path / "b")] + [
-            write_document(views, tmp_path / "b")
-        ]
-    assert [p.relative_to(tmp_path / "a").as_posix() for p in first] == [
-        "tables/digits-t.tex", "tables/digits-t.md", "tables/digits-t.csv",
-        "figures/digits-k.pdf", "figures/digits-k.png", "figures/digits-k.tex", "all.tex",
-    ]  # fmt: skip
-    for one, two in zip(first, second, strict=True):
-        assert one.read_bytes() == two.read_bytes(), one.name
-        for word in (b"CreationDate", b"Software", b"Matplotlib v"):
-            assert word not in one.read_bytes(), one.name
-
-
-def test_the_document_inputs_every_view():
-    text = latex.document([SMALL, figure(curve())])
-    assert r"\input{tables/digits-t}" in text
-    assert r"\input{figures/digits-k}" in text
-    assert latex.figure(figure(curve(), truth=3)).count("Dashed: true value.") == 1
-
-
-def test_names_become_safe_file_names(tmp_path):
-    (path,) = write(view(name="omniglot/Old Church_Slavonic"), tmp_path, ["csv"])
-    assert path == tmp_path / "tables" / "digits-omniglot-Old-Church-Slavonic.csv"
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
-    (path,) = write(SMALL, tmp_path, ["csv"])
-    before = path.read_bytes()
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(BenchError, match=r"cannot write .*digits-t\.csv: No space left"):
-        write(view(entry()), tmp_path, ["csv"])
-    assert path.read_bytes() == before
-    assert [p.name for p in path.parent.iterdir()] == ["digits-t.csv"]
-
-
-def test_an_unwritable_folder_is_one_sentence(tmp_path):
-    (tmp_path / "tables").write_text("a file in the way")
-    with pytest.raises(BenchError, match=r"cannot write .*digits-t\.md"):
-        write(SMALL, tmp_path, ["md"])
-
-
-@pytest.mark.parametrize(("what", "name"), [(SMALL, "htm"), (figure(curve()), "jpg")])
-def test_an_unknown_format_is_named(what, name, tmp_path):
-    with pytest.raises(BenchError, match=f"format '{name}'"):
-        write(what, tmp_path, [name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import re
 from collections.abc import Sequence
@@ -110,22 +111,28 @@ def chosen_experiments(wanted: Sequence[str]) -> list[Experiment]:
     return [experiment.load(name) for name in (wanted or experiment.names())]
 
 
-def plan_for(arguments: argparse.Namespace) -> Plan:
-    """The plan that a verb's selection asks for."""
+def plan_for(arguments: argparse.Namespace, *, whole: bool = False) -> Plan:
+    """The plan that a verb's selection asks for.
+
+    Args:
+        arguments: Parsed flags.
+        whole: All of the experiments, whatever seeds, methods and tasks were selected; selected
+            methods that have no row in them still get one.
+    """
     from bench import plan
 
     load_plugins(arguments)
     seeds = arguments.seed_list
     if arguments.seeds is not None:
         seeds = tuple(range(arguments.seeds))
-    options = plan.Options(
-        preset=arguments.preset,
-        seeds=seeds,
-        methods=tuple(arguments.methods),
-        tasks=tuple(arguments.tasks),
-        device=arguments.device,
-        data_root=data_root(arguments),
+    everything = plan.Options(
+        preset=arguments.preset, device=arguments.device, data_root=data_root(arguments)
     )
+    options = dataclasses.replace(
+        everything, seeds=seeds, methods=arguments.methods, tasks=arguments.tasks
+    )
+    if whole:
+        options = dataclasses.replace(everything, extra=arguments.methods)
     return plan.make(chosen_experiments(arguments.experiments), options)
 
 

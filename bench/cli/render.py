@@ -57,7 +57,7 @@ def write_all(results: Results, folder: Path, formats: Iterable[str]) -> list[Pa
     written = [path for table in tables for path in write(table, folder, endings)]
     written += [path for figure in figures for path in write(figure, folder)]
     if "tex" in endings:
-        written.append(write_document([*tables, *figures], folder))
+        written.append(write_document([*tables, *figures], folder, results.plan.preset))
     return written
 
 

@@ -75,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from bench import cost, registry
     from bench.cli import progress, render
     from bench.run.runner import Runner, RunOptions
-    from bench.states import Results, counts
+    from bench.states import counts, read
     from bench.store import Store
 
     start = time.monotonic()
@@ -108,7 +108,8 @@ def _run(arguments: argparse.Namespace) -> int:
         whole = runner.run()
     for path, reason in store.damaged.items():
         print(f"note   {path}: {reason}")
-    results = Results(plan, store.records(), runner.states)
+    # The tables are whole: what was not selected stands there as it is in the store.
+    results = read(common.plan_for(arguments, whole=True), store)
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)
     progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)

@@ -1,8 +1,8 @@
 """Losses over all ordered pairs of a batch: KCL and MCL.
 
 KCL: Hsu, Lv, Kira, "Learning to cluster in order to transfer across domains and tasks", ICLR 2018,
-equations 2 to 6. MCL: Hsu, Lv, Schlosser, Odom, Kira, "Multi-class classification without
-multi-class labels", ICLR 2019, equation 4. Constants follow the authors' released code.
+equations 1 to 6. MCL: Hsu, Lv, Schlosser, Odom, Kira, "Multi-class classification without
+multi-class labels", ICLR 2019. Constants follow the authors' released code.
 
 Written out, both compare n² copies of the distributions, self-pairs included. Here a loss is one
 (n, K) x (K, n) product, and its gradient, which is known in closed form, another one.
@@ -45,7 +45,7 @@ def kcl(
     margin: float = 2.0,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """KL-divergence based contrastive loss (CCN, equations 2 to 6).
+    """KL-divergence based contrastive loss (CCN, equations 1 to 5).
 
     With d_ij = KL(p_i || p_j), where p_i is a constant and only p_j gets a gradient, a similar
     pair costs d_ij and a dissimilar one max(0, margin - d_ij). Over both orders of a pair that is
@@ -68,14 +68,14 @@ def kcl(
     """
     with torch.no_grad(), torch.autocast(p.device.type, enabled=False):
         q, alike, unlike, divisor = _prepare(p, similar, known, reduction)
-        q += EPS
+        q = q + EPS
         log_q = q.log()
         entropy = (q * log_q).sum(dim=1, keepdim=True)
         divergence = torch.addmm(entropy, q, log_q.T, alpha=-1.0)
-        within = unlike * (divergence < margin)
+        within = divergence.clone().lt_(margin).mul_(unlike)  # stays float: no slow conversion
         slope = alike - within
         value = torch.dot(slope.flatten(), divergence.flatten()) + margin * within.sum()
-        gradient = slope.T @ q / q.mul_(-divisor)
+        gradient = -(slope.T @ q) / (q * divisor)
     loss: Tensor = _WithGradient.apply(_at_least_single(p), value / divisor, gradient)
     return loss
 
@@ -83,7 +83,7 @@ def kcl(
 def mcl(
     p: Tensor, similar: Tensor, known: Tensor | None = None, *, reduction: Reduction = "mean"
 ) -> Tensor:
-    """Meta classification likelihood (MCL, equation 4).
+    """Meta classification likelihood, the loss of MCL.
 
     With g_ij = p_i . p_j, the probability that i and j fall into one cluster, a similar pair costs
     -log g_ij and a dissimilar one -log(1 - g_ij). Both members get a gradient.
@@ -108,7 +108,7 @@ def mcl(
         logs = likelihood.log()
         value = logs.sum() if known is None else (logs * (alike + unlike)).sum()
         slope = sign.div_(likelihood)
-        gradient = (slope + slope.T) @ q.div_(-divisor)
+        gradient = -((slope + slope.T) @ q) / divisor
     loss: Tensor = _WithGradient.apply(_at_least_single(p), value / -divisor, gradient)
     return loss
 
@@ -121,7 +121,7 @@ def _at_least_single(p: Tensor) -> Tensor:
 def _prepare(
     p: Tensor, similar: Tensor, known: Tensor | None, reduction: Reduction
 ) -> tuple[Tensor, Tensor, Tensor, float]:
-    """A copy of `p`, the weights of pairs as similar and as dissimilar ones, and the divisor."""
+    """`p` in single precision or better, the weights of pairs as similar and as dissimilar ones, and the divisor."""
     if p.ndim != 2 or 0 in p.shape:
         raise ValueError(f"probabilities have shape {tuple(p.shape)}, not (n, K) with n, K >= 1")
     n = len(p)
@@ -130,7 +130,7 @@ def _prepare(
             raise ValueError(f"{name} has shape {tuple(mask.shape)}, not ({n}, {n}) as p demands")
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction = {reduction!r} is neither 'mean' nor 'sum'")
-    q = _at_least_single(p).clone()
+    q = _at_least_single(p)
     alike = similar.to(q)
     unlike = 1.0 - alike
     pairs = float(n * n)

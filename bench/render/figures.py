@@ -32,6 +32,8 @@ _STYLE = {
     "text.parse_math": False,
     "pdf.fonttype": 42,
 }
+_TICKS_AT_VALUES = 8
+"""Up to so many values of x have a tick each, instead of round numbers."""
 _MANY = 20
 """Points from which on a band replaces the error bars and not every point has a marker."""
 # Dates and versions would make two equal figures differ.
@@ -76,6 +78,8 @@ def draw(view: FigureView) -> Figure:
         axes.text(0.5, 0.5, "nothing measured yet", transform=axes.transAxes, ha="center")
     elif any(isinstance(x, str) for x in places):
         axes.set_xticks(range(len(places)), [str(x) for x in places])
+    elif len(places) <= _TICKS_AT_VALUES:
+        axes.set_xticks(list(places.values()), [f"{x:g}" for x in places.values()])
     if view.truth is not None:
         place = places.get(view.truth, view.truth)
         handles.append(axes.axvline(place, color="0.4", linewidth=0.8, linestyle="--"))

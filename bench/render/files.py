@@ -11,8 +11,9 @@ from bench.render.rows import FigureView, TableView
 
 
 def stem(view: TableView | FigureView) -> str:
-    """The view's file name without its ending, "experiment-name", safe on any file system."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", f"{view.experiment}-{view.name}").strip(".-")
+    """The view's file name without its ending, "experiment-name-preset", safe on any system."""
+    name = f"{view.experiment}-{view.name}-{view.preset}"
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")
 
 
 def replace(path: Path, content: bytes) -> Path:

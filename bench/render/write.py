@@ -48,10 +48,12 @@ def _write_figure(view: FigureView, folder: Path, formats: Sequence[str]) -> lis
     return files
 
 
-def write_document(views: Sequence[TableView | FigureView], folder: Path) -> Path:
-    """Write `<folder>/all.tex`, an article of all views; compile it in that folder.
+def write_document(
+    views: Sequence[TableView | FigureView], folder: Path, preset: str
+) -> Path:
+    """Write `<folder>/all-<preset>.tex`, an article of all views; compile it in that folder.
 
     Raises:
         BenchError: the folder cannot be written.
     """
-    return replace(folder / "all.tex", latex.document(views).encode())
+    return replace(folder / f"all-{preset}.tex", latex.document(views).encode())

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from bench.registry import method
-from bench.tasks import Prediction
+from bench.tasks import Need, Prediction
 
 SHORTEST = 40
 KINDS = ("cluster", "adapt", "represent", "similarity", "pairs", "probe")
@@ -102,3 +102,17 @@ class ArtifactSpy(Spy):
     def fit(self, task, run):
         write_down(task, self.out)
         return Prediction(tensors={"w": torch.zeros(1)})
+
+
+@method("spy-carrier", kinds=("cluster",))
+@dataclass(frozen=True)
+class SpyCarrier:
+    """Needs the artifact, so that it gets computed."""
+
+    out: str = ""
+
+    def needs(self, task):
+        return {"spy": Need("artifact-spy", {"out": self.out})}
+
+    def fit(self, task, run):
+        return answer(task)
