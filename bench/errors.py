@@ -12,6 +12,10 @@ class Unavailable(BenchError):  # noqa: N818 - named like the state it leads to
     """Data, weights or a device that this machine lacks; the message names the mend."""
 
 
+class DamagedData(BenchError):  # noqa: N818 - named like its message
+    """A file of a data set is unreadable, truncated or not what it should be."""
+
+
 class NonFiniteError(ValueError):
     """A method's loss or output is NaN or infinite: the cell has failed."""
 

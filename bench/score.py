@@ -56,7 +56,9 @@ def check_snapshots(snapshots: Mapping[int, Any], task: Task) -> None:
         NonFiniteError: NaN or infinite values.
     """
     for step, assignments in snapshots.items():
-        check_integers(f"the snapshot at step {step}: assignments", assignments, len(task.target), None)
+        check_integers(
+            f"the snapshot at step {step}: assignments", assignments, len(task.target), None
+        )
 
 
 def check_integers(name: str, values: Any, n: int, top: int | None) -> None:

@@ -11,15 +11,16 @@ copies are unchanged, so a torn, old or missing index costs time and nothing els
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from bench import record as records
 from bench.cells import Cell
@@ -109,6 +110,20 @@ class Store:
         else:
             shutil.rmtree(work, ignore_errors=True)
 
+    def sweep(self, cells: Iterable[Cell]) -> None:
+        """Drop the work folders of finished cells, which a killed runner had no time to drop."""
+        try:
+            left = {path.name for path in (self.root / "work").iterdir() if path.is_dir()}
+        except OSError:
+            return
+        for cell in cells:
+            if cell.key in left and (self.folder(cell) / "record.json").exists():
+                lock = self.lock(cell)
+                with contextlib.suppress(Timeout), lock.acquire(blocking=False):
+                    record = self.read(cell)
+                    if record is not None and record.state == "done":
+                        self.clear_work(cell)
+
     def lock(self, cell: Cell) -> FileLock:
         """The lock of a cell, released by the system when its holder dies."""
         folder = self.root / "locks"
@@ -144,8 +159,8 @@ class Store:
     def _index(self) -> dict[str, tuple[tuple[int, int], Record]]:
         """Folder -> stamp and record; lines that cannot be read are passed over."""
         try:
-            text = (self.runs / "index.jsonl").read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            text = (self.runs / "index.jsonl").read_text(encoding="utf-8", errors="replace")
+        except OSError:
             return {}
         found = {}
         for line in text.splitlines():

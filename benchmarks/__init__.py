@@ -1,0 +1,1 @@
+"""Speed and memory, side by side with a naive form or a library in the same run."""

@@ -19,12 +19,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tabulate import tabulate
-
 from bench import aggregate, code, experiment, plan, registry, states
 from bench.record import Record
 from bench.render.write import write
 from bench.store import Store
+from benchmarks.measure import Target, arguments, report
 
 TARGET_SECONDS = 20.0
 TARGET_GB = 1.5
@@ -49,8 +48,9 @@ def toml(tables: int) -> str:
 def made(folder: Path) -> plan.Plan:
     """The plan of the synthetic experiment."""
     registry.load()
-    return plan.make([experiment.load(str(folder / "synthetic.toml"))],
-                     plan.Options(data_root=folder / "data"))
+    return plan.make(
+        [experiment.load(str(folder / "synthetic.toml"))], plan.Options(data_root=folder / "data")
+    )
 
 
 def fill(folder: Path) -> int:
@@ -62,8 +62,15 @@ def fill(folder: Path) -> int:
         place = store.folder(cell)
         place.mkdir(parents=True)
         metrics = {name: rng.random() for name in ("ACC", "NMI", "ARI", "AMI", "NDC")}
-        Record(key=cell.key, cell=cell.identity(), state="done", metrics=metrics,
-               code=fingerprint, hardware="synthetic", versions={"python": "3"}).write(place)
+        Record(
+            key=cell.key,
+            cell=cell.identity(),
+            state="done",
+            metrics=metrics,
+            code=fingerprint,
+            hardware="synthetic",
+            versions={"python": "3"},
+        ).write(place)
     return len(cells)
 
 
@@ -93,34 +100,30 @@ def measure(folder: Path) -> dict[str, float]:
 
 def main() -> int:
     """Measure, print, judge."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--json", action="store_true")
+    parser = arguments(__doc__)
     parser.add_argument("--tables", type=int, default=10)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.measure:
-        print(json.dumps(measure(arguments.measure)))
+    chosen = parser.parse_args()
+    if chosen.measure:
+        print(json.dumps(measure(chosen.measure)))
         return 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "data").mkdir()
-        (folder / "synthetic.toml").write_text(toml(arguments.tables), encoding="utf-8")
+        (folder / "synthetic.toml").write_text(toml(chosen.tables), encoding="utf-8")
         count = fill(folder)
         steps = {}
         for label in ("no index", "index"):
             words = [sys.executable, "-m", "benchmarks.aggregate", "--measure", str(folder)]
             done = subprocess.run(words, capture_output=True, text=True, check=True)
             steps[label] = json.loads(done.stdout)
+    rows = [{"": label, "records": count, **step} for label, step in steps.items()]
     total = sum(v for k, v in steps["index"].items() if k != "GB")
-    memory = steps["index"]["GB"]
-    if arguments.json:
-        print(json.dumps({"records": count, "steps": steps, "seconds": total}))
-    else:
-        rows = [(label, *s.values()) for label, s in steps.items()]
-        print(tabulate(rows, headers=("", *steps["index"]), floatfmt=".2f"))
-        print(f"aggregate + render of {count} records: {total:.1f} s, {memory:.2f} GB "
-              f"(targets {TARGET_SECONDS:g} s, {TARGET_GB:g} GB)")
-    return int(total > TARGET_SECONDS or memory > TARGET_GB)
+    targets = [
+        Target("seconds", total, TARGET_SECONDS),
+        Target("GB", steps["index"]["GB"], TARGET_GB),
+    ]
+    return report("aggregate", rows, targets, as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -44,15 +45,22 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def seconds(*calls: Callable[[], object], repeats: int = 5) -> list[float]:
-    """Median seconds of each call, called in turns so that other load on the machine hits all."""
+def seconds(*calls: Callable[[], object], repeats: int = 5, turn: float = 0.05) -> list[float]:
+    """Median seconds of each call.
+
+    The calls take turns, so that other load on the machine hits all of them. A turn repeats a short
+    call until `turn` seconds are over, so that a call of a millisecond is not measured on the cold
+    caches that a call of a hundred leaves behind.
+    """
     taken: list[list[float]] = [[] for _ in calls]
-    for turn in range(repeats + 1):
+    for repeat in range(repeats + 1):
         for call, times in zip(calls, taken, strict=True):
-            start = time.perf_counter()
-            call()
-            if turn:  # the first turn warms up
-                times.append(time.perf_counter() - start)
+            count, start = 0, time.perf_counter()
+            while count == 0 or time.perf_counter() - start < turn:
+                call()
+                count += 1
+            if repeat:  # the first turn warms up
+                times.append((time.perf_counter() - start) / count)
     return [statistics.median(times) for times in taken]
 
 
@@ -62,6 +70,7 @@ def peak_bytes(call: Callable[[], object]) -> int:
     Taken from the profiler's record of each allocation and release, which is exact where the
     process's resident size is coarse; a library's own scratch space does not show.
     """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler prints its own stages
     call()
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profile:

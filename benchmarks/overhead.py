@@ -8,23 +8,20 @@ isolates nothing, stores nothing and scores nothing. Target: 30 ms a cell.
 
 from __future__ import annotations
 
-import argparse
 import concurrent.futures
-import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from tabulate import tabulate
 
 from bench import experiment, plan, registry
 from bench.cells import Cell
 from bench.record import Record
 from bench.run.runner import Runner, RunOptions
 from bench.store import Store
+from benchmarks.measure import Target, arguments, report
 
 TARGET_MS = 30.0
 METHOD = '''
@@ -73,6 +70,9 @@ class Silent:
     def ended(self, cell: Cell, result: Record | None) -> None:
         """A cell ended."""
 
+    def gave_up(self, cell: Cell, reason: str) -> None:
+        """A cell cannot run."""
+
 
 def harness(folder: Path, cells: int, workers: int) -> float:
     """Seconds that the harness takes for so many cells, from the plan to the last record."""
@@ -114,25 +114,22 @@ def bare(cells: int, workers: int) -> float:
 
 def main() -> int:
     """Measure, print, judge."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--json", action="store_true")
+    parser = arguments(__doc__)
     parser.add_argument("--cells", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
-    cells, workers = arguments.cells, arguments.workers
+    chosen = parser.parse_args()
+    cells, workers = chosen.cells, chosen.workers
     with tempfile.TemporaryDirectory() as folder:
         seconds = {
             "bench": harness(Path(folder), cells, workers),
             "bare pool": bare(cells, workers),
         }
-    figures: Mapping[str, float] = {k: 1000 * s / cells for k, s in seconds.items()}
-    if arguments.json:
-        print(json.dumps({"ms_a_cell": figures, "target": TARGET_MS}))
-    else:
-        rows = [(k, cells, seconds[k], figures[k]) for k in seconds]
-        print(tabulate(rows, headers=("", "cells", "seconds", "ms a cell"), floatfmt=".2f"))
-        print(f"overhead: {figures['bench']:.1f} ms a cell (target {TARGET_MS:g} ms)")
-    return int(figures["bench"] > TARGET_MS)
+    rows = [
+        {"": name, "cells": cells, "seconds": s, "ms a cell": 1000 * s / cells}
+        for name, s in seconds.items()
+    ]
+    target = Target("ms a cell", 1000 * seconds["bench"] / cells, TARGET_MS)
+    return report("overhead", rows, [target], as_json=chosen.json)
 
 
 if __name__ == "__main__":

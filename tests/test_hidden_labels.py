@@ -109,4 +109,3 @@ def test_order_of_the_images_tells_nothing(forkserver, tmp_path):
     n = len(labels)
     by_order = clustering_accuracy(contingency(labels, np.arange(n) * 4 // n))
     assert by_order < 0.45  # chance is 0.25 and what a matching makes of it
-

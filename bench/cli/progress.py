@@ -55,6 +55,11 @@ class Lines:
             self._said = time.monotonic()
             self.say(f"run    {self._total - len(self._left)}/{self._total}  {cell}{self.eta()}")
 
+    def gave_up(self, cell: Cell, reason: str) -> None:
+        """A cell cannot run: its data are damaged."""
+        self._left.pop(cell.key, None)
+        self.say(f"unavailable {cell}: {reason}")
+
     def say(self, line: str) -> None:
         """Print one line."""
         print(line, file=self._out, flush=True)

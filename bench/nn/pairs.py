@@ -31,7 +31,7 @@ class _WithGradient(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return grad * gradient, None, None
@@ -121,7 +121,7 @@ def _at_least_single(p: Tensor) -> Tensor:
 def _prepare(
     p: Tensor, similar: Tensor, known: Tensor | None, reduction: Reduction
 ) -> tuple[Tensor, Tensor, Tensor, float]:
-    """`p` in single precision or better, the weights of pairs as similar and as dissimilar ones, and the divisor."""
+    """`p` in single precision or better, each pair's weights as similar and dissimilar, divisor."""
     if p.ndim != 2 or 0 in p.shape:
         raise ValueError(f"probabilities have shape {tuple(p.shape)}, not (n, K) with n, K >= 1")
     n = len(p)

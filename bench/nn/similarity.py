@@ -26,26 +26,27 @@ _BLOCK = 2**19
 """Elements of a block of the hidden layer: 2 MiB in float32, about what a core's cache holds."""
 
 
-class VGGS(nn.Sequential):
-    """Blocks of conv 3x3, batch-norm, 2x2 max-pooling, ReLU, then flattened.
+def vggs(channels: int = 1, widths: Sequence[int] = (64, 128, 256, 256)) -> nn.Sequential:
+    """The trunk VGGS: blocks of conv 3x3, batch-norm, 2x2 max-pooling, ReLU, then flattened.
 
     The released code pools after ReLU; the two commute, and this order rectifies a quarter of the
-    values. Parameters bear the released code's names ("features.4.weight" is "4.weight" here).
+    values. Its parameters have the same names but for the prefix "features.". Weights are laid out
+    channels-last, the faster form, which the maps of the convolutions then take over.
+
+    Args:
+        channels: Of the images, float (n, channels, height, width).
+        widths: Output channels of the blocks; each halves height and width.
+
+    Returns:
+        A network to (n, D), D = widths[-1] * height * width / 4^len(widths): 1024 for 32x32.
     """
-
-    def __init__(self, channels: int = 1, widths: Sequence[int] = (64, 128, 256, 256)) -> None:
-        layers: list[nn.Module] = []
-        for width in widths:
-            conv = nn.Conv2d(channels, width, 3, padding=1)
-            layers += [conv, nn.BatchNorm2d(width), nn.MaxPool2d(2), nn.ReLU()]
-            channels = width
-        super().__init__(*layers, nn.Flatten())
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Float (n, channels, height, width) -> (n, D); 32x32 and four blocks: D = 4 widths[-1]."""
-        features: Tensor = super().forward(images.contiguous(memory_format=torch.channels_last))
-        return features
+    layers: list[nn.Module] = []
+    for width in widths:
+        conv = nn.Conv2d(channels, width, 3, padding=1)
+        layers += [conv, nn.BatchNorm2d(width), nn.MaxPool2d(2), nn.ReLU()]
+        channels = width
+    trunk = nn.Sequential(*layers, nn.Flatten())
+    return trunk.to(memory_format=torch.channels_last)
 
 
 class PairHead(nn.Module):
@@ -103,7 +104,8 @@ class PairHead(nn.Module):
     def _statistics(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of each hidden unit over all pairs, or those tracked in training."""
         running_mean, running_variance = self.norm.running_mean, self.norm.running_var
-        assert running_mean is not None and running_variance is not None
+        assert running_mean is not None
+        assert running_variance is not None
         if not self.training:
             return running_mean, running_variance
         variance_a, mean_a = torch.var_mean(a, dim=0, correction=0)
@@ -113,7 +115,8 @@ class PairHead(nn.Module):
             pairs, momentum = len(a) * len(b), self.norm.momentum or 0.0
             running_mean.lerp_(mean, momentum)
             running_variance.lerp_(variance * (pairs / (pairs - 1)), momentum)
-            self.norm.num_batches_tracked += 1  # type: ignore[operator]
+            assert self.norm.num_batches_tracked is not None
+            self.norm.num_batches_tracked.add_(1)
         return mean, variance
 
     def _refuse_unfit(self, *sides: Tensor) -> None:
@@ -126,12 +129,12 @@ class PairHead(nn.Module):
                 )
         if self.training and all(len(side) == 1 for side in sides):
             raise ValueError(
-                "one pair has no variance for batch-norm: hand in two images or more, or call eval()"
+                "one pair has no variance for batch-norm: hand in two images, or call eval()"
             )
 
 
 class SimilarityNet(nn.Module):
-    """`VGGS` and a `PairHead`: the network of the Omniglot experiments.
+    """`vggs` and a `PairHead`: the network of the Omniglot experiments.
 
     Released weights fit after renaming: "features." -> "trunk.", and `PairHead`'s names.
 
@@ -150,7 +153,7 @@ class SimilarityNet(nn.Module):
             raise ValueError(
                 f"size = {size} is too small: {len(widths)} poolings need {2 ** len(widths)} pixels"
             )
-        self.trunk = VGGS(channels, widths)
+        self.trunk = vggs(channels, widths)
         self.head = PairHead(widths[-1] * side**2)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -197,7 +200,7 @@ class _RectifiedSum(torch.autograd.Function):
         return out.view(len(b), len(a), len(weight))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, b, weight = ctx.saved_tensors
         grad_a, grad_b, grad_weight = map(torch.empty_like, (a, b, weight))

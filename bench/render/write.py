@@ -48,9 +48,7 @@ def _write_figure(view: FigureView, folder: Path, formats: Sequence[str]) -> lis
     return files
 
 
-def write_document(
-    views: Sequence[TableView | FigureView], folder: Path, preset: str
-) -> Path:
+def write_document(views: Sequence[TableView | FigureView], folder: Path, preset: str) -> Path:
     """Write `<folder>/all-<preset>.tex`, an article of all views; compile it in that folder.
 
     Raises:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from bench import registry, tasks
 from bench.cells import Cell, seed_for
 from bench.datasets import PartFiles, get_task, materialise, prepare
+from bench.errors import BenchError, DamagedData
 from bench.plan import limit
 from bench.run.draws import draw_answers, draw_pairs
 from bench.tasks import Labelled, PairAnswers, Task
@@ -56,12 +57,19 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
         cell: Whose task.
         root: The data root.
         work: The cell's own folder, for what is drawn for it alone.
+
+    Raises:
+        DamagedData: a file of the data set is unreadable or not what it should be.
     """
     task, info = get_task(cell.task), registry.get(cell.method)
-    parts = {
-        role: materialise(part, root, limit=limit(task, role, cell.preset))
-        for role, part in task.parts().items()
-    }
+    try:
+        parts = {
+            role: materialise(part, root, limit=limit(task, role, cell.preset))
+            for role, part in task.parts().items()
+        }
+        partial = "; ".join(sorted({prepare(n, root).partial for n, _ in task.datasets()} - {""}))
+    except BenchError as error:
+        raise DamagedData(str(error)) from error
     setting = task.settings(dict(cell.setting))
     target = parts["target"]
     seen = {role for role in parts if role != "target" or info.uses_target_labels}
@@ -74,7 +82,6 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
         classes={role: parts[role].n_classes for role in seen},
         drawn=_draw(cell, task.kind, setting, target, work),
     )
-    partial = "; ".join(sorted({prepare(n, root).partial for n, _ in task.datasets()} - {""}))
     return inputs, Truth(target.labels, target.n, target.n_classes, partial)
 
 

@@ -11,8 +11,10 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import time
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -71,7 +73,8 @@ class Pool:
         """Start a worker on a job."""
         receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(target=worker.main, args=(job, sender), daemon=True)
-        process.start()
+        with _without_main():
+            process.start()
         sender.close()
         self._running.append(_Running(job, process, receiver, time.monotonic()))
 
@@ -153,6 +156,20 @@ def _kill(process: BaseProcess) -> None:
             os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         process.kill()
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the program's main module, which every new process would import otherwise.
+
+    A worker needs nothing of it; a script that runs cells needs no `if __name__ == "__main__"`.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _context() -> ForkServerContext | SpawnContext:

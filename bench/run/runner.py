@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from bench import code, record, registry, score, states
 from bench.cells import Cell
+from bench.errors import DamagedData
 from bench.plan import Plan
 from bench.record import Record, State
 from bench.run import outputs
@@ -39,6 +40,9 @@ class Display(Protocol):
 
     def ended(self, cell: Cell, result: Record | None) -> None:
         """A cell ended; None: another runner has done it."""
+
+    def gave_up(self, cell: Cell, reason: str) -> None:
+        """A cell cannot run: its data are damaged."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class Runner:
             KeyboardInterrupt: Ctrl-C; workers are ended, finished cells are kept.
         """
         self._store.check_writable()
+        self._store.sweep(self._plan.cells.values())
         try:
             while self._ready or self._started or self._elsewhere:
                 if self._end is not None and time.monotonic() >= self._end:
@@ -179,9 +184,14 @@ class Runner:
             role: (self._store.folder(self._plan.cells[key]), self._records[key].output)
             for role, key in cell.needs
         }
-        with writable(self._store.root):
-            attempt = new_attempt(work)
-            inputs, truth = gather(cell, self._options.data_root, work)
+        try:
+            with writable(self._store.root):
+                attempt = new_attempt(work)
+                inputs, truth = gather(cell, self._options.data_root, work)
+        except DamagedData as error:
+            self._give_up(cell, str(error))
+            lock.release()
+            return
         job = Job(
             key=cell.key,
             method=cell.method,
@@ -242,10 +252,22 @@ class Runner:
             log.unlink()
         self._store.publish(cell, attempt, result)
         self._store.clear_work(cell, keep_checkpoint=report.failure in _WORTH_RESUMING)
+        # Whoever still waits for the file finds, once it has it, that the cell is done.
+        Path(started.lock.lock_file).unlink(missing_ok=True)
         started.lock.release()
         self._records[cell.key] = result
         self._settle(cell, result)
         self._display.ended(cell, result)
+
+    def _give_up(self, cell: Cell, reason: str) -> None:
+        """The data that a plan counted on turn out to be damaged: they are not here after all."""
+        self._store.clear_work(cell)
+        self._plan.unavailable[cell.key] = reason
+        self.states[cell.key] = "unavailable"
+        self._display.gave_up(cell, reason)
+        for key in self._dependents.get(cell.key, ()):
+            if self._waiting.pop(key, None) is not None:
+                self._give_up(self._plan.cells[key], reason)
 
     def _settle(self, cell: Cell, result: Record) -> None:
         """Note a cell's end; what needs it becomes ready, or blocked."""

@@ -100,7 +100,9 @@ class MeanImage:
 
     def fit(self, task, run):
         mean = flat(task.target).mean(axis=0)
-        return Prediction(tensors={"mean": torch.from_numpy(mean + self.jitter * run.rng("init").random(64))})
+        return Prediction(
+            tensors={"mean": torch.from_numpy(mean + self.jitter * run.rng("init").random(64))}
+        )
 
 
 @method("carrier", kinds=("cluster", "adapt", "represent", "similarity", "pairs"))
@@ -121,5 +123,6 @@ class Carrier:
             return Prediction(scores=np.full(len(task.pairs), 0.5))
         network = {"tensors": {"w": torch.zeros(1)}, "architecture": "none"}
         return Prediction(
-            assignments=np.arange(n) % 4, **(network if type(task).__name__ == "RepresentTask" else {})
+            assignments=np.arange(n) % 4,
+            **(network if type(task).__name__ == "RepresentTask" else {}),
         )

@@ -30,7 +30,9 @@ def as_integers(value):
         value = np.asarray(value)
     if not isinstance(value, np.ndarray) or value.size < SHORTEST or value.dtype.kind not in "biuf":
         return None
-    if value.dtype.kind == "f" and not (np.isfinite(value).all() and (value == value.round()).all()):
+    if value.dtype.kind == "f" and not (
+        np.isfinite(value).all() and (value == value.round()).all()
+    ):
         return None
     return value.reshape(len(value), -1).astype(np.int64)
 
@@ -44,7 +46,11 @@ def reachable(task):
             continue
         seen[id(value)] = value
         if isinstance(value, np.ndarray | memoryview | torch.Tensor):
-            queue += [b for b in (getattr(value, "base", None), getattr(value, "obj", None)) if b is not None]
+            queue += [
+                b
+                for b in (getattr(value, "base", None), getattr(value, "obj", None))
+                if b is not None
+            ]
         queue += gc.get_referents(value)
     return seen.values()
 

@@ -1,0 +1,133 @@
+"""The similarity network G of CCN: does a pair of images show the same class?
+
+Hsu, Lv, Kira, "Learning to cluster in order to transfer across domains and tasks", ICLR 2018,
+section 4.1 and appendix; Omniglot: trained on the 964 background characters, asked about the 659
+evaluation ones. It is no row of a table by itself: KCL, MCL and CCN need it.
+
+    python -m bench run ccn --methods similarity
+
+The network VGGS, batches of 20 characters with 5 images each, Adam at 1e-3 for 50 epochs with a
+tenth at 30 and 40, crops and normalisation are of the authors' released code; the paper names SGD
+without a learning rate. The quick preset has half the channels and 10 epochs: about MINUTES on one
+core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.nn import training, transferred
+from bench.nn.features import extract
+from bench.nn.images import to_tensor
+from bench.nn.views import Views
+from bench.registry import method
+from bench.tasks import Labelled, Prediction, Run, SimilarityTask
+
+
+@method(
+    "similarity",
+    kinds=("similarity",),
+    quick={"widths": (32, 64, 128, 128), "epochs": 10, "milestones": (6, 8)},
+)
+@dataclass(frozen=True)
+class Similarity:
+    """Classifier of all ordered pairs of a batch, trained on the labelled auxiliary classes."""
+
+    widths: tuple[int, ...] = (64, 128, 256, 256)
+    """Channels of the blocks, each of which halves height and width."""
+    classes_per_batch: int = 20
+    images_per_class: int = 5
+    """Of each class in a batch; self-pairs count among its n² pairs."""
+    epochs: int = 50
+    """Of as many whole batches as the auxiliary images make."""
+    milestones: tuple[int, ...] = (30, 40)
+    """Epochs from which the learning rate is a tenth of what it was."""
+    learning_rate: float = 1e-3
+    """Of Adam."""
+    size: int = 32
+    """Height and width that images are resized to, in pixels."""
+    invert: bool = True
+    """For dark ink on bright paper."""
+    mean: float = 0.086
+    """Of the inverted pixels in 0..1."""
+    std: float = 0.235
+    crop_scale: tuple[float, ...] = (0.85, 1.0)
+    """Area of the random crops as a fraction of the image's; width / height is in 3/4..4/3."""
+
+    def __post_init__(self) -> None:
+        if min(self.classes_per_batch, self.images_per_class, self.epochs) < 1:
+            raise ValueError("classes_per_batch, images_per_class and epochs must be at least 1")
+        if self.classes_per_batch * self.images_per_class < 2:
+            raise ValueError("a batch of one image has no pairs: raise classes_per_batch")
+
+    def fit(self, task: SimilarityTask, run: Run) -> Prediction:
+        """Train on the auxiliary set; gives back the network's weights and the pairs' scores."""
+        images = task.auxiliary.images
+        members = self._members(task.auxiliary, task.name)
+        low, high = self.crop_scale
+        views = Views(self.size, self.invert, self.mean, self.std, (low, high))
+        architecture = transferred.describe(images.shape[3], self.widths, views)
+        network, _ = transferred.build(architecture, run.seed_for("init"))
+        network = network.to(run.device).train()
+        optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
+        order, crops = run.generator("batches"), run.generator("augment")
+        parts = {"network": network, "optimiser": optimiser, "order": order, "crops": crops}
+        state = run.resume()
+        if state:
+            training.unpack(state, **parts)
+        classes = torch.arange(self.classes_per_batch).repeat_interleave(self.images_per_class)
+        same = (classes[:, None] == classes).long().flatten().to(run.device)
+        steps = max(len(images) // len(classes), 1)
+        for epoch in range(state["epoch"] if state else 0, self.epochs):
+            rate = training.step_decay(self.learning_rate, epoch, self.milestones)
+            training.set_learning_rate(optimiser, rate)
+            losses = []
+            for step in range(steps):
+                rows = self._draw(members, order)
+                x = views.augmented(to_tensor(images[rows], run.device), crops)
+                with training.autocast(run.device, run.dtype):
+                    logits = network(x)
+                loss = functional.cross_entropy(logits.float().flatten(0, 1), same)
+                losses.append(training.step(optimiser, loss))
+                run.progress(epoch * steps + step + 1, self.epochs * steps)
+            run.log(epoch + 1, loss=sum(losses) / len(losses))
+            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
+
+        def features(x: Tensor) -> Tensor:
+            with training.autocast(run.device, run.dtype):
+                return network.trunk(views.clean(x)).float()
+
+        codes = extract(network, task.target, batch=200, of=features)
+        head = network.eval().cpu().head
+        scores = transferred.pair_scores(head, codes, torch.from_numpy(np.array(task.pairs)))
+        return Prediction(
+            scores=scores.double().numpy(),
+            tensors=training.weights(network),
+            architecture=architecture,
+        )
+
+    def _members(self, auxiliary: Labelled, name: str) -> list[Tensor]:
+        """The images of each class that has enough of them for a batch."""
+        labels = torch.from_numpy(np.array(auxiliary.labels))
+        members = [torch.nonzero(labels == c).flatten() for c in range(auxiliary.n_classes)]
+        members = [rows for rows in members if len(rows) >= self.images_per_class]
+        if len(members) < self.classes_per_batch:
+            raise ValueError(
+                f"{name} has {len(members)} auxiliary classes of {self.images_per_class} images or "
+                f"more, and a batch needs {self.classes_per_batch}: lower classes_per_batch"
+            )
+        return members
+
+    def _draw(self, members: list[Tensor], order: torch.Generator) -> np.ndarray:
+        """The rows of a batch: random classes, a few random images of each, class by class."""
+        chosen = torch.randperm(len(members), generator=order)[: self.classes_per_batch]
+        drawn = []
+        for c in chosen.tolist():
+            places = torch.randperm(len(members[c]), generator=order)[: self.images_per_class]
+            drawn.append(members[c][places])
+        return torch.cat(drawn).numpy()

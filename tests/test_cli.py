@@ -1,0 +1,176 @@
+"""The command line's contract: verbs, flags, and what programs may read of it."""
+
+import argparse
+import functools
+import json
+
+import pytest
+from harness import bench, make_plan, outputs, places, stamps, start, write_experiment
+
+from bench import check, states
+from bench.cli import common
+from bench.store import Store
+
+SELECTION = ["--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device"]
+PLACES = ["--data-root", "--results", "--plugins"]
+FLAGS = {
+    "run": [
+        *SELECTION, *PLACES, "--all", "--workers", "--budget", "--timeout", "--retry-failed",
+        "--rerun-stale", "--dry-run", "--download", "--memory",
+    ],
+    "list": ["--json", *PLACES],
+    "status": ["--failed", "--json", *SELECTION, *PLACES],
+    "show": PLACES,
+    "render": ["--format", *SELECTION, *PLACES],
+    "check": ["--json", "--update", *SELECTION, *PLACES],
+    "data": PLACES,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, forkserver):
+    folder = tmp_path_factory.mktemp("cli")
+    rows = [{"method": "centroids"}, {"method": "carrier"}]
+    toml = write_experiment(folder / "x.toml", "tiny/cluster", rows, n=3)
+    assert bench("run", toml, *places(folder / "results")) == 0
+    return toml, folder / "results"
+
+
+@pytest.mark.parametrize("verb", FLAGS)
+def test_every_verb_has_its_flags_and_help(verb, capsys):
+    assert bench(verb, "--help") == 0
+    said = capsys.readouterr().out
+    for flag in FLAGS[verb]:
+        assert f"{flag} " in said or f"{flag}\n" in said, flag
+
+
+def test_help_names_all_verbs_with_examples(capsys):
+    assert bench("--help") == 0
+    said = capsys.readouterr().out
+    for verb in FLAGS:
+        assert f"    {verb} " in said
+    assert "python -m bench run --all" in said
+    assert "exit status" in said
+
+
+@pytest.mark.parametrize("kind", ["methods", "tasks", "datasets", "experiments"])
+def test_list(kind, capsys):
+    assert bench("list", kind) == 0
+    plain = capsys.readouterr().out
+    assert bench("list", kind, "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows
+    assert all(row["name"] in plain for row in rows)
+
+
+def test_status_json_counts_and_names_cells(swept, capsys):
+    toml, results = swept
+    assert bench("status", toml, *places(results), "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert set(content["counts"]) == set(states.STATES)
+    assert content["counts"]["done"] == len(content["cells"]["done"]) == 9
+    assert {"key", "cell", "task", "method", "seed"} <= content["cells"]["done"][0].keys()
+    assert bench("status", toml, *places(results), "--json", "--seeds", 4) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert {c["seed"] for c in content["cells"]["missing"]} == {3}
+
+
+def test_check_json_has_both_numbers_tolerance_and_verdict(swept, tmp_path, monkeypatch, capsys):
+    toml, results = swept
+    held = states.read(make_plan(toml), Store(results))
+    check.update(held, tmp_path)
+    monkeypatch.setattr(check, "compare_all", functools.partial(check.compare_all, folder=tmp_path))
+    assert bench("check", toml, *places(results), "--json") == 0
+    for number in json.loads(capsys.readouterr().out):
+        assert number["reference"] == number["measured"]
+        assert number["difference"] == 0
+        assert number["tolerance"] > 0
+        assert number["verdict"] == "ok"
+        assert number["n"] == 3
+    assert bench("check", toml, *places(tmp_path / "empty"), "--json") == 1
+    assert {n["verdict"] for n in json.loads(capsys.readouterr().out)} == {"missing"}
+    (path,) = tmp_path.glob("*.csv")
+    lines = path.read_text().splitlines()
+    moved = [part.replace(":0.", ":0.0") for part in lines[1:]]
+    path.write_text("\n".join([lines[0], *moved]) + "\n")
+    assert bench("check", toml, *places(results)) == 1
+    assert "moved" in capsys.readouterr().out
+
+
+def test_check_without_a_reference_says_so(swept, tmp_path, monkeypatch, capsys):
+    toml, results = swept
+    monkeypatch.setattr(check, "compare_all", functools.partial(check.compare_all, folder=tmp_path))
+    assert bench("check", toml, *places(results)) == 2
+    assert "nothing to compare" in capsys.readouterr().err
+
+
+def test_a_dry_run_computes_and_writes_nothing(swept, tmp_path, capsys):
+    toml, _ = swept
+    assert bench("run", toml, *places(tmp_path / "results"), "--dry-run") == 0
+    assert "9 cells, 0 done, 9 to compute" in capsys.readouterr().out
+    assert not (tmp_path / "results").exists()
+
+
+def test_plain_lines_where_there_is_no_terminal(swept, tmp_path):
+    toml, results = swept
+    process = start("run", toml, *places(results))
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "\x1b" not in said
+    assert "\r" not in said
+    assert said.splitlines()[0].startswith("plan ")
+
+
+def test_render_writes_the_chosen_formats_and_prints_the_table(swept, tmp_path, capsys):
+    import shutil
+
+    toml, results = swept
+    shutil.copytree(results / "runs", tmp_path / "runs")
+    assert bench("render", toml, *places(tmp_path), "--format", "markdown,csv") == 0
+    assert sorted(p.suffix for p in (tmp_path / "tables").iterdir()) == [".csv", ".md"]
+    assert "centroids" in capsys.readouterr().out
+    assert outputs(tmp_path).items() <= outputs(results).items()
+
+
+def test_show_takes_a_key_its_beginning_or_a_folder(swept, capsys):
+    _toml, results = swept
+    folder = sorted((results / "runs" / "tiny-cluster" / "centroids").iterdir())[0]
+    key = folder.name.rsplit("-", 1)[1]
+    for word in (key, key[:7], folder, folder.relative_to(results / "runs")):
+        assert bench("show", word, *places(results)) == 0
+        assert f'"key": "{key}"' in capsys.readouterr().out
+    assert bench("show", "", *places(results)) == 2
+    assert "fits 9 cells" in capsys.readouterr().err
+
+
+def test_a_run_of_some_seeds_leaves_other_cells_alone(swept, tmp_path):
+    toml, _ = swept
+    assert bench("run", toml, *places(tmp_path), "--seed-list", "1", "--methods", "centroids") == 0
+    assert len(stamps(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("20m", 1200), ("1.5h", 5400), ("0.5s", 0.5)]
+)
+def test_durations(text, seconds):
+    assert common.duration(text) == seconds
+
+
+@pytest.mark.parametrize(("text", "size"), [("800M", 800 * 2**20), ("1.5G", 3 * 2**29)])
+def test_sizes(text, size):
+    assert common.size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "m", "5d", "-1s", "1e3", "0"])
+def test_bad_durations(text):
+    with pytest.raises(argparse.ArgumentTypeError):
+        common.duration(text)
+
+
+def test_interrupted_is_130(monkeypatch, capsys):
+    def interrupt(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(common, "plan_for", interrupt)
+    assert bench("status") == 130
+    assert "interrupted" in capsys.readouterr().err

@@ -1,0 +1,173 @@
+"""What holds for every method in the registry, on tiny tasks; a new one is tested unasked."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from harness import DATA, FAULTY, PLUGINS, predictions, run, write_experiment
+
+from bench import registry
+from bench.datasets import get_task, materialise
+from bench.plan import limit
+from bench.run import outputs
+from bench.run.inputs import gather
+
+METRIC = {"adapt": "accuracy", "similarity": "similar F1", "represent": "knn top-1"}
+SAME_FOR_ALL_SEEDS: set[str] = set()
+"""Methods that draw nothing, on tasks that draw nothing for them: none so far."""
+HELPERS = {"carrier", "spy", "oracle-spy", "artifact-spy", "spy-carrier"}
+
+
+def cases():
+    """Every method with every kind of task that it takes; probes run after represent methods."""
+    found = []
+    for name, info in sorted(registry.load([PLUGINS]).items()):
+        if info.module.startswith(("bench_methods", "bench_baselines", "bench_plugins")):
+            kinds = [k for k in info.kinds if k != "probe"]
+            found += [(name, kind) for kind in kinds if name not in HELPERS]
+    return found
+
+
+def experiment(folder, name, kind, task=None, **column):
+    """An experiment with a method; an artifact is computed for a cell that needs it."""
+    row = {"method": name}
+    if registry.get(name).artifact:
+        row = {"method": "carrier", "params": {"of": name}}
+    metric = METRIC.get(kind, "ACC")
+    path = folder / f"{name}-{kind}.toml"
+    return write_experiment(path, task or f"tiny/{kind}", [row], metric=metric, n=2, **column)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Of all methods together: a cell that several of them need is computed once."""
+    return tmp_path_factory.mktemp("conformance")
+
+
+@pytest.fixture(scope="module", params=cases(), ids=lambda case: "-".join(case))
+def conformed(request, folder, forkserver):
+    """Two seeds of a method, then seed 0 once more from nothing."""
+    name, kind = request.param
+    toml = experiment(folder, name, kind)
+    results = run(toml, folder / "results")
+    run(toml, folder / "again", seeds=(0,))
+    return name, kind, folder, results
+
+
+def own(found, name, kind):
+    """Of predictions by folder, those of one method on one task, by seed."""
+    mine = {}
+    for path, content in found.items():
+        task, method, leaf = path.split("/")
+        if (task, method) == (f"tiny-{kind}", name):
+            mine[int(leaf.split("-")[0].removeprefix("seed"))] = content
+    return mine
+
+
+def test_it_ends_well(conformed):
+    name, kind, folder, results = conformed
+    records = [results.records[key] for key in results.plan.cells]
+    assert {r.state for r in records} == {"done"}, [(r.cell["method"], r.message) for r in records]
+    assert own(predictions(folder / "results"), name, kind).keys() == {0, 1}
+
+
+def test_its_metrics_are_finite(conformed):
+    _name, _, _, results = conformed
+    for record in results.records.values():
+        assert all(np.isfinite(value) for value in record.metrics.values())
+        artifact = registry.get(record.cell["method"]).artifact
+        represent = record.cell["task"] == "tiny/represent"
+        assert bool(record.metrics) or artifact or represent
+
+
+def test_its_prediction_has_the_shape_of_its_task(conformed):
+    name, kind, folder, _ = conformed
+    task = get_task(f"tiny/{kind}")
+    n = materialise(task.target, DATA, limit=limit(task, "target", "quick")).n
+    for path in (folder / "results" / "runs").glob(f"tiny-{kind}/{name}/*/prediction.safetensors"):
+        prediction = outputs.load(path, tensors=True)
+        assert all(t.isfinite().all() for t in prediction.tensors.values() if t.is_floating_point())
+        if registry.get(name).artifact:
+            assert prediction.tensors
+        elif kind == "similarity":
+            assert prediction.scores.shape == (300,)
+            assert ((prediction.scores >= 0) & (prediction.scores <= 1)).all()
+        elif kind == "represent":
+            assert prediction.architecture
+        else:
+            assert prediction.assignments.shape == (n,)
+            assert set(np.unique(prediction.assignments)) <= set(range(4))
+
+
+def test_the_same_seed_gives_the_same_bytes(conformed):
+    name, kind, folder, _ = conformed
+    first, again = (own(predictions(folder / f), name, kind) for f in ("results", "again"))
+    assert again == {0: first[0]}
+
+
+def test_another_seed_gives_other_bytes(conformed):
+    name, kind, folder, _ = conformed
+    mine = own(predictions(folder / "results"), name, kind)
+    assert (mine[0] == mine[1]) is (name in SAME_FOR_ALL_SEEDS)
+
+
+def test_it_is_handed_labels_only_where_it_declares_so(conformed):
+    _name, _kind, folder, results = conformed
+    for key, cell in results.plan.cells.items():
+        inputs, truth = gather(cell, DATA, folder / key)
+        declared = registry.get(cell.method).uses_target_labels
+        assert (truth.labels in inputs.labels.values()) is declared
+
+
+def test_its_records_hold_no_nan(conformed):
+    for path in (conformed[2] / "results" / "runs").glob("*/*/*/record.json"):
+        json.loads(path.read_text(), parse_constant=refuse)
+
+
+def refuse(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_it_documents_itself(conformed):
+    info = registry.get(conformed[0])
+    assert info.summary.endswith((".", ":")) or len(info.summary) > 20
+    if not info.module.startswith("bench_plugins"):
+        module = sys.modules[info.module]
+        assert len((module.__doc__ or "").splitlines()) >= 3
+        assert "python -m bench run" in module.__doc__
+
+
+CLUSTERING = [name for name, kind in cases() if kind == "cluster"]
+SCORED = [name for name in CLUSTERING if not registry.get(name).artifact]
+"""An artifact knows of no number of clusters."""
+
+
+@pytest.mark.parametrize("name", CLUSTERING)
+def test_constant_images(name, tmp_path, forkserver):
+    ends_clearly(experiment(tmp_path, name, "cluster", task="tiny/flat"), tmp_path)
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_more_clusters_than_images(name, tmp_path, forkserver):
+    ends_clearly(experiment(tmp_path, name, "cluster", setting={"n_clusters": 500}), tmp_path)
+
+
+def ends_clearly(toml, tmp_path):
+    """A run gives a defined result, or says why there is none."""
+    results = run(toml, tmp_path, seeds=(0,), timeout=120, plugins=(PLUGINS, FAULTY))
+    for record in results.records.values():
+        if record.state == "done":
+            assert all(np.isfinite(value) for value in record.metrics.values())
+        else:
+            assert record.failure in ("exception", "non-finite", "invalid prediction")
+            assert len(record.message) > 15
+            (folder,) = (tmp_path / "runs").glob(f"*/*/*-{record.key}")
+            assert (folder / "traceback.txt").exists()
+    assert results.records
+
+
+def test_the_cases_are_found_by_themselves():
+    names = {name for name, _ in cases()}
+    assert {"kmeans", "dec", "autoencoder", "pretrain", "supervised"} <= names
+    assert {kind for _, kind in cases()} >= {"cluster", "adapt", "represent", "similarity", "pairs"}

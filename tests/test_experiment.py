@@ -1,0 +1,137 @@
+"""Experiment files: what a good one means, and what is said of a bad one."""
+
+import pytest
+from harness import bench, places, write_experiment
+
+from bench import experiment, registry
+from bench.errors import BenchError
+
+GOOD = """
+title = "T"
+[preset.quick]
+seeds = 2
+[[table]]
+name = "t"
+caption = "C."
+[[table.column]]
+label = "tiny"
+task = "tiny/cluster"
+metrics = ["ACC", "NMI"]
+[[table.row]]
+label = "a"
+method = "centroids"
+params = { iterations = 3 }
+[[table.row]]
+label = "b"
+published = { paper = "supreme", table = "1", method = "K-means", dataset = "SVHN" }
+"""
+
+FIRST_ROW = 'method = "centroids"\nparams = { iterations = 3 }'
+# What is replaced by what, and what the error then says.
+BAD = {
+    "not TOML": ("[[table]]", "[[table", "not valid TOML"),
+    "unknown key": ("caption =", "captoin =", "unknown key 'captoin': did you mean 'caption'?"),
+    "key missing": ('caption = "C."', "", "key 'caption' is missing"),
+    "wrong type": ('title = "T"', "title = 3", "title = 3 is no str"),
+    "no list": ('metrics = ["ACC", "NMI"]', 'metrics = "ACC"', "metrics must be a list"),
+    "no table": ("params = { iterations = 3 }", "params = 3", "params must be a table"),
+    "bool for a number": ("seeds = 2", "seeds = true", "seeds = True is no int"),
+    "no seeds": ("seeds = 2", "seeds = 0", "seeds must be at least 1"),
+    "negative seeds": ("seeds = 2", "seeds = -1", "seeds must be at least 1"),
+    "preset": ("preset.quick", "preset.quik", "unknown preset 'quik': did you mean 'quick'?"),
+    "method": ('"centroids"', '"centroid"', "unknown method 'centroid': did you mean 'centroids'?"),
+    "kind": (
+        FIRST_ROW,
+        'method = "nearest-mean"',
+        "takes adapt tasks, 'tiny/cluster' is a cluster",
+    ),
+    "artifact": (FIRST_ROW, 'method = "mean-image"', "serves other cells and has no score"),
+    "published too wide": (', dataset = "SVHN"', "", "narrow it"),
+    "parameter": ("iterations =", "iteratons =", "unknown parameter of centroids 'iteratons'"),
+    "value": ("iterations = 3", 'iterations = "3"', "centroids.iterations = '3' is no int"),
+    "task": ('"tiny/cluster"', '"tiny/clusters"', "unknown task 'tiny/clusters': did you mean"),
+    "metric": ('"NMI"]', '"NMY"]', "unknown metric 'NMY': did you mean 'NMI'?"),
+    "same label": ('label = "b"', 'label = "a"', "have the same label"),
+    "reserved": ('title = "T"', 'title = "T"\nname = "n"', "'name' is taken from the file's own"),
+    "published paper": ('"supreme"', '"suprem"', "unknown published paper 'suprem'"),
+    "published table": ('table = "1"', 'table = "99"', "unknown published table '99'"),
+    "published column": ('table = "1"', 'tabel = "1"', "unknown column of the published numbers"),
+    "both name": (
+        'task = "tiny/cluster"',
+        'task = "tiny/cluster"\nmethod = "carrier"',
+        "both name",
+    ),
+    "unit": ('label = "tiny"', 'label = "tiny"\nunit = "per cent"', "unknown unit 'per cent'"),
+    "setting": ('label = "tiny"', 'label = "tiny"\nsetting = {k = 3}', "unknown setting of"),
+    "setting's value": (
+        'label = "tiny"',
+        'label = "tiny"\nsetting = {n_clusters = 0}',
+        "n_clusters = 0",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _plugins():
+    from harness import FAULTY, PLUGINS
+
+    registry.load([PLUGINS, FAULTY])
+
+
+def test_a_good_file(tmp_path):
+    (tmp_path / "good.toml").write_text(GOOD)
+    one = experiment.load(str(tmp_path / "good.toml"))
+    assert (one.name, one.title) == ("good", "T")
+    (table,) = one.table
+    assert [c.metric for c in table.column] == ["ACC", "NMI"]
+    entry = one.entry(table, table.row[0], table.column[1])
+    assert (entry.method, entry.task, entry.metric) == ("centroids", "tiny/cluster", "NMI")
+    assert entry.params == {"iterations": 3}
+    assert one.seeds("quick") == 2
+    assert one.seeds("paper") == 10
+    assert one.seeds("quick", own=5) == 5
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_is_said_in_one_sentence(case, tmp_path, capsys):
+    old, new, expected = BAD[case]
+    assert GOOD.count(old) == 1
+    path = tmp_path / "bad.toml"
+    path.write_text(GOOD.replace(old, new))
+    with pytest.raises(BenchError) as caught:
+        experiment.load(str(path))
+    said = str(caught.value)
+    assert "bad.toml" in said
+    assert expected in said
+    assert bench("run", path, *places(tmp_path), "--dry-run") == 2
+    assert capsys.readouterr().err == f"bench: {said}\n"
+
+
+def test_a_file_that_is_not_there_or_no_text(tmp_path):
+    with pytest.raises(BenchError, match=r"nowhere\.toml: cannot be read: No such file"):
+        experiment.load(str(tmp_path / "nowhere.toml"))
+    (tmp_path / "x.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BenchError, match=r"x\.toml: not valid TOML"):
+        experiment.load(str(tmp_path / "x.toml"))
+
+
+def test_a_row_may_have_fewer_seeds_than_its_table(tmp_path):
+    from harness import make_plan
+
+    rows = [{"method": "centroids"}, {"method": "carrier", "seeds": 1}]
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows, n=3)
+    counts = {slot.part.method: len(slot.cells) for slot in make_plan(toml).slots}
+    assert counts == {"centroids": 3, "carrier": 1}
+
+
+def test_a_preset_sets_parameters_of_needed_cells(tmp_path):
+    from harness import make_plan
+
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "carrier"}])
+    toml.write_text(
+        toml.read_text().replace(
+            "seeds = 1", "seeds = 1\nparams = { mean-image = { jitter = 0.5 } }"
+        )
+    )
+    (needed,) = [c for c in make_plan(toml).cells.values() if c.method == "mean-image"]
+    assert dict(needed.params) == {"jitter": 0.5}
