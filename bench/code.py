@@ -31,7 +31,7 @@ def fingerprint(module: str) -> str:
         if source is None:
             continue
         tree = ast.parse(source)
-        found[name] = ast.dump(_without_docstrings(tree))
+        found[name] = ast.unparse(_without_docstrings(tree))
         queue += [n for n in _imports(tree, name) if n.startswith(_PARTS)]
     text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -152,8 +152,9 @@ def _refuse_unfit(info: MethodInfo) -> None:
     """Say at import what would otherwise go wrong in a worker."""
     where, cls = f"method '{info.name}' in {info.module}", info.cls
     taken = _methods.get(info.name)
-    if taken is not None and taken.module != info.module:
-        raise BenchError(f"{where}: the name is taken by {taken.module}")
+    # The same class again is a module that was imported again.
+    if taken is not None and _place(taken.cls) != _place(cls):
+        raise BenchError(f"{where}: the name is taken by {'.'.join(_place(taken.cls))}")
     if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise BenchError(f"{where}: must be a @dataclass(frozen=True) of its parameters")
     fields = dataclasses.fields(cls)
@@ -168,6 +169,10 @@ def _refuse_unfit(info: MethodInfo) -> None:
     for kind in info.kinds:
         if kind not in get_args(Kind):
             raise unknown("task kind", kind, get_args(Kind), where=where)
+
+
+def _place(cls: type) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
 
 
 def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:

@@ -22,7 +22,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.nn import training, transferred
-from bench.nn.features import extract
 from bench.nn.images import to_tensor
 from bench.nn.views import Views
 from bench.registry import method
@@ -56,7 +55,7 @@ class Similarity:
     mean: float = 0.086
     """Of the inverted pixels in 0..1."""
     std: float = 0.235
-    crop_scale: tuple[float, ...] = (0.85, 1.0)
+    crop_scale: tuple[float, float] = (0.85, 1.0)
     """Area of the random crops as a fraction of the image's; width / height is in 3/4..4/3."""
 
     def __post_init__(self) -> None:
@@ -67,10 +66,8 @@ class Similarity:
 
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
         """Train on the auxiliary set; gives back the network's weights and the pairs' scores."""
-        images = task.auxiliary.images
-        members = self._members(task.auxiliary, task.name)
-        low, high = self.crop_scale
-        views = Views(self.size, self.invert, self.mean, self.std, (low, high))
+        images, members = task.auxiliary.images, self._members(task.auxiliary, task.name)
+        views = Views(self.size, self.invert, self.mean, self.std, self.crop_scale)
         architecture = transferred.describe(images.shape[3], self.widths, views)
         network, _ = transferred.build(architecture, run.seed_for("init"))
         network = network.to(run.device).train()
@@ -95,20 +92,11 @@ class Similarity:
                 loss = functional.cross_entropy(logits.float().flatten(0, 1), same)
                 losses.append(training.step(optimiser, loss))
                 run.progress(epoch * steps + step + 1, self.epochs * steps)
-            run.log(epoch + 1, loss=sum(losses) / len(losses))
+            run.log(epoch + 1, loss=sum(losses) / steps)
             run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
-
-        def features(x: Tensor) -> Tensor:
-            with training.autocast(run.device, run.dtype):
-                return network.trunk(views.clean(x)).float()
-
-        codes = extract(network, task.target, batch=200, of=features)
-        head = network.eval().cpu().head
-        scores = transferred.pair_scores(head, codes, torch.from_numpy(np.array(task.pairs)))
+        scores = transferred.score(network, views, task.target, task.pairs)
         return Prediction(
-            scores=scores.double().numpy(),
-            tensors=training.weights(network),
-            architecture=architecture,
+            scores=scores, tensors=training.weights(network), architecture=architecture
         )
 
     def _members(self, auxiliary: Labelled, name: str) -> list[Tensor]:

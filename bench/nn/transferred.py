@@ -1,4 +1,4 @@
-"""A similarity network together with its views: what one cell trains and others label pairs with."""
+"""A trained similarity network with its views: what other cells label their pairs with."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from bench.nn import networks
-from bench.nn.similarity import PairHead, SimilarityNet
+from bench.nn.features import evaluating
+from bench.nn.images import to_tensor
+from bench.nn.similarity import SimilarityNet, similarity
 from bench.nn.views import Views
 
 _NAME = "similarity"
+_IMAGES = 200
+"""Images at a time, when pairs are scored."""
 _PAIRS = 2000
 """Pairs scored at a time: 32 MiB of hidden layer at its published width."""
 
@@ -46,7 +53,9 @@ def build(architecture: str, seed: int = 0) -> tuple[SimilarityNet, Views]:
     options = json.loads(architecture)
     if options.pop("name", None) != _NAME:
         raise ValueError(f"{architecture} describes no similarity network")
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in options["views"].items()}
+    fields: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in options["views"].items()
+    }
     views = Views(**fields)
     with seeded(seed):
         network = SimilarityNet(options["channels"], options["widths"], views.size)
@@ -68,27 +77,48 @@ def load(architecture: str, tensors: Mapping[str, Tensor]) -> tuple[SimilarityNe
 
 
 @torch.no_grad()
-def pair_scores(head: PairHead, features: Tensor, pairs: Tensor) -> Tensor:
-    """The probability that the two images of each listed pair are similar.
-
-    Where `bench.nn.similarity.similarity` takes a grid, this takes single pairs of a large set.
+def label(network: SimilarityNet, x: Tensor) -> Tensor:
+    """Which pairs of a batch are held similar: those of a probability above 1/2.
 
     Args:
-        head: In evaluation mode.
-        features: Float, (N, D).
-        pairs: int64, (P, 2): rows of `features`, i and j of `PairHead`.
+        network: In training mode, batch-norm takes the statistics of this batch; in evaluation
+            mode those that were tracked when it was trained.
+        x: Views, float, (n, channels, size, size), n >= 2 in training mode.
 
     Returns:
-        Float, (P,), in 0..1.
-
-    Raises:
-        ValueError: the head is in training mode, whose statistics are those of a grid.
+        Bool, (n, n); not symmetric, as the network is not.
     """
-    if head.training:
-        raise ValueError("single pairs have no grid's statistics: call eval() on the head first")
-    scores = []
-    for i, j in (block.unbind(dim=1) for block in pairs.split(_PAIRS)):
-        hidden = head.norm(head.hidden(torch.cat([features[j], features[i]], dim=1)))
-        logits = head.output(hidden.relu())
-        scores.append(torch.sigmoid(logits[:, 1] - logits[:, 0]))
-    return torch.cat(scores)
+    return similarity(network.head, network.trunk(x)) > 0.5
+
+
+@torch.no_grad()
+def score(
+    network: SimilarityNet,
+    views: Views,
+    images: npt.NDArray[np.uint8],
+    pairs: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """The probability that the two images of each listed pair are similar, in evaluation mode.
+
+    Args:
+        network: On any device; stays in the mode it is in.
+        views: Of which the clean ones are taken.
+        images: uint8, (N, height, width, channels).
+        pairs: int64, (P, 2): i and j of `PairHead`, in 0..N-1.
+
+    Returns:
+        float64, (P,), in 0..1.
+    """
+    device, head, found = next(network.parameters()).device, network.head, []
+    with evaluating(network):
+        codes = torch.cat(
+            [
+                network.trunk(views.clean(to_tensor(images[start : start + _IMAGES], device)))
+                for start in range(0, len(images), _IMAGES)
+            ]
+        )
+        for i, j in (block.unbind(dim=1) for block in torch.split(torch.tensor(pairs), _PAIRS)):
+            hidden = head.norm(head.hidden(torch.cat([codes[j], codes[i]], dim=1)))
+            logits = head.output(hidden.relu())
+            found.append(torch.sigmoid(logits[:, 1] - logits[:, 0]))
+    return torch.cat(found).double().cpu().numpy()

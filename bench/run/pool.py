@@ -16,6 +16,7 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -61,9 +62,6 @@ class Pool:
     _leaving: list[BaseProcess] = field(default_factory=list)
     """Killed or done; the system takes a while to tear down so large a process."""
 
-    def __post_init__(self) -> None:
-        self._context = _context()
-
     @property
     def free(self) -> int:
         """How many more workers may start."""
@@ -71,8 +69,9 @@ class Pool:
 
     def start(self, job: Job) -> None:
         """Start a worker on a job."""
-        receiver, sender = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=worker.main, args=(job, sender), daemon=True)
+        context = _context()
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=worker.main, args=(job, sender), daemon=True)
         with _without_main():
             process.start()
         sender.close()
@@ -172,8 +171,12 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+@cache
 def _context() -> ForkServerContext | SpawnContext:
-    """Where workers come from: a server that has imported everything and holds no data."""
+    """Where workers come from: a server that has imported everything and holds no data.
+
+    It starts with the first worker, so that a run with nothing to do does not wait for it.
+    """
     for name in _THREAD_VARIABLES:
         os.environ[name] = "1"
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -78,14 +78,15 @@ def to_run(plan: Plan, found: dict[str, State], options: RunOptions) -> set[str]
     again |= {"failed"} if options.retry_failed else set()
     again |= {"stale"} if options.rerun_stale else set()
     chosen = {key for key, s in found.items() if s in again}
+    for key, cell in plan.cells.items():
+        before = [needed for _, needed in cell.needs]
+        ready = all(n in chosen or found[n] in ("done", "stale") for n in before)
+        if found[key] == "blocked" and ready:
+            chosen.add(key)
     for key, cell in reversed(plan.cells.items()):
         # A result must not be built on one that is already known to be out of date.
         if key in chosen:
             chosen |= {needed for _, needed in cell.needs if found[needed] == "stale"}
-    for key, cell in plan.cells.items():
-        before = [needed for _, needed in cell.needs]
-        if found[key] == "blocked" and all(n in chosen or found[n] == "done" for n in before):
-            chosen.add(key)
     return chosen
 
 

@@ -64,7 +64,7 @@ def write_down(task, out):
             found[f"{len(found)} {type(value).__name__}"] = array
     mapped = Path("/proc/self/maps").read_text().splitlines()
     files = {line.split(maxsplit=5)[5] for line in mapped if len(line.split(maxsplit=5)) == 6}
-    files |= {os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")}
+    files |= {os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()}
     found["files"] = np.array(sorted(files))
     np.savez(out, **found)
 

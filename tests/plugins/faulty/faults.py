@@ -106,7 +106,7 @@ class Litter:
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         Path(self.pid_file).write_text(str(child.pid))
         threading.Thread(target=time.sleep, args=(600,)).start()
-        np.random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
         torch.set_default_dtype(torch.float64)
         os.environ["LITTER"] = "1"
         os.chdir("/")
@@ -126,7 +126,7 @@ class SeesLitter:
             "litter" in sys.modules,
             "LITTER" in os.environ,
             torch.get_default_dtype() != torch.float32,
-            os.getcwd() != self.cwd,
+            str(Path.cwd()) != self.cwd,
         )
         if any(found):
             raise RuntimeError(f"litter reached the next cell: {found}")

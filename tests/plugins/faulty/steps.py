@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from bench.tasks import Need, Prediction
 
 def note(file, text):
     """Append a line in one write, so that processes cannot mix theirs."""
-    with open(file, "ab", buffering=0) as out:
+    with Path(file).open("ab", buffering=0) as out:
         out.write(f"{text}\n".encode())
 
 
@@ -68,7 +69,7 @@ class Steps:
             run.log(step, mean=total.mean())
             run.snapshot(step, total.astype(int) % task.n_clusters)
             run.checkpoint({"total": total, "step": step + 1, "rng": rng.bit_generator.state})
-            if self.die_once and step == self.steps // 2 and not os.path.exists(self.die_once):
+            if self.die_once and step == self.steps // 2 and not Path(self.die_once).exists():
                 note(self.die_once, "died")
                 os._exit(9)
         return Prediction(assignments=total.astype(int) % task.n_clusters)
