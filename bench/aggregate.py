@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench import compare, published, registry
-from bench.experiment import Experiment, Figure, Table
+from bench.datasets import get_task
+from bench.experiment import Experiment, Figure, Part, Table
 from bench.metrics import METRICS
 from bench.plan import Slot
-from bench.render.rows import Curve, Entry, FigureView, TableView, Unit
+from bench.render.rows import Curve, Entry, FigureView, TableView
 from bench.states import Results
 
 _USABLE = ("done", "stale")
@@ -37,6 +38,7 @@ def views(results: Results) -> tuple[list[TableView], list[FigureView]]:
 def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[str]]:
     """A slot's values by seed, of cells that are done or stale, and all its seeds' states.
 
+    Over several tasks a value is their mean, and there is none while one of them has none.
     A cell that is done but lacks the metric (an undefined precision, say) counts as missing.
     """
     records, found = results.records, results.states
@@ -45,9 +47,10 @@ def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[st
     for seed, keys in slot.cells.items():
         word = next((found[k] for k in keys if found[k] not in _USABLE), found[keys[0]])
         if word in _USABLE:
-            have = [records[k].metrics for k in keys if slot.part.metric in records[k].metrics]
-            if have:
-                values[seed] = have[0][slot.part.metric]
+            metrics = [records[k].metrics for k in keys]
+            have = [m[slot.part.metric] for m in metrics if slot.part.metric in m]
+            if len(have) == len(slot.part.all_tasks):
+                values[seed] = sum(have) / len(have)
                 word = "stale" if "stale" in {found[k] for k in keys} else "done"
             else:
                 word = "missing"
@@ -91,7 +94,7 @@ def _entry(slot: Slot, results: Results) -> Entry:
     part = slot.part
     values, counter = measured(slot, results)
     summary = compare.summarise([values[s] for s in sorted(values)])
-    unit: Unit = part.unit or ("count" if part.metric == "NDC" else "percent")  # type: ignore[assignment]
+    unit: compare.Unit = part.unit or ("count" if part.metric == "NDC" else "percent")  # type: ignore[assignment]
     printed = None
     if part.published:
         printed = published.find(part.published, metric=part.metric, where=slot.name)
@@ -103,6 +106,7 @@ def _entry(slot: Slot, results: Results) -> Entry:
         published_std=printed.std if printed else None,
         unit=unit,
         higher_is_better=metric.higher_is_better if metric else True,
+        ideal=_classes(part),
         not_comparable_because=_not_comparable(slot, results, oracle=oracle),
     )
     return Entry(
@@ -129,15 +133,19 @@ def _entry(slot: Slot, results: Results) -> Entry:
     )
 
 
+def _classes(part: Part) -> float | None:
+    """The true number of classes, which NDC should be near; the mean over several tasks."""
+    counts = [get_task(name).n_clusters for name in part.all_tasks]
+    return sum(counts) / len(counts) if counts else None
+
+
 def _not_comparable(slot: Slot, results: Results, *, oracle: bool) -> str:
     """Why a measured number is of another experiment than the published one; "" if it is not."""
-    partial = {
-        results.records[k].partial_data
-        for keys in slot.cells.values()
-        for k in keys
-        if k in results.records and results.records[k].partial_data
-    }
+    keys = [k for keys in slot.cells.values() for k in keys]
+    used = results.plan.closure(keys) & results.records.keys()
+    partial = {results.records[k].partial_data for k in used} - {""}
     reasons = ["quick preset"] if results.plan.preset == "quick" else []
+    reasons += [slot.part.differs] if slot.part.differs else []
     reasons += [f"part of the data: {p}" for p in sorted(partial)]
     reasons += ["oracle row"] if oracle else []
     return "; ".join(reasons)

@@ -79,16 +79,35 @@ def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
         path = path_of(one.name, plan.preset, folder)
         if path.exists():
             references |= {(one.name, *key): s for key, s in _read(path).items()}
-    known = {one for one, *_ in references}
+    known, family = {one for one, *_ in references}, len(references)
     slots = [s for s in plan.slots if s.experiment in known and s.part.method]
-    return [
+    found = [
         _compare(
             slot,
-            references.get((slot.experiment, *_key(slot))),
+            references.pop((slot.experiment, *_key(slot)), None),
             results,
-            family=len(references),
+            family=family,
         )
         for slot in slots
+    ]
+    # What is left has lost its row or column: a number that is no longer measured.
+    left = {} if plan.filtered else references
+    return found + [
+        Comparison(
+            experiment,
+            plan.preset,
+            name,
+            row,
+            column or x,
+            metric,
+            reference=gone.mean,
+            measured=None,
+            difference=None,
+            tolerance=None,
+            n=0,
+            verdict="missing",
+        )
+        for (experiment, name, _, row, column, x, metric), gone in left.items()
     ]
 
 

@@ -12,6 +12,7 @@ import importlib.util
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from bench import ROOT
 
@@ -31,7 +32,7 @@ def fingerprint(module: str) -> str:
         if source is None:
             continue
         tree = ast.parse(source)
-        found[name] = ast.unparse(_without_docstrings(tree))
+        found[name] = _text(_without_docstrings(tree))
         queue += [n for n in _imports(tree, name) if n.startswith(_PARTS)]
     text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -80,6 +81,17 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
                 )
             ]
     return tree
+
+
+def _text(node: Any) -> str:
+    """A tree as text that is the same in every version of Python: empty fields left out."""
+    if isinstance(node, list):
+        return "[" + ",".join(map(_text, node)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    inside = ",".join(f"{name}={_text(value)}" for name, value in sorted(fields))
+    return f"{type(node).__name__}({inside})"
 
 
 def revision() -> tuple[str, bool]:

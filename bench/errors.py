@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+LISTED = ("method", "task", "dataset", "experiment")
+"""What `python -m bench list` can name."""
+
 
 class BenchError(Exception):
     """The user asked for something that cannot be: printed as one line, exit status 2."""
@@ -33,9 +36,9 @@ def unknown(what: str, name: str, known: Iterable[str], *, where: str = "") -> B
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         hint = f"did you mean '{near[0]}'?"
-    elif len(known) <= 12:
-        hint = f"known: {', '.join(known) or 'none'}"
-    else:
+    elif what in LISTED and len(known) > 12:
         hint = f"`python -m bench list {what}s` names all {len(known)}"
+    else:
+        hint = f"known: {', '.join(known) or 'none'}"
     prefix = f"{where}: " if where else ""
     return BenchError(f"{prefix}unknown {what} '{name}': {hint}")

@@ -33,6 +33,8 @@ class Part:
     group: str = ""
     """A heading over neighbouring rows."""
     task: str = ""
+    tasks: tuple[str, ...] = ()
+    """In place of one task: each seed's value is the mean over these."""
     setting: dict[str, Any] = field(default_factory=dict)
     """Of the protocol, such as n_clusters = 100."""
     method: str = ""
@@ -50,6 +52,13 @@ class Part:
     seeds: int = 0
     """Fewer than the table's, for what is costly; 0: as the table."""
     note: str = ""
+    differs: str = ""
+    """In what the measured number is of another experiment than the published one, if it is."""
+
+    @property
+    def all_tasks(self) -> tuple[str, ...]:
+        """The task or tasks, none where a number is only quoted."""
+        return self.tasks or ((self.task,) if self.task else ())
 
     def over(self, other: Part, *, where: str) -> Part:
         """This row laid over that column.
@@ -62,7 +71,7 @@ class Part:
             mine, theirs = getattr(self, f.name), getattr(other, f.name)
             if isinstance(mine, dict):
                 merged[f.name] = {**theirs, **mine}
-            elif f.name in ("label", "group", "note"):
+            elif f.name in ("label", "group", "note", "differs"):
                 merged[f.name] = mine
             elif mine and theirs and mine != theirs:
                 raise BenchError(f"{where}: row and column both name a {f.name}: {mine}, {theirs}")
@@ -81,6 +90,8 @@ class Table:
     column: tuple[Part, ...]
     published: dict[str, str] = field(default_factory=dict)
     """What the filters of all entries share, such as the table's number."""
+    tasks: tuple[str, ...] = ()
+    """Of every entry that names no task of its own."""
     seeds: int = 0
     """0: as the preset says."""
     notes: tuple[str, ...] = ()
@@ -143,10 +154,16 @@ class Experiment:
         """One entry of a table, with the filter for its published number filled in."""
         where = f"{self.path.name}: table '{table.name}', row '{row.label}'"
         part = row.over(column, where=where)
+        part = dataclasses.replace(part, tasks=part.tasks or (() if part.task else table.tasks))
         if not row.published:
             return dataclasses.replace(part, published={})
         shared = {"paper": self.paper} if self.paper else {}
         return dataclasses.replace(part, published={**shared, **table.published, **part.published})
+
+    def parts(self) -> list[Part]:
+        """Every entry of its tables and every point of its figures."""
+        entries = [self.entry(t, r, c) for t in self.table for r in t.row for c in t.column]
+        return entries + [p for f in self.figure for c in f.curve for p in points(f, c)]
 
 
 def names() -> list[str]:
@@ -202,8 +219,10 @@ def _validate(experiment: Experiment) -> None:
             where = f"{file}: preset.{name}.params.{method}"
             registry.get(method, where=where).params(name, params, where=where)
     outputs: list[Table | Figure] = [*experiment.table, *experiment.figure]
-    counts = [p.seeds for p in experiment.preset.values()] + [x.seeds for x in outputs if x.seeds]
-    if any(n < 1 for n in counts):
+    parts = [p for t in experiment.table for p in (*t.row, *t.column)]
+    parts += [p for f in experiment.figure for p in f.curve]
+    counts = [x.seeds for x in (*outputs, *parts) if x.seeds]
+    if any(n < 1 for n in (*counts, *(p.seeds for p in experiment.preset.values()))):
         raise BenchError(f"{file}: seeds must be at least 1")
     names_ = [x.name for x in outputs]
     for name in names_:
@@ -215,9 +234,12 @@ def _validate(experiment: Experiment) -> None:
         where = f"{file}: figure '{figure.name}'"
         if bool(figure.x.setting) == bool(figure.x.param):
             raise BenchError(f"{where}: x must name either a setting or a param")
+        if not figure.x.values:
+            raise BenchError(f"{where}: x names no values")
         for curve in figure.curve:
-            for point in points(figure, curve):
-                _validate_entry(point, f"{where}, curve '{curve.label}'")
+            on = f"{where}, curve '{curve.label}'"
+            for point in points(figure, curve, where=on):
+                _validate_entry(point, on)
 
 
 def _validate_table(experiment: Experiment, table: Table) -> None:
@@ -240,30 +262,33 @@ def _validate_entry(part: Part, where: str) -> None:
         raise unknown("unit", part.unit, UNITS, where=where)
     if part.published:
         published.find(part.published, metric=part.metric, where=where)
-    task = get_task(part.task, where=where) if part.task else None
-    if task is not None:
+    if part.task and part.tasks:
+        raise BenchError(f"{where}: row and column name both a task and tasks; keep one of them")
+    tasks = [get_task(name, where=where) for name in part.all_tasks]
+    for task in tasks:
         task.settings(part.setting, where=where)
     if not part.method:
         return
     info = registry.get(part.method, where=where)
     for preset in PRESETS:
         quick = part.quick if preset == "quick" else {}
-        info.params(preset, {**part.params, **quick}, where=where)
-    if task is None or not part.metric:
+        info.build(info.params(preset, {**part.params, **quick}, where=where), where=where)
+    if not tasks or not part.metric:
         raise BenchError(f"{where}: a method needs a task and a metric, from its row or column")
-    if task.kind not in info.kinds:
-        raise BenchError(
-            f"{where}: method '{part.method}' takes {'/'.join(info.kinds)} tasks, "
-            f"'{part.task}' is a {task.kind} task"
-        )
+    for task in tasks:
+        if task.kind not in info.kinds:
+            raise BenchError(
+                f"{where}: method '{part.method}' takes {'/'.join(info.kinds)} tasks, "
+                f"'{task.name}' is a {task.kind} task"
+            )
     if info.artifact:
         raise BenchError(f"{where}: method '{part.method}' serves other cells and has no score")
 
 
-def points(figure: Figure, curve: Part) -> list[Part]:
-    """One part for each value on the figure's axis."""
+def points(figure: Figure, curve: Part, *, where: str = "") -> list[Part]:
+    """One part for each value on the figure's axis; `where` is for the error of `Part.over`."""
     found = []
-    base = curve.over(Part(task=figure.task, metric=figure.metric), where=figure.name)
+    base = curve.over(Part(task=figure.task, metric=figure.metric), where=where)
     for value in figure.x.values:
         if figure.x.setting:
             setting = {**base.setting, figure.x.setting: value}

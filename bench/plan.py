@@ -29,6 +29,8 @@ class Options:
     """None: as each experiment says."""
     methods: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    extra_seeds: tuple[int, ...] = ()
+    """Seeds to have beside the experiment's own."""
     extra: tuple[str, ...] = ()
     """Methods that become rows of the tables that they fit and that have none of them."""
     device: str = "cpu"
@@ -47,7 +49,7 @@ class Slot:
     part: Part
     column: str
     cells: dict[int, list[str]] = field(default_factory=dict)
-    """Seed -> keys: the method's cell and, for represent tasks, its probe's."""
+    """Seed -> keys: of each task the method's cell and, for represent tasks, its probe's."""
 
 
 @dataclass
@@ -61,16 +63,17 @@ class Plan:
     slots: list[Slot] = field(default_factory=list)
     experiments: list[Experiment] = field(default_factory=list)
 
+    filtered: bool = False
+    """Some rows were left out by --methods or --tasks."""
+
     def of(self, experiment: str) -> set[str]:
         """Keys of an experiment's cells with all that they need."""
-        queue = [
-            k
-            for s in self.slots
-            if s.experiment == experiment
-            for keys in s.cells.values()
-            for k in keys
-        ]
-        found: set[str] = set()
+        mine = [s for s in self.slots if s.experiment == experiment]
+        return self.closure(k for s in mine for keys in s.cells.values() for k in keys)
+
+    def closure(self, keys: Iterable[str]) -> set[str]:
+        """These cells with all that they need, and what those need."""
+        queue, found = list(keys), set[str]()
         while queue:
             key = queue.pop()
             if key not in found:
@@ -83,9 +86,10 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
     """The plan for some experiments: seed 0 of everything first, then seed 1, and so on.
 
     Raises:
-        BenchError: --methods or --tasks names something that no chosen experiment has.
+        BenchError: an unknown method or task, or a method that cannot run on its task.
     """
     plan = Plan(options.preset, experiments=list(chosen))
+    plan.filtered = bool(options.methods or options.tasks)
     for name in options.methods:
         registry.get(name, where="--methods")
     for name in options.tasks:
@@ -99,7 +103,11 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
             if slot.part.method:
                 asked += [(seed, slot, mine) for seed in seeds]
     for seed, slot, mine in sorted(asked, key=lambda ask: ask[0]):
-        slot.cells[seed] = _cells_of(plan, slot.part, seed, mine)
+        slot.cells[seed] = [
+            key
+            for task in slot.part.all_tasks
+            for key in _cells_of(plan, slot.part, task, seed, mine)
+        ]
     return plan
 
 
@@ -107,13 +115,15 @@ def _slots(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int,
     """Every entry and point of one experiment that the options leave in, with its seeds."""
 
     def wanted(part: Part) -> bool:
+        tasks = set(part.all_tasks)
         return (not options.methods or part.method in options.methods) and (
-            not options.tasks or part.task in options.tasks
+            not options.tasks or (bool(tasks) and tasks <= set(options.tasks))
         )
 
     def seeds(*own: int) -> tuple[int, ...]:
         count = next((n for n in own if n), 0)
-        return options.seeds or tuple(range(one.seeds(options.preset, count)))
+        own_seeds = options.seeds or range(one.seeds(options.preset, count))
+        return tuple(sorted({*own_seeds, *options.extra_seeds}))
 
     for table in one.table:
         for row in (*table.row, *_extra_rows(one, table, (*options.methods, *options.extra))):
@@ -137,19 +147,20 @@ def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[P
     extra = []
     for name in methods:
         kinds = registry.get(name).kinds
-        fits = all(c.task and not c.method and get_task(c.task).kind in kinds for c in table.column)
+        tasks = [() if c.method else c.all_tasks or table.tasks for c in table.column]
+        fits = all(some and all(get_task(t).kind in kinds for t in some) for some in tasks)
         if name not in known and fits:
             extra.append(Part(label=name, method=name))
     return extra
 
 
-def _cells_of(plan: Plan, part: Part, seed: int, options: Options) -> list[str]:
-    """Add the cells behind one number: the method's and, where it makes a network, the probe's."""
+def _cells_of(plan: Plan, part: Part, task: str, seed: int, options: Options) -> list[str]:
+    """Add the cells of one task: the method's and, where it makes a network, the probe's."""
     quick = part.quick if options.preset == "quick" else {}
-    asked = Need(part.method, {**part.params, **quick}, part.task, seed)
+    asked = Need(part.method, {**part.params, **quick}, task, seed)
     key = _add(plan, asked, options, setting=part.setting)
-    probe = get_task(part.task).related.get(PROBE)
-    if get_task(part.task).kind != "represent" or probe is None:
+    probe = get_task(task).related.get(PROBE)
+    if get_task(task).kind != "represent" or probe is None:
         return [key]
     return [key, _add(plan, Need(PROBE, {}, probe, seed), options, needs=(("network", key),))]
 
@@ -176,10 +187,9 @@ def _add(
     params = info.params(options.preset, {**preset, **asked.params})
     built = info.build(params)
     if needs is None:
-        wanted: Mapping[str, Need] = built.needs(task.info()) if hasattr(built, "needs") else {}
         needs = tuple(
             (role, _add(plan, _filled_in(need, task.name, seed), options))
-            for role, need in sorted(wanted.items())
+            for role, need in sorted(_wanted(built, asked.method, task).items())
         )
     defaults, chosen = task.settings({}), task.settings(setting or {})
     cell = Cell(
@@ -205,6 +215,17 @@ def _add(
         if reason:
             plan.unavailable[cell.key] = reason
     return cell.key
+
+
+def _wanted(built: Any, method: str, task: TaskSpec) -> Mapping[str, Need]:
+    """What a method needs on a task."""
+    if not hasattr(built, "needs"):
+        return {}
+    try:
+        needs: Mapping[str, Need] = built.needs(task.info())
+    except ValueError as error:
+        raise BenchError(f"method '{method}' on {task.name}: {error}") from error
+    return needs
 
 
 def _filled_in(need: Need, task: str, seed: int) -> Need:

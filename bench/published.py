@@ -72,24 +72,19 @@ def find(chosen: Mapping[str, str], *, metric: str, where: str) -> Published | N
     Raises:
         BenchError: the filter fits several numbers, or names a column or value that no CSV has.
     """
-    for key, value in chosen.items():
+    for key in chosen:
         if key not in FILTERS:
             raise unknown("column of the published numbers", key, FILTERS, where=where)
-        # Names are looked up within the paper and table, where the nearest match means something.
-        scope = [
-            p
-            for p in numbers()
-            if key == "paper"
-            or (
-                p.paper == chosen.get("paper", p.paper)
-                and (key == "table" or p.table == chosen.get("table", p.table))
-            )
-        ]
+    scope = numbers()
+    for key, value in sorted(chosen.items(), key=lambda item: FILTERS.index(item[0])):
         known = {str(getattr(p, key)) for p in scope}
         if value not in known:
             raise unknown(f"published {key}", value, known, where=where)
+        # Other names are looked up within paper and table, where a nearest match means something.
+        if key in ("paper", "table"):
+            scope = tuple(p for p in scope if getattr(p, key) == value)
     wanted = {"metric": metric, **chosen}
-    fits = [p for p in numbers() if all(getattr(p, k) == v for k, v in wanted.items())]
+    fits = [p for p in scope if all(getattr(p, k) == v for k, v in wanted.items())]
     if len(fits) > 1:
         raise BenchError(f"{where}: published = {dict(chosen)} fits {len(fits)} numbers; narrow it")
     return fits[0] if fits else None

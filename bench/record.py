@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import math
 import platform
 from dataclasses import dataclass, field
 from functools import cache
@@ -74,7 +74,11 @@ class Record:
         (folder / "record.json").write_text(text + "\n", encoding="utf-8")
 
 
-_FIELDS = {f.name for f in dataclasses.fields(Record)}
+_FIELDS = {
+    name: (int, float) if isinstance(value, float) else type(value)
+    for name, value in vars(Record("", {}, "done")).items()
+}
+"""Name -> the type of its value in JSON."""
 
 
 def parse(content: Any, where: str) -> Record:
@@ -85,9 +89,15 @@ def parse(content: Any, where: str) -> Record:
     """
     if not isinstance(content, dict) or not {"key", "cell", "state"} <= content.keys():
         raise BenchError(f"{where}: damaged record: not a record's JSON")
+    values = {k: v for k, v in content.items() if k in _FIELDS}
+    for name, value in values.items():
+        if not isinstance(value, _FIELDS[name]):
+            raise BenchError(f"{where}: damaged record: {name} is a {type(value).__name__}")
+    for name, value in values.get("metrics", {}).items():
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise BenchError(f"{where}: damaged record: {name} = {value!r} is no result")
     if content.get("version", 0) > VERSION or content["state"] not in ("done", "failed"):
         raise BenchError(f"{where}: record of a newer layout; update bench")
-    values = {k: v for k, v in content.items() if k in _FIELDS}
     # The same in nearly all of very many records: held once.
     values["versions"] = _shared(tuple(sorted(values.get("versions", {}).items())))
     return Record(**values)

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from bench import ROOT
 from bench.errors import BenchError, unknown
+from bench.schema import checked
 from bench.tasks import Kind
 
 Class = TypeVar("Class", bound=type)
@@ -68,47 +69,22 @@ class MethodInfo:
         for key, value in overrides.items():
             if key not in fields:
                 raise unknown(f"parameter of {self.name}", key, fields, where=where)
-            allowed = get_args(hints[key]) or (hints[key],)
-            values[key] = _convert(value, hints[key], allowed, f"{self.name}.{key}", where)
+            name = f"{self.name}.{key}"
+            values[key] = checked(hints[key], value, f"{where}: {name}" if where else name)
         return values
 
-    def build(self, params: Mapping[str, Any]) -> Any:
+    def build(self, params: Mapping[str, Any], *, where: str = "") -> Any:
         """The method itself; raises BenchError when its own checks refuse the values."""
         try:
             return self.cls(**params)
         except (TypeError, ValueError) as error:
-            raise BenchError(f"method {self.name}: {error}") from error
+            prefix = f"{where}: " if where else ""
+            raise BenchError(f"{prefix}method '{self.name}': {error}") from error
 
 
 @cache
 def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
-
-
-def _convert(value: Any, hint: Any, allowed: tuple[Any, ...], name: str, where: str) -> Any:
-    """TOML's lists become tuples and its whole numbers floats where the field wants them."""
-    if isinstance(value, list):
-        value = tuple(value)
-    types_ = tuple(
-        getattr(a, "__origin__", a)
-        for a in allowed
-        if isinstance(a, type) or hasattr(a, "__origin__")
-    )
-    if getattr(hint, "__origin__", None) is tuple:
-        types_ = (tuple,)
-    if float in types_ and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    literals = [a for a in allowed if isinstance(a, str)]
-    if literals and isinstance(value, str):
-        if value not in literals:
-            raise unknown(f"value of {name}", value, literals, where=where)
-        return value
-    wrong = not isinstance(value, types_) or (isinstance(value, bool) and bool not in types_)
-    if types_ and wrong:
-        wanted = " or ".join(t.__name__ for t in types_)
-        prefix = f"{where}: " if where else ""
-        raise BenchError(f"{prefix}{name} = {value!r} is no {wanted}")
-    return value
 
 
 _methods: dict[str, MethodInfo] = {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from bench.errors import BenchError, unknown
 
@@ -29,7 +30,7 @@ def typed(cls: type[T], content: Mapping[str, Any], where: str) -> T:
     for key, value in content.items():
         if key not in known:
             raise unknown("key", key, known, where=where)
-        values[key] = _value(hints[key], value, f"{where}: {key}")
+        values[key] = checked(hints[key], value, f"{where}: {key}")
     for key, f in known.items():
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
         if required and key not in values:
@@ -37,24 +38,44 @@ def typed(cls: type[T], content: Mapping[str, Any], where: str) -> T:
     return cls(**values)
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """One value of a dataclass's field, checked against its annotation."""
+def checked(hint: Any, value: Any, where: str) -> Any:
+    """A value from TOML as a field's annotation wants it.
+
+    Lists become tuples and whole numbers floats where the field is of that type.
+
+    Raises:
+        BenchError: the value is of another type, or none of a `Literal`'s.
+    """
     origin, inside = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise BenchError(f"{where} must be a list")
-        return tuple(_value(inside[0], v, f"{where}[{i}]") for i, v in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise BenchError(f"{where} must be a table of key = value")
-        return {k: _value(inside[1], v, f"{where}.{k}") for k, v in value.items()}
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise BenchError(f"{where} must be a table of key = value")
-        return typed(hint, value, where)  # type: ignore[arg-type]
-    wanted: tuple[type, ...] = inside if origin is UnionType else (hint,)
-    if hint is Any or (isinstance(value, wanted) and not isinstance(value, bool)):
+    if origin in (Union, UnionType):
+        for one in inside:
+            with contextlib.suppress(BenchError):
+                return checked(one, value, where)
+        raise BenchError(f"{where} = {value!r} is no {hint}")
+    if origin is Literal:
+        if value not in inside:
+            raise BenchError(f"{where} = {value!r} is none of {', '.join(map(repr, inside))}")
         return value
-    if float in wanted and isinstance(value, int) and not isinstance(value, bool):
+    if origin in (tuple, dict) or dataclasses.is_dataclass(hint):
+        return _container(hint, value, where)
+    if hint is float and type(value) is int:
         return float(value)
-    raise BenchError(f"{where} = {value!r} is no {getattr(hint, '__name__', hint)}")
+    # In Python a bool is an int; in a TOML file that is a slip.
+    wanted = origin or hint
+    if hint is Any or (isinstance(value, wanted) and (wanted is bool or type(value) is not bool)):
+        return value
+    raise BenchError(f"{where} = {value!r} is no {wanted.__name__}")
+
+
+def _container(hint: Any, value: Any, where: str) -> Any:
+    """A tuple, dict or dataclass with each of its values checked."""
+    inside = get_args(hint)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise BenchError(f"{where} must be a list")
+        return tuple(checked(inside[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    if not isinstance(value, dict):
+        raise BenchError(f"{where} must be a table of key = value")
+    if get_origin(hint) is dict:
+        return {k: checked(inside[1], v, f"{where}.{k}") for k, v in value.items()}
+    return typed(hint, value, where)

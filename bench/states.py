@@ -62,6 +62,25 @@ def state(
     return "stale" if outdated or "stale" in before else "done"
 
 
+def to_run(
+    plan: Plan, found: Mapping[str, State], *, retry_failed: bool, rerun_stale: bool
+) -> set[str]:
+    """Keys of the cells that a run would compute, those that it would unblock among them."""
+    again = {"missing"}
+    again |= {"failed"} if retry_failed else set()
+    again |= {"stale"} if rerun_stale else set()
+    chosen: set[str] = set()
+    for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
+        ready = all(n in chosen or found[n] in ("done", "stale") for _, n in cell.needs)
+        if found[key] in again | {"blocked"} and ready and key not in plan.unavailable:
+            chosen.add(key)
+    for key, cell in reversed(plan.cells.items()):
+        # A result must not be built on one that is already known to be out of date.
+        if key in chosen:
+            chosen |= {needed for _, needed in cell.needs if found[needed] == "stale"}
+    return chosen
+
+
 def counts(found: Mapping[str, State]) -> dict[str, int]:
     """How many cells are in each state, every state named."""
     counter = Counter(found.values())

@@ -8,8 +8,8 @@ evaluation ones. It is no row of a table by itself: KCL, MCL and CCN need it.
 
 The network VGGS, batches of 20 characters with 5 images each, Adam at 1e-3 for 50 epochs with a
 tenth at 30 and 40, crops and normalisation are of the authors' released code; the paper names SGD
-without a learning rate. The quick preset has half the channels and 10 epochs: about MINUTES on one
-core.
+without a learning rate. The quick preset has half the channels and 20 epochs: about 10 minutes on
+one core.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bench.tasks import Labelled, Prediction, Run, SimilarityTask
 @method(
     "similarity",
     kinds=("similarity",),
-    quick={"widths": (32, 64, 128, 128), "epochs": 10, "milestones": (6, 8)},
+    quick={"widths": (32, 64, 128, 128), "epochs": 20, "milestones": (12, 16)},
 )
 @dataclass(frozen=True)
 class Similarity:

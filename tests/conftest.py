@@ -22,7 +22,7 @@ def _cache(tmp_path_factory):
 def forkserver():
     """The process that workers are forked from, started before any test's own plugins exist."""
     from bench import registry
-    from bench.run.pool import Pool
+    from bench.run import pool
 
     os.environ.pop(registry.PLUGINS, None)
-    Pool(1, 1.0)
+    pool._context()

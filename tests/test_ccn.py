@@ -1,4 +1,4 @@
-"""G, KCL and MCL on made-up characters, and their parts `bench.nn.views`, `bench.nn.transferred`."""
+"""G, KCL and MCL on made-up characters, with `bench.nn.views` and `bench.nn.transferred`."""
 
 from dataclasses import replace
 
@@ -15,7 +15,8 @@ from bench.nn.views import Views, random_boxes, resized_crop
 from bench.tasks import ClusterTask, Labelled, SimilarityTask, TaskInfo
 
 PLAIN = {"widths": (8, 16), "epochs": 12, "milestones": (9,)}
-G = {**PLAIN, "classes_per_batch": 4, "images_per_class": 4, "size": 8}
+G = {**PLAIN, "classes_per_batch": 8, "images_per_class": 4, "size": 8}
+LONG = {"epochs": 40, "milestones": (30,), "batch_size": 15, "learning_rate": 1e-2}
 
 
 def characters(classes, each, seed):
@@ -30,7 +31,7 @@ def characters(classes, each, seed):
     return images.clip(0, 255).astype(np.uint8), np.repeat(np.arange(classes), each)
 
 
-def similarity_task(classes=8, each=8):
+def similarity_task(classes=40, each=8):
     images, labels = characters(classes, each, seed=0)
     target, _ = characters(3, 10, seed=1)
     queries = np.array([(0, 1), (1, 0), (0, 25), (7, 7)])
@@ -159,12 +160,12 @@ def test_batches_hold_a_few_images_of_each_of_some_classes():
     seen = set()
     for _ in range(20):
         rows = g._draw(members, order)
-        labels = auxiliary.labels[rows].reshape(4, 4)
-        assert len(set(rows.tolist())) == 16
+        labels = auxiliary.labels[rows].reshape(8, 4)
+        assert len(set(rows.tolist())) == 32
         assert (labels == labels[:, :1]).all()
-        assert len(set(labels[:, 0])) == 4
+        assert len(set(labels[:, 0])) == 8
         seen |= set(labels[:, 0])
-    assert seen == set(range(8))
+    assert seen == set(range(40))
 
 
 def test_a_background_with_too_few_classes_is_refused():
@@ -188,10 +189,10 @@ def test_what_is_no_similarity_network_is_refused(trained):
 @pytest.mark.parametrize("mode", ["train", "eval"])
 def test_clusters_are_found_from_transferred_similarity(name, mode, task, trained):
     run = FakeRun()
-    assignments = cluster(name, task, trained, run, similarity_mode=mode, epochs=30, milestones=())
+    assignments = cluster(name, task, trained, run, similarity_mode=mode, **LONG)
     labels = np.repeat(np.arange(3), 10)
     assert metrics.clustering_accuracy(metrics.contingency(labels, assignments)) > 0.8
-    assert sorted(run.snapshots)[-1] == 30
+    assert sorted(run.snapshots)[-1] == 40
 
 
 def test_ccn_is_kcl_and_mcl_is_not(task, trained):
@@ -209,7 +210,7 @@ def test_one_answer_for_all_pairs_is_a_defined_result(name, similar, task, train
     bias = torch.tensor([-1e4, 1e4] if similar else [1e4, -1e4])
     stubborn = replace(trained, tensors={**trained.tensors, "head.output.bias": bias})
     run = FakeRun()
-    assignments = cluster(name, task, stubborn, run)
+    assignments = cluster(name, task, stubborn, run, **LONG)
     assert all(np.isfinite(values["loss"]) for _, values in run.logged)
     used = len(set(assignments.tolist()))
     assert used == 1 if similar else used > 1

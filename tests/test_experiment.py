@@ -49,6 +49,22 @@ BAD = {
     "published too wide": (', dataset = "SVHN"', "", "narrow it"),
     "parameter": ("iterations =", "iteratons =", "unknown parameter of centroids 'iteratons'"),
     "value": ("iterations = 3", 'iterations = "3"', "centroids.iterations = '3' is no int"),
+    "a row's seeds": ("params = { iter", "seeds = -2\nparams = { iter", "seeds must be at least 1"),
+    "literal": (
+        FIRST_ROW,
+        'method = "kmeans"\nparams = { features = 5 }',
+        "kmeans.features = 5 is none of 'pixels', 'source'",
+    ),
+    "list's value": (
+        "[[table]]",
+        '[preset.quick.params.autoencoder]\nwidths = ["a"]\n[[table]]',
+        "autoencoder.widths[0] = 'a' is no int",
+    ),
+    "method's own check": (
+        FIRST_ROW,
+        'method = "supervised"\nparams = { folds = 1 }',
+        "method 'supervised': folds = 1",
+    ),
     "task": ('"tiny/cluster"', '"tiny/clusters"', "unknown task 'tiny/clusters': did you mean"),
     "metric": ('"NMI"]', '"NMY"]', "unknown metric 'NMY': did you mean 'NMI'?"),
     "same label": ('label = "b"', 'label = "a"', "have the same label"),

@@ -9,7 +9,7 @@ import pytest
 from views import SMALL, entry, view
 
 from bench.errors import BenchError
-from bench.render import figures, latex
+from bench.render import figures, html, latex
 from bench.render.rows import Curve, FigureView
 from bench.render.write import write, write_document
 
@@ -149,3 +149,13 @@ def test_an_unwritable_folder_is_one_sentence(tmp_path):
 def test_an_unknown_format_is_named(what, name, tmp_path):
     with pytest.raises(BenchError, match=f"format '{name}'"):
         write(what, tmp_path, [name])
+
+
+def test_the_page_shows_every_view_and_escapes_what_is_data():
+    views = [view(entry("<b>&x", values=[0.5, 0.7]), caption="A < B"), figure(curve(), truth=3)]
+    text = html.page(views, "quick")
+    assert "&lt;b&gt;&amp;x" in text
+    assert "A &lt; B." in text
+    assert "60.0 ± 14.1 <small>(n=2/10)</small>" in text
+    assert '<img src="../figures/digits-k-quick.png"' in text
+    assert "<script" not in text

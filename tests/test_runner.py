@@ -20,6 +20,7 @@ from harness import (
 )
 
 from bench import ROOT, code, states
+from bench.states import to_run
 from bench.store import Store
 
 GOLDEN = ROOT / "tests" / "golden" / "sweep"
@@ -214,3 +215,13 @@ def test_a_report_at_the_last_moment_is_not_lost():
     pool.timeout = 60.0
     running = _Running(SimpleNamespace(key="k"), process, receiver, time.monotonic(), begun=True)
     assert pool._ended(running) == Report()
+
+
+def test_nothing_is_computed_from_a_need_that_failed_or_cannot_be_had(tmp_path):
+    made = make_plan(write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "carrier"}]))
+    needed, needing = made.cells
+    found = {needed: "failed", needing: "stale"}
+    assert to_run(made, found, retry_failed=False, rerun_stale=True) == set()
+    assert to_run(made, found, retry_failed=True, rerun_stale=True) == {needed, needing}
+    made.unavailable |= {needed: "gone", needing: "gone"}
+    assert to_run(made, found, retry_failed=True, rerun_stale=True) == set()

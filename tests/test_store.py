@@ -46,6 +46,8 @@ DAMAGE = {
     "other": lambda text: '["a list"]',
     "newer": lambda text: text.replace('"version": 1', '"version": 2'),
     "binary": lambda text: "\0\0\0",
+    "type": lambda text: json.dumps(json.loads(text) | {"metrics": None}),
+    "not finite": lambda text: json.dumps(json.loads(text) | {"metrics": {"ACC": float("nan")}}),
 }
 
 

@@ -15,7 +15,7 @@ from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.experiment import Experiment
-    from bench.plan import Plan
+    from bench.plan import Options, Plan
 
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PRESETS = ("quick", "paper")
@@ -108,7 +108,12 @@ def chosen_experiments(wanted: Sequence[str]) -> list[Experiment]:
     """The experiments named, or all."""
     from bench import experiment
 
-    return [experiment.load(name) for name in (wanted or experiment.names())]
+    chosen = [experiment.load(name) for name in dict.fromkeys(wanted or experiment.names())]
+    names_ = [one.name for one in chosen]
+    for one in chosen:
+        if names_.count(one.name) > 1:
+            raise BenchError(f"two experiments are called '{one.name}': rename {one.path}")
+    return chosen
 
 
 def plan_for(arguments: argparse.Namespace, *, whole: bool = False) -> Plan:
@@ -116,8 +121,8 @@ def plan_for(arguments: argparse.Namespace, *, whole: bool = False) -> Plan:
 
     Args:
         arguments: Parsed flags.
-        whole: All of the experiments, whatever seeds, methods and tasks were selected; selected
-            methods that have no row in them still get one.
+        whole: All of the experiments, whatever methods and tasks were selected; selected seeds
+            and methods that they do not know join them.
     """
     from bench import plan
 
@@ -132,8 +137,25 @@ def plan_for(arguments: argparse.Namespace, *, whole: bool = False) -> Plan:
         everything, seeds=seeds, methods=arguments.methods, tasks=arguments.tasks
     )
     if whole:
-        options = dataclasses.replace(everything, extra=arguments.methods)
-    return plan.make(chosen_experiments(arguments.experiments), options)
+        options = dataclasses.replace(everything, extra=arguments.methods, extra_seeds=seeds or ())
+    made = plan.make(chosen_experiments(arguments.experiments), options)
+    _refuse_unused(made, options)
+    return made
+
+
+def _refuse_unused(plan: Plan, options: Options) -> None:
+    """Say so when a selection leaves nothing, rather than do nothing.
+
+    Raises:
+        BenchError: no table or figure has or takes a selected method, or any selected task.
+    """
+    used = {slot.part.method for slot in plan.slots}
+    flags = [("--methods", [name for name in options.methods if name not in used])]
+    flags.append(("--tasks", [] if plan.slots else list(options.tasks)))
+    for flag, names_ in flags:
+        if names_:
+            where = ", ".join(one.name for one in plan.experiments)
+            raise BenchError(f"{flag} {','.join(names_)}: no table or figure of {where} takes that")
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -48,9 +48,9 @@ def act(arguments: argparse.Namespace) -> int:
 
 
 def write_all(results: Results, folder: Path, formats: Iterable[str]) -> list[Path]:
-    """Write every table and figure of a plan, and one document that includes them."""
+    """Write every table and figure of a plan, one LaTeX document and one page of them all."""
     from bench.aggregate import views
-    from bench.render.write import write, write_document
+    from bench.render.write import write, write_document, write_page
 
     tables, figures = views(results)
     endings = [FORMATS[name] for name in formats]
@@ -58,7 +58,7 @@ def write_all(results: Results, folder: Path, formats: Iterable[str]) -> list[Pa
     written += [path for figure in figures for path in write(figure, folder)]
     if "tex" in endings:
         written.append(write_document([*tables, *figures], folder, results.plan.preset))
-    return written
+    return [*written, write_page([*tables, *figures], folder, results.plan.preset)]
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import sys
 import time
 
 from bench.cli import common
-from bench.errors import BenchError
+from bench.errors import BenchError, Unavailable
 
 EPILOG = """\
 Cells that are done are never computed again; stop it anywhere and start it again. Seed 0 of
@@ -34,7 +34,10 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
         help="cells at a time (default: one a core, one on a GPU); changes no result",
     )
     parser.add_argument(
-        "--budget", type=common.duration, metavar="30m", help="stop cleanly after this long"
+        "--budget",
+        type=common.duration,
+        metavar="30m",
+        help="stop cleanly after this long; exit status 1 if cells are left",
     )
     parser.add_argument(
         "--timeout",
@@ -81,7 +84,9 @@ def _run(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, plugins))
-    if arguments.download:
+    if arguments.memory and arguments.device == "cuda":
+        raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
+    if arguments.download and not arguments.dry_run:
         _download(arguments)
     plan = common.plan_for(arguments)
     store = Store(arguments.results)
@@ -113,28 +118,33 @@ def _run(arguments: argparse.Namespace) -> int:
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)
     progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
-    return 1 if found["failed"] or found["blocked"] else 0
+    return 1 if found["failed"] or found["blocked"] or not whole else 0
 
 
 def _download(arguments: argparse.Namespace) -> None:
-    """Prepare every data set that the experiments name, from its publisher if need be."""
+    """Prepare every data set that the experiments name, from its publisher if need be.
+
+    What cannot be had is said and passed over: its cells are unavailable.
+    """
     from bench.datasets.prepare import availability, prepare
     from bench.datasets.tasks import get_task
 
     common.load_plugins(arguments)
     root = common.data_root(arguments)
     tasks = {
-        part.task
+        task
         for one in common.chosen_experiments(arguments.experiments)
-        for table in one.table
-        for row in table.row
-        for part in (one.entry(table, row, column) for column in table.column)
-        if part.task and part.method and (not arguments.tasks or part.task in arguments.tasks)
+        for part in one.parts()
+        for task in part.all_tasks
+        if part.method and (not arguments.tasks or task in arguments.tasks)
     }
     wanted = {pair for task in tasks for pair in get_task(task).datasets()}
     for name in sorted({name for name, split in wanted if availability(name, root, [split])}):
         print(f"data   fetching {name}", flush=True)
-        prepare(name, root, download=True)
+        try:
+            prepare(name, root, download=True)
+        except Unavailable as error:
+            print(f"data   {error}", flush=True)
 
 
 def _workers(text: str) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.render.rows import Entry, Unit
+from bench.compare import Unit
+from bench.render.rows import Entry
 
 SEEDS = 10
 """The published number of seeds; a cell with another number shows it."""

@@ -11,10 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bench.compare import Unit, Verdict
 from bench.errors import BenchError
-
-Unit = Literal["percent", "fraction", "count"]
-Verdict = Literal["reproduced", "better", "worse", "not comparable", "open", ""]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import unknown
-from bench.render import latex, tables
+from bench.render import html, latex, tables
 from bench.render.figures import save_curve
 from bench.render.files import replace, stem
 from bench.render.rows import FigureView, TableView
@@ -55,3 +55,12 @@ def write_document(views: Sequence[TableView | FigureView], folder: Path, preset
         BenchError: the folder cannot be written.
     """
     return replace(folder / f"all-{preset}.tex", latex.document(views).encode())
+
+
+def write_page(views: Sequence[TableView | FigureView], folder: Path, preset: str) -> Path:
+    """Write `<folder>/report/<preset>.html`, all views on one page.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    return replace(folder / "report" / f"{preset}.html", html.page(views, preset).encode())

@@ -88,7 +88,7 @@ class WorkerRun:
             number = float(value)
             if not math.isfinite(number):
                 raise NonFiniteError(f"{name} is {number} at step {step}")
-            self.logged.setdefault(name, []).append([step, number])
+            self.logged.setdefault(name, []).append([int(step), number])
 
     def progress(self, step: int, total: int) -> None:
         """Report the fraction done."""

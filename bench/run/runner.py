@@ -18,7 +18,7 @@ from bench import code, record, registry, score, states
 from bench.cells import Cell
 from bench.errors import DamagedData
 from bench.plan import Plan
-from bench.record import Record, State
+from bench.record import Record
 from bench.run import outputs
 from bench.run.inputs import Truth, gather
 from bench.run.pool import Pool, new_attempt
@@ -72,24 +72,6 @@ class _Started:
     when: str
 
 
-def to_run(plan: Plan, found: dict[str, State], options: RunOptions) -> set[str]:
-    """Keys of the cells that a run would compute, those that it would unblock among them."""
-    again = {"missing"}
-    again |= {"failed"} if options.retry_failed else set()
-    again |= {"stale"} if options.rerun_stale else set()
-    chosen = {key for key, s in found.items() if s in again}
-    for key, cell in plan.cells.items():
-        before = [needed for _, needed in cell.needs]
-        ready = all(n in chosen or found[n] in ("done", "stale") for n in before)
-        if found[key] == "blocked" and ready:
-            chosen.add(key)
-    for key, cell in reversed(plan.cells.items()):
-        # A result must not be built on one that is already known to be out of date.
-        if key in chosen:
-            chosen |= {needed for _, needed in cell.needs if found[needed] == "stale"}
-    return chosen
-
-
 class Runner:
     """One run of one plan."""
 
@@ -97,11 +79,16 @@ class Runner:
         self._plan, self._store, self._options, self._display = plan, store, options, display
         self._records = store.records()
         self.states = states.states(plan, self._records)
-        self._wanted = to_run(plan, self.states, options)
+        self._wanted = states.to_run(
+            plan, self.states, retry_failed=options.retry_failed, rerun_stale=options.rerun_stale
+        )
         self._pool = Pool(options.workers, options.timeout, self._progressed)
         self._started: dict[str, _Started] = {}
         self._elsewhere: list[str] = []
         self._commit, self._dirty = code.revision()
+        # Now, not when a cell ends: the file may be edited while the cell runs.
+        methods = {c.method for c in self.wanted_cells()}
+        self._code = {m: code.fingerprint(registry.get(m).module) for m in methods}
         self._end = time.monotonic() + options.budget if options.budget else None
         self._order = {key: i for i, key in enumerate(plan.cells)}
         self._waiting = {
@@ -181,6 +168,8 @@ class Runner:
         """Prepare a cell's inputs and give it to a worker."""
         work = self._store.work(cell)
         when = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+        for _, key in cell.needs:  # which another runner may have computed again by now
+            self._records[key] = self._store.read(self._plan.cells[key]) or self._records[key]
         needs = {
             role: (self._store.folder(self._plan.cells[key]), self._records[key].output)
             for role, key in cell.needs
@@ -222,7 +211,8 @@ class Runner:
         if not report.failure:
             digest = outputs.digest(attempt / PREDICTION)
             try:
-                metrics = _score(cell, started)
+                with writable(self._store.root):
+                    metrics = _score(cell, started)
             except ValueError as error:  # one cell's fault, which must not end the others
                 message = f"cannot be scored: {error}"
                 report = dataclasses.replace(report, failure="invalid prediction", message=message)
@@ -234,7 +224,7 @@ class Runner:
             message=report.message,
             metrics=metrics,
             partial_data=started.truth.partial,
-            code=code.fingerprint(registry.get(cell.method).module),
+            code=self._code[cell.method],
             needs={role: self._records[key].output for role, key in cell.needs},
             output=digest,
             wall_seconds=report.wall_seconds,
@@ -243,7 +233,7 @@ class Runner:
             peak_device_memory=report.peak_device_memory,
             resumed=report.resumed,
             started=started.when,
-            hardware=record.hardware(),
+            hardware=report.device or record.hardware(),
             versions=record.versions(),
             commit=self._commit,
             dirty=self._dirty,

@@ -68,6 +68,8 @@ class Report:
     peak_memory: int = 0
     peak_device_memory: int = 0
     resumed: bool = False
+    device: str = ""
+    """The GPU's name; "" on a CPU."""
 
 
 def main(job: Job, channel: connection.Connection) -> None:
@@ -89,6 +91,7 @@ def main(job: Job, channel: connection.Connection) -> None:
             peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             peak_device_memory=torch.cuda.max_memory_allocated() if job.device == "cuda" else 0,
             resumed=run.resumed,
+            device=torch.cuda.get_device_name() if job.device == "cuda" else "",
         )
     )
     channel.close()
@@ -109,6 +112,7 @@ def _prepare(job: Job, channel: connection.Connection) -> WorkerRun:
         # One thread on a CPU always adds in one order; a GPU has to be told to.
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.allow_tf32 = False
     run = WorkerRun(
         task=job.inputs.name,
         seed=job.seed,
@@ -122,7 +126,7 @@ def _prepare(job: Job, channel: connection.Connection) -> WorkerRun:
     )
     # Methods draw from named generators; this is for libraries that reach for the global ones.
     random.seed(job.seed)
-    np.random.seed(job.seed)  # noqa: NPY002
+    np.random.seed(job.seed % 2**32)  # noqa: NPY002
     torch.manual_seed(run.seed_for("init"))
     return run
 

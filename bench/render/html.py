@@ -1,0 +1,97 @@
+"""One page of all tables and figures, for a browser: no script, nothing from the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from bench.render import legend
+from bench.render.cells import Cell
+from bench.render.files import stem
+from bench.render.grid import Column, Row, columns, rows
+from bench.render.rows import FigureView, TableView
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+section { margin: 2.5rem 0 } div.wide { overflow-x: auto }
+table { border-collapse: collapse; border-block: 2px solid; font-variant-numeric: tabular-nums }
+th, td { padding: .15rem .7rem; text-align: right; white-space: nowrap }
+th:first-child, td:first-child { text-align: left }
+thead tr:last-child th, tr.group td { border-bottom: 1px solid #999 }
+thead th { font-weight: 500; text-align: center }
+tr.group td { font-weight: 600; padding-top: .6rem }
+small { color: #666 }
+figcaption, p.caption { max-width: 46rem }
+img { max-width: 100%; width: 30rem }
+"""
+
+
+def page(views: Sequence[TableView | FigureView], preset: str) -> str:
+    """The page, which lies in `report/` beside `figures/`."""
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width">',
+        f"<title>bench: {escape(preset)} preset</title>",
+        f"<style>{_STYLE}</style>",
+        f"<h1>Results, {escape(preset)} preset</h1>",
+    ]
+    for view in views:
+        parts.append(_figure(view) if isinstance(view, FigureView) else _table(view))
+    return "\n".join(parts) + "\n"
+
+
+def _figure(view: FigureView) -> str:
+    name, caption = stem(view), escape(legend.figure_caption(view))
+    picture = f'<img src="../figures/{name}.png" alt="{escape(view.caption)}">'
+    return (
+        f'<section id="{name}"><figure>{picture}'
+        f"<figcaption>{caption}</figcaption></figure></section>"
+    )
+
+
+def _table(view: TableView) -> str:
+    every = columns(view)
+    notes = [f"<sup>{letter}</sup>{escape(text)}" for letter, text in legend.notes(view)]
+    return "\n".join(
+        [
+            f'<section id="{stem(view)}"><h2>{escape(view.experiment)}: {escape(view.name)}</h2>',
+            f'<p class="caption">{escape(legend.caption(view))}</p>',
+            '<div class="wide"><table>',
+            _head(every),
+            "<tbody>",
+            *_body(rows(view, every), sum(len(c.heads) for c in every)),
+            "</tbody></table></div>",
+            f"<p><small>{'<br>'.join(notes)}</small></p></section>",
+        ]
+    )
+
+
+def _head(every: Sequence[Column]) -> str:
+    """Label and metric over what each cell holds."""
+    titles = "".join(
+        f'<th colspan="{len(c.heads)}">{escape(c.label)}<br>{escape(c.title)}</th>' for c in every
+    )
+    parts = "".join(f"<th>{escape(h)}</th>" for c in every for h in c.heads)
+    return f"<thead><tr><th></th>{titles}</tr><tr><th></th>{parts}</tr></thead>"
+
+
+def _body(lines: Sequence[Row], width: int) -> list[str]:
+    found, group = [], ""
+    for line in lines:
+        if line.group != group and line.group:
+            found.append(
+                f'<tr class="group"><td colspan="{width + 1}">{escape(line.group)}</td></tr>'
+            )
+        group = line.group
+        cells = [line.label, *(cell for cells in line.cells for cell in cells)]
+        found.append(f"<tr>{''.join(f'<td>{_cell(c)}</td>' for c in cells)}</tr>")
+    return found
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(cell.text)
+    text = f"<b>{text}</b>" if cell.bold else text
+    text = f"<i>{text}</i>" if cell.italic else text
+    text += f"<sup>{escape(cell.mark)}</sup>" if cell.mark else ""
+    return f"{text} <small>{escape(cell.small)}</small>" if cell.small else text
