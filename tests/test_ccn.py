@@ -287,3 +287,12 @@ def test_seeds_are_honoured(task, trained):
 
     assert torch.equal(weights(0), weights(0))
     assert not torch.equal(weights(0), weights(1))
+
+
+def test_the_mode_of_the_labelling_network_counts(task, trained):
+    weights = []
+    for mode in ("train", "eval"):
+        run = FakeRun()
+        cluster("kcl", task, trained, run, similarity_mode=mode, epochs=2)
+        weights.append(run.checkpoints[-1]["network"]["1.weight"])
+    assert not torch.equal(*weights)
