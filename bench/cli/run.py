@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 import time
@@ -103,6 +104,9 @@ def _run(arguments: argparse.Namespace) -> int:
         rerun_stale=arguments.rerun_stale,
         plugins=plugins,
     )
+    # What writes the tables is imported before hours of work, not after them.
+    importlib.import_module("bench.aggregate")
+    importlib.import_module("bench.render.write")
     display = progress.make(sys.stdout)
     runner = Runner(plan, store, options, display)
     progress.print_plan(plan, runner, store, workers)

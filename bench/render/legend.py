@@ -59,8 +59,8 @@ def _verdict_legend(view: TableView) -> list[str]:
     """The letters used, with the reasons why numbers do not compare."""
     used = {e.verdict for e in view.entries}
     words = [f"{letter} {verdict}" for verdict, letter in VERDICTS.items() if verdict in used]
-    reasons = dict.fromkeys(e.reason for e in view.entries if e.verdict == "not comparable")
-    because = "; ".join(reason for reason in reasons if reason)
+    given = [e.reason for e in view.entries if e.verdict == "not comparable" and e.reason]
+    because = "; ".join(dict.fromkeys(part for reason in given for part in reason.split("; ")))
     if because:
         words = [f"{w} ({because})" if w == "N not comparable" else w for w in words]
     return [f"Verdict: {', '.join(words)}."] if words else []
