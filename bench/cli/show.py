@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
 
@@ -46,15 +47,16 @@ def _find(runs: Path, wanted: str) -> Path:
     Raises:
         BenchError: none or several fit.
     """
-    if Path(wanted).is_dir() and (Path(wanted) / "record.json").exists():
-        return Path(wanted).resolve()
+    with contextlib.suppress(OSError):  # a name too long for any file is no file
+        if (Path(wanted) / "record.json").exists():
+            return Path(wanted).resolve()
     fits = [
         p
         for p in sorted(runs.glob("*/*/seed*-*"))
         if p.name.rsplit("-", 1)[1].startswith(wanted) or str(p.relative_to(runs)) == wanted
     ]
     if not fits:
-        raise BenchError(f"no cell '{wanted}' in {runs}; `python -m bench status --json` names all")
+        raise BenchError(f"no cell '{wanted[:60]}' in {runs}; `python -m bench status --json` names all")
     if len(fits) > 1:
         named = ", ".join(p.name.rsplit("-", 1)[1] for p in fits[:4])
         raise BenchError(f"'{wanted}' fits {len(fits)} cells ({named}, …); give more of the key")
