@@ -56,7 +56,9 @@ def _find(runs: Path, wanted: str) -> Path:
         if p.name.rsplit("-", 1)[1].startswith(wanted) or str(p.relative_to(runs)) == wanted
     ]
     if not fits:
-        raise BenchError(f"no cell '{wanted[:60]}' in {runs}; `python -m bench status --json` names all")
+        raise BenchError(
+            f"no cell '{wanted[:60]}' in {runs}; `python -m bench status --json` names all"
+        )
     if len(fits) > 1:
         named = ", ".join(p.name.rsplit("-", 1)[1] for p in fits[:4])
         raise BenchError(f"'{wanted}' fits {len(fits)} cells ({named}, …); give more of the key")
