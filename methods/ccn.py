@@ -11,7 +11,7 @@ A transferred similarity network labels the pairs of every batch, and the cluste
 learns to agree with it. Adam at 1e-3 for 150 epochs with a tenth at 100, batches of 100 and the
 labelling network's training mode are of the released code. The quick preset has half the channels
 and 40 epochs, whose larger and later decaying learning rate makes up for part of the missing steps
-(KCL on Atlantean: ACC .61 without, .77 with it): 25 to 60 s for an alphabet on one core.
+(chosen on two alphabets): 25 to 60 s for an alphabet on one core.
 """
 
 from __future__ import annotations

@@ -121,7 +121,9 @@ def test_it_is_handed_labels_only_where_it_declares_so(conformed):
 
 
 def test_its_records_hold_no_nan(conformed):
-    for path in (conformed[2] / "results" / "runs").glob("*/*/*/record.json"):
+    paths = list((conformed[2] / "results" / "runs").glob("*/*/*/record.json"))
+    assert paths
+    for path in paths:
         json.loads(path.read_text(), parse_constant=refuse)
 
 
@@ -156,6 +158,7 @@ def test_more_clusters_than_images(name, tmp_path, forkserver):
 def ends_clearly(toml, tmp_path):
     """A run gives a defined result, or says why there is none."""
     results = run(toml, tmp_path, seeds=(0,), timeout=120, plugins=(PLUGINS, FAULTY))
+    assert results.records
     for record in results.records.values():
         if record.state == "done":
             assert all(np.isfinite(value) for value in record.metrics.values())
