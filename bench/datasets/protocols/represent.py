@@ -1,0 +1,33 @@
+"""Representation learning: a pair of tasks, one to learn a network, one to probe it."""
+
+from bench.datasets.parts import Part
+from bench.datasets.tasks import TaskSpec, register_task
+
+
+def _represent(dataset: str, train: Part, test: Part, quick: int | None = None) -> None:
+    """Learn from the train images, probe on the test images."""
+    limits = {"target": quick} if quick else {}
+    represent, probe = f"{dataset}/represent", f"{dataset}/probe"
+    summary = "learn a network from unlabelled train images"
+    register_task(
+        TaskSpec(represent, "represent", summary, train, 10, quick=limits, related={"probe": probe})
+    )
+    summary = "classify test images on top of that network, given the train labels"
+    limits = {"train": quick, "target": 2000} if quick else {}
+    register_task(
+        TaskSpec(
+            probe,
+            "probe",
+            summary,
+            test,
+            10,
+            train=train,
+            quick=limits,
+            related={"represent": represent},
+        )
+    )
+
+
+_represent("digits", Part("digits", half=0), Part("digits", half=1))
+_represent("mnist", Part("mnist", "train"), Part("mnist", "test"), 10_000)
+_represent("cifar10", Part("cifar10", "train"), Part("cifar10", "test"), 5000)

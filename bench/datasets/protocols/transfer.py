@@ -1,0 +1,48 @@
+"""Transfer between classes of one data set, as DTC and SUPREME do it.
+
+Some classes are labelled, others are to be clustered; both come from the train split, for training
+and for evaluation.
+"""
+
+from bench.datasets.parts import Part
+from bench.datasets.tasks import TaskSpec, register_task
+
+LOW, HIGH = tuple(range(5)), tuple(range(5, 10))
+
+
+def _halves(
+    dataset: str, split: str | None, source: int | None = None, target: int | None = None
+) -> TaskSpec:
+    """Transfer from the classes 0-4 to 5-9; the numbers are the quick preset's limits."""
+    limits = {"source": source, "target": target}
+    similarity = {"similarity": "digits/similarity"} if dataset == "digits" else {}
+    return register_task(
+        TaskSpec(
+            f"{dataset}/transfer",
+            "cluster",
+            "classes 0-4 labelled, 5-9 to cluster",
+            Part(dataset, split, {"label": HIGH}),
+            5,
+            source=Part(dataset, split, {"label": LOW}),
+            quick={role: limit for role, limit in limits.items() if limit},
+            related=similarity,
+        )
+    )
+
+
+_halves("digits", None)
+_halves("mnist", "train", source=5000, target=2000)
+_halves("cifar10", "train", source=5000, target=5000)
+_halves("svhn", "train", source=5000, target=2000)
+
+register_task(
+    TaskSpec(
+        "cifar100/transfer",
+        "cluster",
+        "classes 0-79 labelled, 90-99 to cluster",
+        Part("cifar100", "train", {"label": tuple(range(90, 100))}),
+        10,
+        source=Part("cifar100", "train", {"label": tuple(range(80))}),
+        quick={"source": 8000, "target": 2000},
+    )
+)
