@@ -23,10 +23,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.nn import training
+from bench.nn.autoencoder import AutoEncoder
 from bench.nn.clustering import kmeans
 from bench.nn.features import extract
 from bench.nn.images import to_tensor
-from bench.nn.networks import AutoEncoder, build, describe, load
+from bench.nn.networks import build, describe, load
 from bench.nn.student import SoftClusters, kl_divergence, target_distribution
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo

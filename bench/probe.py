@@ -22,7 +22,8 @@ from torch import Tensor
 
 from bench.nn import probes
 from bench.nn.features import extract
-from bench.nn.networks import Network, load
+from bench.nn.network import Network
+from bench.nn.networks import load
 from bench.registry import method
 from bench.tasks import Images, Labelled, Prediction, ProbeTask, Run
 

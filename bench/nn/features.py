@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.nn.images import to_tensor
-from bench.nn.networks import Network
+from bench.nn.network import Network
 
 
 @contextmanager
