@@ -33,6 +33,8 @@ class KMeans:
     """Restarts, of which the lowest inertia wins (DEC, DTC)."""
     max_iter: int = 300
     """Iterations of one restart at most."""
+    pretrain_seed: int | None = None
+    """Of the pretrained network; None: one for each seed."""
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The pretrained network, for features of the source."""
@@ -42,7 +44,7 @@ class KMeans:
             raise ValueError(
                 f"features = 'source' needs labelled classes, and {task.name} has none"
             )
-        return {"network": Need("pretrain")}
+        return {"network": Need("pretrain", seed=self.pretrain_seed)}
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster the target; a single stage, so a resumed cell starts over."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bench import compare, published, registry
 from bench.datasets import get_task
 from bench.experiment import Experiment, Figure, Part, Table
-from bench.metrics import METRICS
+from bench.metrics import METRICS, is_count
 from bench.plan import Slot
 from bench.render.rows import Curve, Entry, FigureView, TableView
 from bench.states import Results
@@ -94,7 +94,7 @@ def _entry(slot: Slot, results: Results) -> Entry:
     part = slot.part
     values, counter = measured(slot, results)
     summary = compare.summarise([values[s] for s in sorted(values)])
-    unit: compare.Unit = part.unit or ("count" if part.metric == "NDC" else "percent")  # type: ignore[assignment]
+    unit: compare.Unit = part.unit or ("count" if is_count(part.metric) else "percent")  # type: ignore[assignment]
     printed = None
     if part.published:
         printed = published.find(part.published, metric=part.metric, where=slot.name)
@@ -160,7 +160,7 @@ def _figure(
     """A figure's view, in percent where the metric is a fraction."""
     key = figure.x.setting or figure.x.param
     metric = METRICS.get(figure.metric)
-    scale = 1.0 if figure.metric == "NDC" else 100.0
+    scale = 1.0 if is_count(figure.metric) else 100.0
     curves = []
     for label in dict.fromkeys(s.part.label for s in slots):
         mine = [s for s in slots if s.part.label == label]

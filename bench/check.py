@@ -14,6 +14,7 @@ from bench import ROOT, code, compare, record, registry
 from bench.aggregate import measured
 from bench.compare import Summary
 from bench.errors import BenchError
+from bench.metrics import is_count
 from bench.plan import Slot
 from bench.render.files import replace
 from bench.states import Results
@@ -124,7 +125,8 @@ def _compare(
     difference = tolerance = None
     verdict: Verdict = "new" if reference is None else "missing"
     if reference is not None and summary.n and reference.mean is not None:
-        floor = compare.COUNT_FLOOR if slot.part.metric == "NDC" else compare.FRACTION_FLOOR
+        counted = is_count(slot.part.metric)
+        floor = compare.COUNT_FLOOR if counted else compare.FRACTION_FLOOR
         drift = compare.drift(reference, summary, family=family, floor=floor)
         difference, tolerance = drift.difference, drift.tolerance
         if drift.moved:

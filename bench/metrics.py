@@ -1,4 +1,4 @@
-"""Scores of a prediction against the hidden labels; all values are fractions, NDC is a count.
+"""Scores of a prediction against the hidden labels; all values but NDC and ADif are fractions.
 
 A clustering is scored from one contingency table, classes by clusters. Entropies are in nats.
 Where a score is a matter of convention (a single cluster, a single class, a single sample) the
@@ -28,6 +28,8 @@ class Metric(NamedTuple):
     title: str
     higher_is_better: bool | None
     """None: neither direction is better by itself (a count that should be near the truth)."""
+    counts: bool = False
+    """A number of things, not a fraction in 0..1."""
 
 
 METRICS: dict[str, Metric] = {
@@ -37,7 +39,8 @@ METRICS: dict[str, Metric] = {
     "ARI": Metric("adjusted Rand index", True),
     "AMI": Metric("adjusted mutual information, arithmetic mean of the entropies", True),
     "AMI-max": Metric("adjusted mutual information, larger of the entropies", True),
-    "NDC": Metric("number of dominant clusters, those of at least N/K samples", None),
+    "NDC": Metric("number of dominant clusters, those of at least N/K samples", None, True),
+    "ADif": Metric("difference of that number from the number of classes", False, True),
     "accuracy": Metric("classification accuracy", True),
     "top-1": Metric("classification accuracy", True),
     "top-5": Metric("accuracy of the five classes ranked highest", True),
@@ -45,6 +48,7 @@ METRICS: dict[str, Metric] = {
     "similar recall": Metric("recall of the pairs of one class", True),
     "dissimilar precision": Metric("precision of the pairs called dissimilar", True),
     "dissimilar recall": Metric("recall of the pairs of two classes", True),
+    "N-way accuracy": Metric("share of queries whose exemplar scores highest", True),
     "similar F1": Metric("harmonic mean of similar precision and recall", True),
 }
 
@@ -52,6 +56,11 @@ METRICS: dict[str, Metric] = {
 def is_metric(name: str) -> bool:
     """Whether `name` is in `METRICS`, or is a probe's: "linear conv5 top-1", "knn top-5"."""
     return name in METRICS or (name.endswith((" top-1", " top-5")) and name[:-6].strip() != "")
+
+
+def is_count(name: str) -> bool:
+    """Whether a metric counts things; all others are fractions."""
+    return name in METRICS and METRICS[name].counts
 
 
 def contingency(
@@ -182,7 +191,7 @@ def ndc(table: Table, n_clusters: int) -> int:
 
 def cluster_scores(table: Table, n_clusters: int) -> dict[str, float]:
     """All scores of a clustering by their names in `METRICS`; `n_clusters` as for `ndc`."""
-    expected = _expected_information(table)
+    expected, dominant = _expected_information(table), ndc(table, n_clusters)
     return {
         "ACC": clustering_accuracy(table),
         "NMI": nmi(table, "sqrt"),
@@ -190,7 +199,8 @@ def cluster_scores(table: Table, n_clusters: int) -> dict[str, float]:
         "ARI": ari(table),
         "AMI": ami(table, "arithmetic", expected=expected),
         "AMI-max": ami(table, "max", expected=expected),
-        "NDC": float(ndc(table, n_clusters)),
+        "NDC": float(dominant),
+        "ADif": float(abs(dominant - table.any(axis=1).sum())),
     }
 
 
@@ -249,6 +259,25 @@ def pair_scores(
         "similar F1": (2 * hits, n_true + n_called),
     }
     return {name: part / whole for name, (part, whole) in ratios.items() if whole}
+
+
+def n_way_accuracy(similar: npt.ArrayLike, scores: npt.ArrayLike, n_way: int) -> float:
+    """The share of episodes in which the query's own exemplar scores highest.
+
+    Args:
+        similar: bool, (episodes * n_way,): whether this exemplar is of the query's class.
+        scores: Floats, the same shape: the raw probability that the two are similar.
+        n_way: Exemplars of an episode. Where several score alike, they share the hit.
+
+    Raises:
+        ValueError: other lengths, or an episode without exactly one exemplar of the query's class.
+    """
+    truth = np.asarray(similar, dtype=bool).reshape(-1, n_way)
+    values = np.asarray(scores, dtype=np.float64).reshape(truth.shape)
+    if not len(truth) or not (truth.sum(axis=1) == 1).all():
+        raise ValueError("each episode needs one exemplar of the query's class, no less, no more")
+    highest = values == values.max(axis=1, keepdims=True)
+    return float((highest & truth).sum(axis=1) @ (1 / highest.sum(axis=1))) / len(truth)
 
 
 def _total(table: Table) -> int:

@@ -118,6 +118,8 @@ def score(
     """
     if kind == "similarity" and pairs is not None and prediction.scores is not None:
         similar = labels[pairs[:, 0]] == labels[pairs[:, 1]]
+        if n_way := setting.get("n_way"):
+            return {"N-way accuracy": metrics.n_way_accuracy(similar, prediction.scores, n_way)}
         return metrics.pair_scores(similar, prediction.scores)
     if kind == "probe":
         found = {}

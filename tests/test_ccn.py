@@ -283,7 +283,7 @@ def test_seeds_are_honoured(task, trained):
     def weights(seed):
         run = FakeRun(seed)
         cluster("mcl", task, trained, run, epochs=1)
-        return run.checkpoints[-1]["network"]["1.weight"]
+        return run.checkpoints[-1]["network"]["hidden.0.weight"]
 
     assert torch.equal(weights(0), weights(0))
     assert not torch.equal(weights(0), weights(1))
@@ -294,5 +294,5 @@ def test_the_mode_of_the_labelling_network_counts(task, trained):
     for mode in ("train", "eval"):
         run = FakeRun()
         cluster("kcl", task, trained, run, similarity_mode=mode, epochs=2)
-        weights.append(run.checkpoints[-1]["network"]["1.weight"])
+        weights.append(run.checkpoints[-1]["network"]["hidden.0.weight"])
     assert not torch.equal(*weights)

@@ -151,7 +151,7 @@ def test_scores_agree_with_scikit_learn_on_random_partitions():
 
 def test_every_cluster_score_is_a_known_metric_and_a_plain_number():
     scores = metrics.cluster_scores(metrics.contingency([0, 1, 1], [0, 1, 0]), 2)
-    assert set(scores) == {"ACC", "NMI", "NMI-arithmetic", "ARI", "AMI", "AMI-max", "NDC"}
+    assert set(scores) == {"ACC", "NMI", "NMI-arithmetic", "ARI", "AMI", "AMI-max", "NDC", "ADif"}
     assert set(scores) <= set(metrics.METRICS)
     assert {type(value) for value in scores.values()} == {float}
 
@@ -181,6 +181,13 @@ def test_dominant_clusters_use_the_declared_number_even_if_the_last_are_empty():
     table = metrics.contingency([0, 0, 1, 1], [0, 0, 0, 1])
     assert metrics.ndc(table, 2) == 1
     assert metrics.ndc(table, 100) == 2
+
+
+def test_adif_is_how_far_that_number_is_from_the_classes_that_occur():
+    table = metrics.contingency([0] * 12, [0] * 3 + [1] * 4 + [2] * 5, n_classes=2, n_clusters=4)
+    assert metrics.cluster_scores(table, 4)["ADif"] == 2  # three dominant clusters, one class
+    fewer = metrics.contingency([0, 1, 2, 3], [0, 0, 0, 0])
+    assert metrics.cluster_scores(fewer, 2)["ADif"] == 3
 
 
 def test_matching_leaves_surplus_clusters_out_and_agrees_with_the_accuracy():
@@ -286,4 +293,6 @@ def test_names_of_metrics():
     for name in ("acc", "knn", "knn top-2", " top-1", "NMI top-1 accuracy"):
         assert not metrics.is_metric(name)
     assert metrics.METRICS["NDC"].higher_is_better is None
-    assert all(m.higher_is_better for name, m in metrics.METRICS.items() if name != "NDC")
+    fractions = [m for name, m in metrics.METRICS.items() if not metrics.is_count(name)]
+    assert all(m.higher_is_better for m in fractions)
+    assert metrics.METRICS["ADif"].higher_is_better is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def extract(
-    network: Network,
+    network: nn.Module,
     images: npt.NDArray[np.uint8],
     batch: int = 1000,
     of: Callable[[Tensor], Tensor] | None = None,
@@ -35,7 +36,7 @@ def extract(
     """Features of images, in their order, on the network's device a batch at a time.
 
     Args:
-        network: Any network of `bench.nn.networks`.
+        network: Any network of `bench.nn.networks`; any module at all where `of` is given.
         images: uint8, (N, height, width, channels).
         batch: Images at a time.
         of: What is extracted from a float32 NCHW batch; `network.features` by default.
@@ -47,7 +48,7 @@ def extract(
         ValueError: a feature is NaN or infinite.
     """
     device = next(network.parameters()).device
-    function = of or network.features
+    function = of or cast(Network, network).features
     with evaluating(network):
         parts = [
             function(to_tensor(images[start : start + batch], device)).float().cpu()

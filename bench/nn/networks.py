@@ -1,6 +1,7 @@
 """Networks by description, so that stored weights can be used without the code that trained them.
 
-A description is one line of JSON: `{"name": "convnet", "channels": 1, "outputs": 5}`. To add a
+A description is one line of JSON: `{"name": "convnet", "channels": 1, "outputs": 5}`. It may carry
+under "views" how images were prepared for the network (`bench.nn.views.described`). To add a
 network, subclass `Network` in a module of its own and put it into `BUILDERS`.
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,9 +18,16 @@ from torch import Tensor
 
 from bench.nn.autoencoder import AutoEncoder
 from bench.nn.convnet import ConvNet
+from bench.nn.lenet import LeNet
 from bench.nn.network import Network
+from bench.nn.vggs import VGGS
 
-BUILDERS: dict[str, type[Network]] = {"autoencoder": AutoEncoder, "convnet": ConvNet}
+BUILDERS: dict[str, type[Network]] = {
+    "autoencoder": AutoEncoder,
+    "convnet": ConvNet,
+    "lenet": LeNet,
+    "vggs": VGGS,
+}
 
 
 def describe(name: str, **options: Any) -> str:
@@ -39,6 +48,7 @@ def build(architecture: str, seed: int = 0) -> Network:
     try:
         options = json.loads(architecture)
         name = options.pop("name")
+        options.pop("views", None)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ValueError(
             f'architecture {architecture!r} is not JSON such as {{"name": "convnet", ...}}'
@@ -47,13 +57,20 @@ def build(architecture: str, seed: int = 0) -> Network:
         near = difflib.get_close_matches(str(name), BUILDERS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(BUILDERS))}"
         raise ValueError(f"unknown network '{name}': {hint}")
-    with torch.random.fork_rng(devices=[]):
-        # Not torch.manual_seed, which would reseed the GPUs as well.
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         try:
             return BUILDERS[name](**options)
         except TypeError as error:
             raise ValueError(f"network '{name}' with options {options}: {error}") from error
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw fresh weights from a seed; torch's global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would reseed the GPUs as well.
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def load(architecture: str, tensors: Mapping[str, Tensor]) -> Network:

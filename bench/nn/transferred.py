@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,21 +15,13 @@ from bench.nn import networks
 from bench.nn.features import evaluating
 from bench.nn.images import to_tensor
 from bench.nn.similarity import SimilarityNet, similarity
-from bench.nn.views import Views
+from bench.nn.views import Views, described
 
 _NAME = "similarity"
 _IMAGES = 200
 """Images at a time, when pairs are scored."""
 _PAIRS = 2000
 """Pairs scored at a time: 32 MiB of hidden layer at its published width."""
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw fresh weights from a seed; torch's global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
 
 
 def describe(channels: int, widths: Sequence[int], views: Views) -> str:
@@ -53,11 +43,8 @@ def build(architecture: str, seed: int = 0) -> tuple[SimilarityNet, Views]:
     options = json.loads(architecture)
     if options.pop("name", None) != _NAME:
         raise ValueError(f"{architecture} describes no similarity network")
-    fields: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in options["views"].items()
-    }
-    views = Views(**fields)
-    with seeded(seed):
+    views = described(architecture)
+    with networks.seeded(seed):
         network = SimilarityNet(options["channels"], options["widths"], views.size)
     return network, views
 
@@ -110,14 +97,16 @@ def score(
         float64, (P,), in 0..1.
     """
     device, head, found = next(network.parameters()).device, network.head, []
+    used, places = np.unique(pairs, return_inverse=True)
     with evaluating(network):
         codes = torch.cat(
             [
-                network.trunk(views.clean(to_tensor(images[start : start + _IMAGES], device)))
-                for start in range(0, len(images), _IMAGES)
+                network.trunk(views.clean(to_tensor(images[rows], device)))
+                for rows in np.split(used, range(_IMAGES, len(used), _IMAGES))
             ]
         )
-        for i, j in (block.unbind(dim=1) for block in torch.split(torch.tensor(pairs), _PAIRS)):
+        index = torch.from_numpy(places.reshape(pairs.shape))
+        for i, j in (block.unbind(dim=1) for block in torch.split(index, _PAIRS)):
             hidden = head.norm(head.hidden(torch.cat([codes[j], codes[i]], dim=1)))
             logits = head.output(hidden.relu())
             found.append(torch.sigmoid(logits[:, 1] - logits[:, 0]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,6 +63,20 @@ class Views:
 
     def _normalised(self, x: Tensor) -> Tensor:
         return ((1.0 - x if self.invert else x) - self.mean) / self.std
+
+
+def described(architecture: str) -> Views:
+    """The views that a network's description carries under "views", as `dataclasses.asdict` has it.
+
+    Raises:
+        ValueError: it carries none.
+    """
+    options = json.loads(architecture)
+    if "views" not in options:
+        raise ValueError(f"{architecture} does not say how images are prepared for the network")
+    given = options["views"].items()
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given}
+    return Views(**fields)
 
 
 def random_boxes(

@@ -23,6 +23,44 @@ def draw_pairs(n: int, count: int, seed: int) -> Ints:
     return np.stack([first, second], axis=1)
 
 
+def draw_episodes(labels: Ints, n_way: int, episodes: int, seed: int) -> Ints:
+    """Query and exemplar pairs of an N-way test (Vinyals et al. 2016; CCN table 7).
+
+    Each episode draws `n_way` classes, an exemplar of each and, from one of them, a query that is
+    no exemplar. Classes of a single image are never drawn.
+
+    Args:
+        labels: int64, (N,).
+        n_way: Classes of an episode, >= 2.
+        episodes: How many.
+        seed: Of all draws.
+
+    Returns:
+        int64, (episodes * n_way, 2): the query, and each exemplar in random order.
+
+    Raises:
+        ValueError: fewer than `n_way` classes have two images.
+    """
+    rng, order = np.random.default_rng(seed), np.argsort(labels, kind="stable")
+    sizes = np.bincount(labels)
+    firsts, usable = np.cumsum(sizes) - sizes, np.flatnonzero(sizes >= 2)
+    if not 2 <= n_way <= len(usable):
+        raise ValueError(
+            f"n_way = {n_way}: must lie in 2..{len(usable)}, the number of classes with two images"
+        )
+    pairs = np.empty((episodes, n_way, 2), np.int64)
+    for episode in pairs:
+        classes = rng.choice(usable, n_way, replace=False)
+        places = (rng.random(n_way) * sizes[classes]).astype(np.int64)
+        episode[:, 1] = order[firsts[classes] + places]
+        # Classes come in random order, so that the query's may be the first of them here.
+        size, place = sizes[classes[0]], places[0]
+        other = (place + rng.integers(1, size)) % size
+        episode[:, 0] = order[firsts[classes[0]] + other]
+        rng.shuffle(episode, axis=0)
+    return pairs.reshape(-1, 2)
+
+
 def draw_answers(
     labels: Ints, similar_recall: float, dissimilar_recall: float, density: float, seed: int
 ) -> tuple[Bits, Bits]:

@@ -18,7 +18,7 @@ from bench.cells import Cell, seed_for
 from bench.datasets import PartFiles, get_task, materialise, prepare
 from bench.errors import BenchError, DamagedData
 from bench.plan import limit
-from bench.run.draws import draw_answers, draw_pairs
+from bench.run.draws import draw_answers, draw_episodes, draw_pairs
 from bench.tasks import Labelled, PairAnswers, Task
 
 
@@ -94,7 +94,7 @@ def _draw(
     seed = seed_for(cell.seed, cell.task, "split")
     if kind == "similarity":
         arrays: dict[str, npt.NDArray[Any]]
-        arrays = {"pairs": draw_pairs(target.n, setting["n_pairs"], seed)}
+        arrays = {"pairs": _query_pairs(target, setting, seed)}
     else:
         similar, known = draw_answers(
             np.load(target.labels, allow_pickle=False),
@@ -111,6 +111,14 @@ def _draw(
         paths[name] = folder / f"{name}.npy"
         np.save(paths[name], array, allow_pickle=False)
     return paths
+
+
+def _query_pairs(target: PartFiles, setting: Mapping[str, Any], seed: int) -> tasks.Ints:
+    """The pairs that a similarity task asks about: random ones, or those of an N-way test."""
+    if "n_way" not in setting:
+        return draw_pairs(target.n, setting["n_pairs"], seed)
+    labels = np.load(target.labels, allow_pickle=False)
+    return draw_episodes(labels, setting["n_way"], setting["n_episodes"], seed)
 
 
 def open_task(inputs: Inputs) -> Task:

@@ -90,12 +90,27 @@ def _task(name, kind, target=TARGET, k=4, *, related=None, setting=None, **parts
     )
 
 
-_task("cluster", "cluster", **LABELLED, related={"similarity": "tiny/similarity"})
-_task("flat", "cluster", Part("flat"), 3, **LABELLED, related={"similarity": "tiny/similarity"})
-_task("adapt", "adapt", SECOND, source=FIRST, auxiliary=LABELLED["auxiliary"])
+SIMILARITY = {"similarity": "tiny/similarity"}
+
+_task("cluster", "cluster", **LABELLED, related=SIMILARITY | {"trained": "tiny/cluster"})
+_task("flat", "cluster", Part("flat"), 3, **LABELLED, related=SIMILARITY | {"trained": "tiny/flat"})
+_task(
+    "adapt",
+    "adapt",
+    SECOND,
+    source=FIRST,
+    auxiliary=LABELLED["auxiliary"],
+    related=SIMILARITY,
+)
 _task("represent", "represent", FIRST, related={"probe": "tiny/probe"})
 _task("probe", "probe", SECOND, train=FIRST)
-_task("similarity", "similarity", auxiliary=LABELLED["auxiliary"], setting={"n_pairs": 300})
+_task(
+    "similarity",
+    "similarity",
+    auxiliary=LABELLED["auxiliary"],
+    related=SIMILARITY,
+    setting={"n_pairs": 300},
+)
 _task(
     "pairs",
     "pairs",

@@ -3,6 +3,7 @@
 from bench.datasets.protocols import (  # noqa: F401
     adapt,
     clustering,
+    discovery,
     noisy_pairs,
     omniglot,
     represent,

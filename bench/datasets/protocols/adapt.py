@@ -5,22 +5,34 @@ from bench.datasets.protocols.similarity import BACKGROUND
 from bench.datasets.tasks import TaskSpec, register_task
 
 
-def _adapt(source: str, target: str, auxiliary: Part | None = None) -> None:
-    """Both domains by their train splits; the target's images are the ones classified."""
+def _adapt(name: str, source: Part, target: str, summary: str) -> None:
+    """The target's train images are the ones learned from, unlabelled, and the ones classified."""
     register_task(
         TaskSpec(
-            f"{source}-{target}/adapt",
+            f"{name}/adapt",
             "adapt",
-            f"{source} labelled, {target} to classify",
+            summary,
             Part(target, "train"),
             10,
-            source=Part(source, "train"),
-            auxiliary=auxiliary,
+            source=source,
+            auxiliary=BACKGROUND,
             quick={"source": 5000, "target": 2000},
+            related={"similarity": "omniglot/similarity"},
         )
     )
 
 
-_adapt("mnist", "usps")
-_adapt("usps", "mnist")
-_adapt("svhn", "mnist", BACKGROUND)
+def _trains(source: str, target: str) -> None:
+    summary = f"{source} labelled, {target} to classify"
+    _adapt(f"{source}-{target}", Part(source, "train"), target, summary)
+
+
+_trains("mnist", "usps")
+_trains("usps", "mnist")
+_trains("svhn", "mnist")
+_adapt(
+    "svhn-test-mnist",
+    Part("svhn", "test"),
+    "mnist",
+    "svhn labelled, its test images in place of its train images, mnist to classify",
+)

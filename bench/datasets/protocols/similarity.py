@@ -2,7 +2,7 @@
 
 from bench.datasets.parts import Part
 from bench.datasets.protocols.transfer import HIGH, LOW
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.tasks import TaskSpec, get_task, register_task
 
 SETTING = {"n_pairs": 20_000}
 BACKGROUND = Part("omniglot", "background")
@@ -14,6 +14,26 @@ def _similarity(name: str, auxiliary: Part, target: Part, classes: int, summary:
     )
 
 
+def _of(similarity: str, name: str, target: Part, classes: int, n_way: int = 0) -> None:
+    """Ask a similarity that was learned for another task, without further training.
+
+    With `n_way` the pairs are a query and an exemplar of each of so many classes (CCN, table 7).
+    """
+    summary = f"{n_way}-way test" if n_way else "random pairs"
+    register_task(
+        TaskSpec(
+            name,
+            "similarity",
+            f"{summary} of the similarity of {similarity}",
+            target,
+            classes,
+            auxiliary=get_task(similarity).auxiliary,
+            related={"similarity": similarity},
+            setting={"n_way": n_way, "n_episodes": 1000} if n_way else SETTING,
+        )
+    )
+
+
 _similarity(
     "digits/similarity",
     Part("digits", where={"label": LOW}),
@@ -21,6 +41,8 @@ _similarity(
     5,
     "a similarity learned on digits 0-4, asked about 5-9",
 )
+_of("digits/similarity", "digits/5-way", Part("digits", where={"label": HIGH}), 5, 5)
+
 _similarity(
     "omniglot/similarity",
     BACKGROUND,
@@ -28,3 +50,16 @@ _similarity(
     659,
     "a similarity learned on the background alphabets, asked about the evaluation ones",
 )
+for _n in (5, 20):
+    _of("omniglot/similarity", f"omniglot/{_n}-way", Part("omniglot", "evaluation"), 659, _n)
+_of("omniglot/similarity", "omniglot-mnist/pairs", Part("mnist", "test"), 10)
+_of("omniglot/similarity", "omniglot-mnist/10-way", Part("mnist", "test"), 10, 10)
+
+for _split, _summary in (("train", ""), ("test", ", its test images in place of its train images")):
+    _similarity(
+        f"cifar100-{_split}-cifar10/similarity",
+        Part("cifar100", _split),
+        Part("cifar10", "test"),
+        10,
+        f"a similarity learned on CIFAR-100{_summary}, asked about CIFAR-10",
+    )

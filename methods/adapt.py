@@ -1,0 +1,299 @@
+"""Adaptation to an unlabelled domain: CCN+, CCN++, and what they are compared with.
+
+Hsu, Lv, Kira, "Learning to cluster in order to transfer across domains and tasks", ICLR 2018,
+sections 4.3 and 5.2: SVHN to MNIST 89.1 by CCN+ and 52.0 from the source alone (table 12).
+DANN is by Ganin et al., "Domain-adversarial training of neural networks", JMLR 17, 2016.
+
+    python -m bench run ccn --methods source-only,dann,ccn+,ccn++
+
+All four train one classifier on labelled images of the source. CCN+ adds the loss of CCN on pairs
+of the target that a transferred similarity network labels, DANN a discriminator that must not tell
+the domains apart, CCN++ both. Of the paper are 32 images of the source and 96 of the target in a
+batch, SGD, training from scratch, and DANN's bottleneck of 256 features. It names neither learning
+rate nor steps: these, the discriminator, the schedules and DANN's 32 + 32 images are the defaults
+of thuml's Transfer-Learning-Library. Our readings: images become grey and 32 pixels wide, without
+crops, for the classifier and the similarity network alike; the network is `bench.nn.convnet`;
+batches are drawn anew at each step; each domain has its own batch statistics, and those of the
+target are kept (with common ones DANN collapsed when trained from scratch). The quick preset has
+half the channels, 500 steps and at most four passes: 10 to 20 s a cell, with pairs 45 to 60 s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.nn import domain, networks, pairs, training, transferred
+from bench.nn.features import extract
+from bench.nn.images import to_tensor
+from bench.nn.network import Network
+from bench.nn.similarity import SimilarityNet
+from bench.nn.views import Views
+from bench.registry import method
+from bench.tasks import AdaptTask, Images, Need, Prediction, Run, TaskInfo
+
+_IMAGES = 500
+"""Whole images at a time, when classes are predicted."""
+_LOG = 50
+"""Steps between two checkpoints and values of the loss."""
+_SNAPSHOTS = 8
+"""Points of the curve over training."""
+_QUICK = {"widths": (16, 32, 64), "iterations": 500, "epochs": 4}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step shows to the terms of the loss: n images of the source, m of the target."""
+
+    step: int
+    crops: Tensor
+    """Of the target, float, (m, channels, size, size), in 0..1."""
+    source: Tensor
+    """What the classifier's last layer is given of the source, (n, D)."""
+    target: Tensor
+    """The same of the target, (m, D)."""
+    p: Tensor
+    """Class probabilities of the target, (m, classes)."""
+
+
+Term = Callable[[Batch], Tensor]
+"""What is added to the loss: a scalar. A term that is itself trained is a module."""
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """A classifier of the source, with terms that see the unlabelled target."""
+
+    WORKS_ON: ClassVar[tuple[str, ...]] = ()
+    """Parameters that may not be 0, as a term works on what they size."""
+
+    network: Literal["convnet"] = "convnet"
+    """A name in `bench.nn.networks.BUILDERS` that takes channels, outputs and widths."""
+    widths: tuple[int, ...] = (32, 64, 128)
+    """Channels of its blocks."""
+    bottleneck: int = 0
+    """Features before the classifier's last layer; 0: those of the network itself."""
+    channels: int = 1
+    """1: images become grey; 3: grey ones are repeated."""
+    size: int = 32
+    """Height and width that images are resized to, in pixels."""
+    mean: float = 0.5
+    """Subtracted from the pixels in 0..1."""
+    std: float = 0.5
+    crop_scale: tuple[float, float] = (1.0, 1.0)
+    """Area of random crops as a fraction of the image's; (1, 1): whole images."""
+    source_batch: int = 32
+    target_batch: int = 0
+    """Images of the target in a batch; 0: none, and no term but that of the source."""
+    iterations: int = 20_000
+    epochs: int = 0
+    """At most this many passes over the source; 0: as many as the iterations make."""
+    learning_rate: float = 0.01
+    """Of SGD at the start; it falls with (1 + 0.001 step)^-0.75."""
+    momentum: float = 0.9
+    """Nesterov's."""
+    weight_decay: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels = {self.channels} is neither 1 nor 3")
+        if min(self.iterations, self.size, *self.widths) < 1:
+            raise ValueError("iterations, size and widths must be at least 1")
+        if min(self.epochs, self.bottleneck) < 0:
+            raise ValueError("epochs and bottleneck must be at least 0")
+        if self.source_batch < 2 or self.target_batch < 0 or self.target_batch == 1:
+            raise ValueError("source_batch must be at least 2, target_batch 0 or at least 2")
+        for name in self.WORKS_ON:
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name} must not be 0: a term of this method's loss works on it")
+
+    def terms(self, run: Run) -> list[Term]:  # noqa: ARG002
+        """What is added to the cross-entropy of the source."""
+        return []
+
+    def fit(self, task: AdaptTask, run: Run) -> Prediction:
+        """Train on both domains; a target image's class is the classifier's largest output."""
+        if min(len(task.source.images), len(task.target)) < 2:
+            raise ValueError(f"{task.name}: a batch needs two images of the source and the target")
+        network, terms = self._network(task.source.n_classes, run.seed_for("init")), self.terms(run)
+        learnt = nn.ModuleList([network, *(t for t in terms if isinstance(t, nn.Module))])
+        learnt.to(run.device).train()
+        parameters, decay = learnt.parameters(), self.weight_decay
+        optimiser = torch.optim.SGD(parameters, 0.0, self.momentum, 0.0, decay, nesterov=True)
+        order, crops = run.generator("batches"), run.generator("augment")
+        parts: dict[str, training.Part] = {"learnt": learnt, "optimiser": optimiser}
+        parts |= {"order": order, "crops": crops}
+        state = run.resume()
+        if state:
+            training.unpack(state, **parts)
+        labels = torch.from_numpy(np.array(task.source.labels)).to(run.device)
+        total, losses = self._total(len(labels)), []
+        for step in range(state["step"] if state else 0, total):
+            training.set_learning_rate(optimiser, self.learning_rate * domain.annealed(step))
+            rows, source = self._draw(task.source.images, self.source_batch, order, crops, run)
+            with training.autocast(run.device, run.dtype):
+                with domain.untracked(network) if terms else nullcontext():
+                    of_source, logits = self._outputs(network, source)
+                loss = functional.cross_entropy(logits, labels[rows])
+                if terms:
+                    _, target = self._draw(task.target, self.target_batch, order, crops, run)
+                    of_target, found = self._outputs(network, target)
+                    batch = Batch(step, target, of_source, of_target, found.softmax(dim=1))
+                    loss = sum((term(batch) for term in terms), start=loss)
+            losses.append(training.step(optimiser, loss))
+            done = step + 1
+            if done % max(total // _SNAPSHOTS, 1) == 0:
+                run.snapshot(done, self._classes(network, task.target, run))
+            if done % _LOG == 0 or done == total:
+                run.log(done, loss=sum(losses) / len(losses))
+                run.progress(done, total)
+                run.checkpoint({"step": done, **training.pack(**parts)})
+                losses = []
+        return Prediction(assignments=self._classes(network, task.target, run))
+
+    def _total(self, n: int) -> int:
+        """Steps of training, given the number of the source's images."""
+        passes = self.epochs * math.ceil(n / self.source_batch)
+        return min(self.iterations, passes) if self.epochs else self.iterations
+
+    def _network(self, classes: int, seed: int) -> nn.Sequential:
+        """Features and, last, the layer that classifies them, with fresh weights."""
+        outputs = self.bottleneck or classes
+        options = {"channels": self.channels, "outputs": outputs, "widths": list(self.widths)}
+        trunk = networks.build(networks.describe(self.network, **options), seed)
+        layers: list[nn.Module] = [trunk.to(memory_format=torch.channels_last)]
+        if self.bottleneck:
+            with networks.seeded(seed + 1):
+                layers += [nn.BatchNorm1d(outputs), nn.ReLU(), nn.Linear(outputs, classes)]
+        return nn.Sequential(*layers)
+
+    def _draw(
+        self, images: Images, size: int, order: torch.Generator, crops: torch.Generator, run: Run
+    ) -> tuple[Tensor, Tensor]:
+        """The rows of `size` random images, or of all where there are fewer, and their crops."""
+        rows = torch.randperm(len(images), generator=order)[:size]
+        x = domain.with_channels(to_tensor(images[rows.numpy()], run.device), self.channels)
+        return rows, self._views().augmented(x, crops)
+
+    def _outputs(self, network: nn.Sequential, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """What the last layer is given, and its logits."""
+        features = network[:-1]((crops - self.mean) / self.std)
+        logits: Tensor = network[-1](features)
+        return features.float(), logits.float()
+
+    def _classes(self, network: nn.Sequential, images: Images, run: Run) -> Any:
+        """The class of each whole image, integers, (N,)."""
+
+        def logits(x: Tensor) -> Tensor:
+            whole = self._views().clean(domain.with_channels(x, self.channels))
+            with training.autocast(run.device, run.dtype):
+                return self._outputs(network, whole)[1]
+
+        mapped = cast("Network", network)  # `extract` asks for its device and its mode alone
+        return extract(mapped, images, _IMAGES, of=logits).argmax(dim=1).numpy()
+
+    def _views(self) -> Views:
+        """Crops that stay in 0..1: the classifier and the similarity network each normalise."""
+        return Views(self.size, invert=False, mean=0.0, std=1.0, crop_scale=self.crop_scale)
+
+
+@method("source-only", kinds=("adapt",), quick=_QUICK)
+@dataclass(frozen=True)
+class SourceOnly(Adaptation):
+    """A classifier of the source alone, used on the target as it is."""
+
+
+class Domains(nn.Module):
+    """DANN's term: a discriminator whose gradient reaches the features reversed."""
+
+    def __init__(self, features: int, seed: int) -> None:
+        super().__init__()
+        with networks.seeded(seed):
+            self.discriminator = domain.discriminator(features)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The mean of both domains' binary cross-entropies."""
+        coefficient = domain.reversal(batch.step)
+        return domain.domain_loss(self.discriminator, batch.source, batch.target, coefficient)
+
+
+@method("dann", kinds=("adapt",), quick=_QUICK)
+@dataclass(frozen=True)
+class DANN(Adaptation):
+    """Domain-adversarial training: features from which the domain cannot be told."""
+
+    WORKS_ON: ClassVar[tuple[str, ...]] = ("bottleneck", "target_batch")
+    bottleneck: int = 256
+    target_batch: int = 32
+
+    def terms(self, run: Run) -> list[Term]:
+        """The discriminator of the two domains."""
+        return [Domains(self.bottleneck, run.seed_for("init") + 2)]
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """CCN's term: pairs of the target, labelled by a transferred similarity network."""
+
+    labeller: SimilarityNet
+    views: Views
+    loss: Callable[[Tensor, Tensor], Tensor]
+    """Of probabilities (m, classes) and pair labels, bool (m, m)."""
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Equation 9: the mean over the m² ordered pairs."""
+        similar = transferred.label(self.labeller, self.views.clean(batch.crops))
+        return self.loss(batch.p, similar)
+
+
+@method("ccn+", kinds=("adapt",), quick=_QUICK)
+@dataclass(frozen=True)
+class CCNPlus(Adaptation):
+    """Classification of the source and clustering of the target by one network."""
+
+    WORKS_ON: ClassVar[tuple[str, ...]] = ("target_batch",)
+    target_batch: int = 96
+    pair_loss: Literal["kcl", "mcl"] = "kcl"
+    """The paper's contrastive loss, or the authors' later likelihood."""
+    margin: float = 2.0
+    """What a dissimilar pair's divergence must reach, in nats; for "kcl"."""
+    similarity_mode: Literal["train", "eval"] = "train"
+    """Batch-norm of the similarity network: statistics of the batch, or of its own training."""
+    invert: bool = False
+    """What the similarity network sees of the target; its own setting is for what trained it."""
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
+        """The similarity network, one for all tasks with the same auxiliary set."""
+        if "similarity" not in task.related:
+            raise ValueError(f"{task.name} names no similarity task to transfer from")
+        return {"similarity": Need("similarity", task=task.related["similarity"])}
+
+    def terms(self, run: Run) -> list[Term]:
+        """Clustering by pairs."""
+        needed = run.needed("similarity")
+        labeller, views = transferred.load(needed.architecture, needed.tensors)
+        labeller.to(run.device).train(self.similarity_mode == "train")
+        loss = partial(pairs.kcl, margin=self.margin) if self.pair_loss == "kcl" else pairs.mcl
+        return [Clusters(labeller, replace(views, invert=self.invert), loss)]
+
+
+@method("ccn++", kinds=("adapt",), quick=_QUICK)
+@dataclass(frozen=True)
+class CCNPlusPlus(CCNPlus):
+    """CCN+ with the discriminator of DANN."""
+
+    WORKS_ON: ClassVar[tuple[str, ...]] = ("bottleneck", "target_batch")
+    bottleneck: int = 256
+
+    def terms(self, run: Run) -> list[Term]:
+        """Clustering by pairs, and the discriminator of the two domains."""
+        return [*super().terms(run), Domains(self.bottleneck, run.seed_for("init") + 2)]

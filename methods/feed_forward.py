@@ -1,0 +1,58 @@
+"""Images of another split, clustered by a network that was trained before.
+
+Hsu, Lv, Kira, "Deep image category discovery using a transferred similarity function", 2016: table
+2 reports MNIST's and CIFAR-10's test images by the network that was trained on the train images.
+
+    python -m bench run discovery --methods feed-forward
+
+It trains nothing, so both presets are alike: the needed cell's network is applied to whole images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from bench.nn import networks, training
+from bench.nn.features import extract
+from bench.nn.views import described
+from bench.registry import method
+from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+
+_IMAGES = 200
+"""Images at a time."""
+
+
+@method("feed-forward", kinds=("cluster",))
+@dataclass(frozen=True)
+class FeedForward:
+    """The clusters that another cell's network gives to images that it was not trained on."""
+
+    trained: str = "discovery"
+    """The method whose network it is; one that gives back its network."""
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
+        """The trained network, of the same seed."""
+        if "trained" not in task.related:
+            raise ValueError(f"{task.name} names no task that a network is trained on")
+        return {"trained": Need(self.trained, task=task.related["trained"])}
+
+    def fit(self, task: ClusterTask, run: Run) -> Prediction:
+        """Each image's cluster is the network's largest output."""
+        needed = run.needed("trained")
+        views = described(needed.architecture)
+        weights = {name: t for name, t in needed.tensors.items() if name != "outputs"}
+        network = networks.load(needed.architecture, weights).to(run.device)
+
+        def outputs(x: Tensor) -> Tensor:
+            with training.autocast(run.device, run.dtype):
+                return network(views.clean(x)).float()
+
+        found = extract(network, task.target, _IMAGES, of=outputs)
+        if found.shape[1] > task.n_clusters:
+            raise ValueError(
+                f"{task.name}: the network has {found.shape[1]} outputs and the task declares "
+                f"{task.n_clusters} clusters: set n_clusters of both alike"
+            )
+        return Prediction(assignments=found.argmax(dim=1).numpy())

@@ -1,0 +1,233 @@
+"""SeLa: a network that learns from labels which it gives itself, each as often as every other.
+
+Asano, Rupprecht, Vedaldi, "Self-labelling via simultaneous clustering and representation learning",
+ICLR 2020. Cross-entropy training on fixed pseudo-labels (equation 1) alternates with their
+reassignment by balanced optimal transport (equation 8); several heads, each with labels of its own,
+share the network (section 3.5).
+
+    python -m bench run digits --methods sela
+
+Defaults are those of the released CIFAR script. The paper prints lambda = 25 where that script has
+10; it sums the losses of the heads where the script averages them, which scales the learning rate.
+The quick preset has fewer clusters, heads and epochs: about 5 s on the 899 digits of
+digits/represent. Colour jitter and AlexNet are not here yet, so the defaults are for grey images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from sklearn.cluster import KMeans
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.nn import training
+from bench.nn.features import evaluating
+from bench.nn.images import to_tensor
+from bench.nn.network import Network
+from bench.nn.networks import build, describe
+from bench.nn.transport import Stop, balance
+from bench.nn.views import Views
+from bench.registry import method
+from bench.tasks import Prediction, RepresentTask, Run
+
+_SNAPSHOTS = 20
+"""Assignments handed over while training, at most."""
+
+
+@method(
+    "sela",
+    kinds=("represent",),
+    quick={
+        "clusters": 32,
+        "heads": 5,
+        "epochs": 40,
+        "relabellings": 40,
+        "milestones": (24, 32),
+    },
+)
+@dataclass(frozen=True)
+class SeLa:
+    """Self-labelling by balanced optimal transport."""
+
+    network: Literal["convnet"] = "convnet"
+    """A name in `bench.nn.networks.BUILDERS` with a linear layer `head` on its features."""
+    clusters: int = 128
+    """K, of each head."""
+    heads: int = 10
+    """T."""
+    sharpness: float = 10.0
+    """lambda, equation 7; 25 in the paper and for ImageNet."""
+    tolerance: float = 0.01
+    """Of the transport, see `bench.nn.transport.Stop`; 0.1 for ImageNet."""
+    assignment: Literal["transport", "k-means"] = "transport"
+    """How labels are made; "k-means" clusters the features, as DeepCluster does, and draws the head
+    anew (table 8's "ours (K-means)")."""
+    relabellings: int = 400
+    """M; 0 keeps the random labels of the start (table 1)."""
+    schedule: Literal["linear", "quadratic"] = "linear"
+    """When they take place; quadratic, early ones closer together, for ImageNet."""
+    relabel: Literal["next", "all"] = "next"
+    """The heads of a relabelling: one after the other, or all of them, as for ImageNet."""
+    mode: Literal["train", "eval"] = "train"
+    """Of the network while labels are made; the released code leaves it in training mode."""
+    views: int = 1
+    """Random views of an image whose log-probabilities are averaged for its label (section 3.4)."""
+    head_loss: Literal["mean", "sum"] = "mean"
+    """Over heads; the paper writes the sum."""
+    epochs: int = 400
+    milestones: tuple[int, ...] = (240, 320)
+    """Epochs from which the learning rate is a tenth of what it was."""
+    learning_rate: float = 0.03
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    batch_size: int = 128
+    crop_scale: tuple[float, float] = (0.2, 1.0)
+    """Area of the random crops as a fraction of the image's."""
+
+    def __post_init__(self) -> None:
+        if min(self.clusters, self.heads, self.epochs, self.views, self.batch_size) < 1:
+            raise ValueError("clusters, heads, epochs, views and batch_size must be at least 1")
+        if self.relabellings < 0:
+            raise ValueError(f"relabellings = {self.relabellings} must be at least 0")
+
+    def fit(self, task: RepresentTask, run: Run) -> Prediction:
+        """Train and relabel in turn; the first head's labels are the clusters."""
+        n = len(task.target)
+        if self.clusters > n:
+            raise ValueError(f"clusters = {self.clusters} for {n} images: at most one each")
+        images = to_tensor(task.target, run.device)
+        outputs = self.clusters * self.heads
+        architecture = describe(self.network, channels=images.shape[1], outputs=outputs)
+        network = build(architecture, run.seed_for("init")).to(run.device).train()
+        optimiser = torch.optim.SGD(
+            network.parameters(), self.learning_rate, self.momentum, weight_decay=self.weight_decay
+        )
+        order, labeller = run.generator("batches"), _Labeller(self, network, images, run)
+        parts = {"network": network, "optimiser": optimiser, "order": order}
+        parts |= {"crops": labeller.crops}
+        state = run.resume()
+        if state:
+            training.unpack(state, **parts)
+            labeller.labels, labeller.done = state["labels"].to(run.device), int(state["done"])
+        for epoch in range(state["epoch"] if state else 0, self.epochs):
+            rate = training.step_decay(self.learning_rate, epoch, self.milestones)
+            training.set_learning_rate(optimiser, rate)
+            losses = []
+            for step, rows in enumerate(training.batches(n, self.batch_size, order)):
+                labeller.relabel_if_due((epoch * -(-n // self.batch_size) + step) * self.batch_size)
+                if len(rows) == 1:
+                    continue  # One image has no batch statistics.
+                with training.autocast(run.device, run.dtype):
+                    logits = network(labeller.view(rows))
+                loss = self.loss(logits.float(), labeller.labels[:, rows])
+                losses.append(training.step(optimiser, loss))
+            run.log(epoch + 1, loss=sum(losses) / max(len(losses), 1))
+            run.progress(epoch + 1, self.epochs)
+            labels = labeller.labels
+            if (epoch + 1) % max(self.epochs // _SNAPSHOTS, 1) == 0:
+                run.snapshot(epoch + 1, labels[0].cpu().numpy())
+            state = {"epoch": epoch + 1, "labels": labels, "done": labeller.done}
+            run.checkpoint({**state, **training.pack(**parts)})
+        return Prediction(
+            assignments=labels[0].cpu().numpy(),
+            tensors=training.weights(network),
+            architecture=architecture,
+        )
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy, equation 1, over all heads.
+
+        Args:
+            logits: (n, heads * clusters), head by head.
+            labels: int64, (heads, n).
+        """
+        each = logits.view(len(logits), self.heads, self.clusters).transpose(0, 1).flatten(0, 1)
+        loss = functional.cross_entropy(each, labels.flatten())
+        return loss * self.heads if self.head_loss == "sum" else loss
+
+
+class _Labeller:
+    """The labels of all images and what remakes them: every head's, (heads, N)."""
+
+    def __init__(self, method: SeLa, network: Network, images: Tensor, run: Run) -> None:
+        self.method, self.network, self.images, self.run = method, network, images, run
+        n, drawn = len(images), run.generator("labels")
+        each = [torch.randperm(n, generator=drawn) % method.clusters for _ in range(method.heads)]
+        self.labels = torch.stack(each).to(images.device)
+        self.times = relabelling_times(n, method.epochs, method.relabellings, method.schedule)
+        self.done = 0
+        self.crops = run.generator("augment")
+        self.views = Views(min(images.shape[2:]), False, 0.5, 0.5, method.crop_scale)
+
+    def view(self, rows: Tensor) -> Tensor:
+        """Random crops of some images."""
+        return self.views.augmented(self.images[rows.to(self.images.device)], self.crops)
+
+    def relabel_if_due(self, seen: int) -> None:
+        """New labels for the heads whose turn it is, if it is time after `seen` images."""
+        if self.done == len(self.times) or seen < self.times[self.done]:
+            return
+        everyone = self.method.relabel == "all"
+        heads = range(self.method.heads) if everyone else [self.done % self.method.heads]
+        features = [self._features() for _ in range(self.method.views)]
+        old = self.labels.clone()
+        for head in heads:
+            make = self._by_kmeans if self.method.assignment == "k-means" else self._by_transport
+            self.labels[head] = make(head, features)
+        changed = (self.labels != old).float().mean(dim=1)[list(heads)].mean()
+        self.done += 1
+        self.run.log(self.done, changed=float(changed))
+
+    def _features(self) -> Tensor:
+        """The network's features of one random view of each image, (N, D), without gradients."""
+        found = []
+        with torch.no_grad() if self.method.mode == "train" else evaluating(self.network):
+            for rows in torch.arange(len(self.images)).split(self.method.batch_size):
+                with training.autocast(self.run.device, self.run.dtype):
+                    found.append(self.network.features(self.view(rows)).float())
+        return torch.cat(found)
+
+    def _by_transport(self, head: int, features: list[Tensor]) -> Tensor:
+        """Balanced labels from the head's log-probabilities, averaged over the views."""
+        k = self.method.clusters
+        weight, bias = (p.detach()[head * k : (head + 1) * k] for p in self._layer.parameters())
+        views = [functional.linear(x, weight, bias).log_softmax(dim=1) for x in features]
+        log_p = sum(views[1:], start=views[0]) / len(views)
+        stop = Stop(self.method.tolerance)
+        return balance(log_p, self.method.sharpness, stop=stop, overwrite=True).labels
+
+    def _by_kmeans(self, head: int, features: list[Tensor]) -> Tensor:
+        """Clusters of the features; they fit no earlier numbering, so the head is drawn anew."""
+        k = self.method.clusters
+        seed = (self.run.seed_for("k-means") + self.done) % 2**32
+        found = KMeans(k, n_init=1, random_state=seed).fit_predict(features[0].cpu().numpy())
+        drawn = torch.Generator().manual_seed(seed)
+        rows = slice(head * k, (head + 1) * k)
+        with torch.no_grad():
+            weight = self._layer.weight[rows]
+            weight.copy_(0.01 * torch.randn(weight.shape, generator=drawn))
+            self._layer.bias[rows] = 0.0
+        return torch.from_numpy(found).long().to(self.labels.device)
+
+    @property
+    def _layer(self) -> nn.Linear:
+        layer = self.network.head
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+
+def relabelling_times(n: int, epochs: int, count: int, schedule: str) -> list[float]:
+    """After how many images each relabelling is due, ascending, the first before any training.
+
+    Args:
+        n: Images of an epoch.
+        epochs: Of training.
+        count: Relabellings.
+        schedule: "linear" (released CIFAR script) or "quadratic" (released ImageNet script: the
+            printed formula is lost, and its text says logarithmic).
+    """
+    power, end = (2, epochs + 1.01) if schedule == "quadratic" else (1, epochs + 1.0001)
+    return [end * n * (k / max(count - 1, 1)) ** power for k in range(count)]

@@ -1,0 +1,52 @@
+"""What a similarity network says about pairs of images that it was not trained for.
+
+Hsu, Lv, Kira, "Learning to cluster in order to transfer across domains and tasks", ICLR 2018:
+the N-way test of table 7 (5-way .979, 20-way .935 on Omniglot, 10-way .720 on MNIST), in which the
+raw probability picks the nearest exemplar, and the precision and recall of table 13.
+
+    python -m bench run ccn --methods similarity-test
+
+It trains nothing: the presets differ in the network that it needs. As the test protocol leaves open
+which of a pair's two orders is asked, the query comes first; `both_orders` averages the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bench.nn import transferred
+from bench.registry import method
+from bench.tasks import Need, Prediction, Run, SimilarityTask, TaskInfo
+
+
+@method("similarity-test", kinds=("similarity",))
+@dataclass(frozen=True)
+class SimilarityTest:
+    """Scores of another task's similarity network."""
+
+    both_orders: bool = False
+    """Average the probabilities of a pair's two orders; the network is not symmetric."""
+    invert: bool | None = None
+    """Whether ink is dark here; None: as where the similarity was learned."""
+    similarity_seed: int | None = None
+    """Of the similarity network; None: one for each seed."""
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
+        """The similarity network."""
+        if "similarity" not in task.related:
+            raise ValueError(f"{task.name} names no similarity task to take a network from")
+        related = task.related["similarity"]
+        return {"similarity": Need("similarity", task=related, seed=self.similarity_seed)}
+
+    def fit(self, task: SimilarityTask, run: Run) -> Prediction:
+        """The probability that each pair is similar, in evaluation mode."""
+        needed = run.needed("similarity")
+        network, views = transferred.load(needed.architecture, needed.tensors)
+        network.to(run.device)
+        if self.invert is not None:
+            views = replace(views, invert=self.invert)
+        scores = transferred.score(network, views, task.target, task.pairs)
+        if self.both_orders:
+            other = transferred.score(network, views, task.target, task.pairs[:, ::-1].copy())
+            scores = (scores + other) / 2
+        return Prediction(scores=scores)
