@@ -6,9 +6,9 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-from bench import compare, published, registry
+from bench import compare, facts, published, registry
 from bench.datasets import get_task
-from bench.experiment import Experiment, Figure, Part, Table
+from bench.experiment import Experiment, Figure, Part, Preset, Table
 from bench.metrics import METRICS, is_count
 from bench.plan import Slot
 from bench.render.rows import Curve, Entry, FigureView, TableView
@@ -65,7 +65,10 @@ def _table(
     results: Results,
 ) -> TableView:
     """A table's view, with the best of each column marked."""
-    entries = [_entry(slot, results) for slot in slots]
+    preset = results.plan.preset
+    entries = [
+        _told(one, slot, preset) if slot.part.fact else _entry(slot, results) for slot in slots
+    ]
     best: set[int] = set()
     for column in {(e.column, e.metric) for e in entries}:
         ranked = {
@@ -80,13 +83,22 @@ def _table(
         experiment=one.name,
         name=table.name,
         caption=table.caption,
-        preset=results.plan.preset,
+        preset=preset,
         entries=tuple(
             dataclasses.replace(e, best=i in best) if e.metric else e for i, e in enumerate(entries)
         ),
         columns=tuple(dict.fromkeys(c.label for c in table.column)),
         notes=(*one.notes, *table.notes),
     )
+
+
+def _told(one: Experiment, slot: Slot, preset: str) -> Entry:
+    """One entry of a table of settings, with the parameters that the preset would run."""
+    part = slot.part
+    own = one.preset.get(preset, Preset()).params.get(part.method, {})
+    params = {**own, **part.params, **(part.quick if preset == "quick" else {})}
+    words = facts.tell(dataclasses.replace(part, params=params), preset, where=slot.name)
+    return Entry(part.label, slot.column, "", "count", part.group, note=part.note, words=words)
 
 
 def _entry(slot: Slot, results: Results) -> Entry:

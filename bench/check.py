@@ -81,7 +81,7 @@ def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
         if path.exists():
             references |= {(one.name, *key): s for key, s in _read(path).items()}
     known, family = {one for one, *_ in references}, len(references)
-    slots = [s for s in plan.slots if s.experiment in known and s.part.method]
+    slots = [s for s in plan.slots if s.experiment in known and s.part.runs]
     found = [
         _compare(
             slot,
@@ -191,7 +191,7 @@ def update(results: Results, folder: Path = FOLDER) -> list[Path]:
     """
     written: list[Path] = []
     for one in results.plan.experiments:
-        slots = [s for s in results.plan.slots if s.experiment == one.name and s.part.method]
+        slots = [s for s in results.plan.slots if s.experiment == one.name and s.part.runs]
         slots = [s for s in slots if any(results.states[k] != "unavailable" for k in _cells(s))]
         wrong = {results.states[k] for s in slots for k in _cells(s)} - {"done"}
         if wrong:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import ROOT, published, registry
+from bench import ROOT, facts, published, registry
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.metrics import METRICS, is_metric
@@ -45,6 +45,9 @@ class Part:
     metric: str = ""
     metrics: tuple[str, ...] = ()
     """Of a column: shorthand for one column of the same label for each of these metrics."""
+    fact: str = ""
+    """In place of a metric: what is told in words, a role of the task ("auxiliary", "source",
+    "target") or an attribute of the method, such as a parameter."""
     unit: str = ""
     """"percent" (default), "fraction" or "count"."""
     published: dict[str, str] = field(default_factory=dict)
@@ -59,6 +62,11 @@ class Part:
     def all_tasks(self) -> tuple[str, ...]:
         """The task or tasks, none where a number is only quoted."""
         return self.tasks or ((self.task,) if self.task else ())
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is something to compute."""
+        return bool(self.method) and not self.fact
 
     def over(self, other: Part, *, where: str) -> Part:
         """This row laid over that column.
@@ -249,9 +257,17 @@ def _validate_table(experiment: Experiment, table: Table) -> None:
     heads = [(c.label, c.metric) for c in table.column]
     if len(set(labels)) < len(labels) or len(set(heads)) < len(heads):
         raise BenchError(f"{where}: two rows or two columns have the same label")
-    for row in table.row:
-        for column in table.column:
-            _validate_entry(experiment.entry(table, row, column), f"{where}, row '{row.label}'")
+    entries = [(row, experiment.entry(table, row, c)) for row in table.row for c in table.column]
+    told = {bool(entry.fact) for _, entry in entries}
+    if len(told) > 1 or any(entry.fact and entry.metric for _, entry in entries):
+        raise BenchError(f"{where}: tells facts and measures metrics; make two tables of it")
+    for row, entry in entries:
+        on = f"{where}, row '{row.label}'"
+        if not entry.fact:
+            _validate_entry(entry, on)
+            continue
+        for preset in PRESETS:
+            facts.tell(entry, preset, where=on)
 
 
 def _validate_entry(part: Part, where: str) -> None:

@@ -100,7 +100,7 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
         mine = dataclasses.replace(options, params=preset.params)
         for slot, seeds in _slots(one, options):
             plan.slots.append(slot)
-            if slot.part.method:
+            if slot.part.runs:
                 asked += [(seed, slot, mine) for seed in seeds]
     for seed, slot, mine in sorted(asked, key=lambda ask: ask[0]):
         slot.cells[seed] = [

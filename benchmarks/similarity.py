@@ -104,7 +104,7 @@ def variants(images: Tensor, target: Tensor) -> list[dict[str, Any]]:
     rows = []
     for layout in (torch.channels_last, torch.contiguous_format):
         for half in (False, True):
-            net = SimilarityNet()
+            net = SimilarityNet.of_vggs()
             net.trunk.to(memory_format=layout)
 
             def trunk(net: SimilarityNet = net, half: bool = half) -> None:
@@ -128,7 +128,7 @@ def main() -> int:
     images = torch.rand(given.n, 1, 32, 32)
     labels = torch.arange(given.n) // 5
     target = (labels[:, None] == labels).long()
-    net = SimilarityNet()
+    net = SimilarityNet.of_vggs()
     reference = Enumerated(net)
     exact = [copy.deepcopy(each).double() for each in (net, reference)]
     apart = difference(*(outcome(each, images.double(), target) for each in exact))

@@ -75,6 +75,8 @@ class Adaptation:
 
     WORKS_ON: ClassVar[tuple[str, ...]] = ()
     """Parameters that may not be 0, as a term works on what they size."""
+    losses: ClassVar[tuple[str, ...]] = ("CE",)
+    """Cross-entropy of the source; a term adds LCO, CCN's objective, or DA, domain adaptation."""
 
     network: Literal["convnet"] = "convnet"
     """A name in `bench.nn.networks.BUILDERS` that takes channels, outputs and widths."""
@@ -232,6 +234,7 @@ class DANN(Adaptation):
     """Domain-adversarial training: features from which the domain cannot be told."""
 
     WORKS_ON: ClassVar[tuple[str, ...]] = ("bottleneck", "target_batch")
+    losses: ClassVar[tuple[str, ...]] = ("CE", "DA")
     bottleneck: int = 256
     target_batch: int = 32
 
@@ -261,6 +264,7 @@ class CCNPlus(Adaptation):
     """Classification of the source and clustering of the target by one network."""
 
     WORKS_ON: ClassVar[tuple[str, ...]] = ("target_batch",)
+    losses: ClassVar[tuple[str, ...]] = ("LCO", "CE")
     target_batch: int = 96
     pair_loss: Literal["kcl", "mcl"] = "kcl"
     """The paper's contrastive loss, or the authors' later likelihood."""
@@ -292,6 +296,7 @@ class CCNPlusPlus(CCNPlus):
     """CCN+ with the discriminator of DANN."""
 
     WORKS_ON: ClassVar[tuple[str, ...]] = ("bottleneck", "target_batch")
+    losses: ClassVar[tuple[str, ...]] = ("LCO", "CE", "DA")
     bottleneck: int = 256
 
     def terms(self, run: Run) -> list[Term]:

@@ -18,7 +18,7 @@ background alphabets that a similarity network for this purpose was not shown.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -47,10 +47,16 @@ _QUICK = {
 class PairClustering:
     """A network trained on pair labels that a transferred similarity network gives."""
 
+    losses: ClassVar[tuple[str, ...]] = ("LCO",)
+    """The learnable clustering objective, as table 4 of the paper names it."""
+
+    network: str = "vggs"
+    """What is trained, or another's description without channels and outputs for
+    `bench.nn.networks`, such as `{"name": "convnet", "widths": [32, 64]}`."""
     widths: tuple[int, ...] = (64, 128, 256, 256)
-    """Channels of the blocks, each of which halves height and width."""
+    """Channels of the blocks of VGGS, each of which halves height and width."""
     hidden: int = 512
-    """Units of the layer before the one of K outputs."""
+    """Units of the layer of VGGS before the one of K outputs."""
     similarity_mode: Literal["train", "eval"] = "train"
     """Batch-norm of the labelling network: statistics of the batch, as in the released code, or
     those of its own training, as in the forerunner of 2016."""
@@ -72,6 +78,7 @@ class PairClustering:
     def __post_init__(self) -> None:
         if min(self.batch_size - 1, self.epochs, self.hidden, *self.widths) < 1:
             raise ValueError("batch_size must be at least 2; epochs, hidden and widths at least 1")
+        networks.completed(self.network)
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The similarity network, one for all tasks with the same auxiliary set."""
@@ -135,14 +142,15 @@ class PairClustering:
 
     def _describe(self, task: ClusterTask, views: Views) -> str:
         """Of the clustering network, with the views that it is given."""
-        return networks.describe(
-            "vggs",
+        own: dict[str, Any] = {}
+        if self.network == "vggs":
+            own = {"widths": list(self.widths), "size": views.size, "hidden": self.hidden}
+        return networks.completed(
+            self.network,
             channels=task.target.shape[3],
             outputs=task.n_clusters,
-            widths=list(self.widths),
-            size=views.size,
-            hidden=self.hidden,
             views=asdict(views),
+            **own,
         )
 
     def _refuse_unfit(self, task: ClusterTask) -> None:

@@ -8,8 +8,9 @@ batches of 256, 15 epochs, the best of five restarts.
     python -m bench run diagnosis
 
 The answers are drawn once for each pair of images, by the harness, as a person or a network would
-give them; the paper flips labels anew in every batch. The quick preset has 2,000 images and 30
-epochs of 8 batches, where the paper's 15 have 235: about 5 s on one core.
+give them; the paper flips labels anew in every batch. The quick preset has 2,000 images of half
+the width and height, with convolutions to match, and 30 epochs of 8 batches, where the paper's 15
+have 235: about 5 s on one core.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _IMAGES = 500
 """Whole images at a time, when clusters are assigned."""
 
 
-@method("clusternet", kinds=("pairs",), quick={"epochs": 30})
+@method("clusternet", kinds=("pairs",), quick={"size": 14, "kernel": 3, "epochs": 30})
 @dataclass(frozen=True)
 class ClusterNet:
     """A network trained on answers to "are these two of one class?"."""
@@ -63,7 +64,8 @@ class ClusterNet:
         images = views.clean(to_tensor(task.target, run.device))
         options = {"channels": images.shape[1], "size": self.size, "kernel": self.kernel}
         architecture = networks.describe("lenet", outputs=k, **options)
-        network = networks.build(architecture, run.seed_for("init")).to(run.device).train()
+        network = networks.build(architecture, run.seed_for("init")).train()
+        network.to(run.device, memory_format=torch.channels_last)  # 1.5 times as fast on a CPU
         optimiser = torch.optim.SGD(network.parameters(), self.learning_rate, self.momentum)
         order = run.generator("batches")
         parts = {"network": network, "optimiser": optimiser, "order": order}

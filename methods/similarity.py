@@ -15,13 +15,14 @@ about 10 minutes on one core.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.nn import training, transferred
+from bench.nn import networks, training, transferred
 from bench.nn.images import flip, to_tensor
 from bench.nn.views import Views
 from bench.registry import method
@@ -37,8 +38,14 @@ from bench.tasks import Labelled, Prediction, Run, SimilarityTask
 class Similarity:
     """Classifier of all ordered pairs of a batch, trained on the labelled auxiliary classes."""
 
+    losses: ClassVar[tuple[str, ...]] = ("CE",)
+    """Cross-entropy over pairs, as table 4 of the paper names it."""
+
+    network: str = "vggs"
+    """The trunk, or another's description without channels and outputs for `bench.nn.networks`,
+    such as `{"name": "convnet", "widths": [32, 64]}`."""
     widths: tuple[int, ...] = (64, 128, 256, 256)
-    """Channels of the blocks, each of which halves height and width."""
+    """Channels of the blocks of VGGS, each of which halves height and width."""
     classes_per_batch: int = 20
     images_per_class: int = 5
     """Of each class in a batch; self-pairs count among its n² pairs."""
@@ -65,12 +72,13 @@ class Similarity:
             raise ValueError("classes_per_batch, images_per_class and epochs must be at least 1")
         if self.classes_per_batch * self.images_per_class < 2:
             raise ValueError("a batch of one image has no pairs: raise classes_per_batch")
+        networks.completed(self.network)
 
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
         """Train on the auxiliary set; gives back the network's weights and the pairs' scores."""
         images, members = task.auxiliary.images, self._members(task.auxiliary, task.name)
         views = Views(self.size, self.invert, self.mean, self.std, self.crop_scale)
-        architecture = transferred.describe(images.shape[3], self.widths, views)
+        architecture = transferred.describe(images.shape[3], self.widths, views, self.network)
         network, _ = transferred.build(architecture, run.seed_for("init"))
         network = network.to(run.device).train()
         optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)

@@ -41,7 +41,7 @@ def arrays(prefix):
 
 def golden_net(part, dtype):
     """The network of the golden file and its input; for "head" it has no trunk."""
-    net = SimilarityNet(1, [8, 16, 16, 16]) if part == "net" else nn.Module()
+    net = SimilarityNet.of_vggs(1, [8, 16, 16, 16]) if part == "net" else nn.Module()
     if part == "head":
         net.head = PairHead(16)
         net.forward = net.head.forward
@@ -105,7 +105,7 @@ def test_full_size_has_the_released_names_and_shapes():
         ours(str(name)): tuple(int(size) for size in shape if size)
         for name, shape in zip(GOLDEN["full_names"], GOLDEN["full_shapes"], strict=True)
     }
-    state = SimilarityNet().state_dict()
+    state = SimilarityNet.of_vggs().state_dict()
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == expected
 
 
@@ -240,4 +240,4 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match=r"features have shape \(3, 4\), not \(n, 5\)"):
         head(torch.randn(2, 5), torch.randn(3, 4))
     with pytest.raises(ValueError, match="size = 8 is too small: 4 poolings need 16 pixels"):
-        SimilarityNet(size=8)
+        SimilarityNet.of_vggs(size=8)

@@ -140,7 +140,7 @@ def _download(arguments: argparse.Namespace) -> None:
         for one in common.chosen_experiments(arguments.experiments)
         for part in one.parts()
         for task in part.all_tasks
-        if part.method and (not arguments.tasks or task in arguments.tasks)
+        if part.runs and (not arguments.tasks or task in arguments.tasks)
     }
     wanted = {pair for task in tasks for pair in get_task(task).datasets()}
     for name in sorted({name for name, split in wanted if availability(name, root, [split])}):

@@ -35,6 +35,21 @@ def describe(name: str, **options: Any) -> str:
     return json.dumps({"name": name, **options}, sort_keys=True)
 
 
+def completed(network: str, **options: Any) -> str:
+    """A description from a bare name, or from one that lacks options; its own options win.
+
+    Args:
+        network: `convnet`, or `{"name": "convnet", "widths": [32, 64]}`.
+        options: Such as channels and outputs, which follow from the task.
+
+    Raises:
+        ValueError: it is neither, or nobody knows the network.
+    """
+    own = _parsed(network) if network.startswith("{") else {"name": network}
+    _refuse_unknown(own["name"])
+    return describe(**{**options, **own})
+
+
 def build(architecture: str, seed: int = 0) -> Network:
     """A network with fresh weights.
 
@@ -45,23 +60,34 @@ def build(architecture: str, seed: int = 0) -> Network:
     Raises:
         ValueError: no description, an unknown network or options that do not fit it.
     """
-    try:
-        options = json.loads(architecture)
-        name = options.pop("name")
-        options.pop("views", None)
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ValueError(
-            f'architecture {architecture!r} is not JSON such as {{"name": "convnet", ...}}'
-        ) from error
-    if name not in BUILDERS:
-        near = difflib.get_close_matches(str(name), BUILDERS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(BUILDERS))}"
-        raise ValueError(f"unknown network '{name}': {hint}")
+    options = _parsed(architecture)
+    name = options.pop("name")
+    options.pop("views", None)
+    _refuse_unknown(name)
     with seeded(seed):
         try:
             return BUILDERS[name](**options)
         except TypeError as error:
             raise ValueError(f"network '{name}' with options {options}: {error}") from error
+
+
+def _parsed(architecture: str) -> dict[str, Any]:
+    """A description's options, "name" among them."""
+    try:
+        options = dict(json.loads(architecture))
+        options["name"] = str(options["name"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'architecture {architecture!r} is not JSON such as {{"name": "convnet", ...}}'
+        ) from error
+    return options
+
+
+def _refuse_unknown(name: str) -> None:
+    if name not in BUILDERS:
+        near = difflib.get_close_matches(name, BUILDERS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(BUILDERS))}"
+        raise ValueError(f"unknown network '{name}': {hint}")
 
 
 @contextmanager

@@ -94,6 +94,15 @@ class PairHead(nn.Module):
             logits: Tensor = _RectifiedSum.apply(a * scale, b * scale + shift, self.output.weight)
             return logits + self.output.bias
 
+    def listed(self, features: Tensor, others: Tensor) -> Tensor:
+        """Logits of the pairs (features[p], others[p]) alone, (P, 2); each is (P, D).
+
+        In training mode batch-norm uses, and tracks, the statistics of these pairs.
+        """
+        hidden = self.norm(self.hidden(torch.cat([others, features], dim=1)))
+        logits: Tensor = self.output(hidden.relu())
+        return logits
+
     def _halves(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """A f and B f, (n, units) each, from one product: A, B are the halves of the weight."""
         weight = self.hidden.weight
@@ -134,27 +143,40 @@ class PairHead(nn.Module):
 
 
 class SimilarityNet(nn.Module):
-    """`vggs` and a `PairHead`: the network of the Omniglot experiments.
-
-    Released weights fit after renaming: "features." -> "trunk.", and `PairHead`'s names.
+    """A trunk and a `PairHead`.
 
     Args:
-        channels: Of the images.
-        widths: Output channels of the blocks.
-        size: Height and width of the images, in pixels, >= 2^len(widths).
+        trunk: From images, float (n, channels, size, size), to features, (n, D).
+        features: D.
     """
 
-    def __init__(
-        self, channels: int = 1, widths: Sequence[int] = (64, 128, 256, 256), size: int = 32
-    ) -> None:
+    def __init__(self, trunk: nn.Module, features: int) -> None:
         super().__init__()
+        self.trunk = trunk
+        self.head = PairHead(features)
+
+    @classmethod
+    def of_vggs(
+        cls, channels: int = 1, widths: Sequence[int] = (64, 128, 256, 256), size: int = 32
+    ) -> SimilarityNet:
+        """The network of the Omniglot experiments.
+
+        Released weights fit after renaming: "features." -> "trunk.", and `PairHead`'s names.
+
+        Args:
+            channels: Of the images.
+            widths: Output channels of the blocks of `vggs`.
+            size: Height and width of the images, in pixels, >= 2^len(widths).
+
+        Raises:
+            ValueError: the images are too small.
+        """
         side = size // 2 ** len(widths)
         if side == 0:
             raise ValueError(
                 f"size = {size} is too small: {len(widths)} poolings need {2 ** len(widths)} pixels"
             )
-        self.trunk = vggs(channels, widths)
-        self.head = PairHead(widths[-1] * side**2)
+        return cls(vggs(channels, widths), widths[-1] * side**2)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images, float (n, channels, size, size) -> logits (n, n, 2), as `PairHead` gives them."""

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.nn import networks
 from bench.nn.features import evaluating
 from bench.nn.images import to_tensor
+from bench.nn.network import Network
 from bench.nn.similarity import SimilarityNet, similarity
 from bench.nn.views import Views, described
 
@@ -24,10 +25,33 @@ _PAIRS = 2000
 """Pairs scored at a time: 32 MiB of hidden layer at its published width."""
 
 
-def describe(channels: int, widths: Sequence[int], views: Views) -> str:
-    """The description of a similarity network and its views, the same text for the same options."""
-    options = dataclasses.asdict(views)
-    return networks.describe(_NAME, channels=channels, widths=list(widths), views=options)
+class _Trunk(nn.Module):
+    """A network of `bench.nn.networks` up to its features."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network.features(x)
+
+
+def describe(channels: int, widths: Sequence[int], views: Views, trunk: str = "vggs") -> str:
+    """The description of a similarity network and its views, the same text for the same options.
+
+    Args:
+        channels: Of the images.
+        widths: Output channels of the blocks of VGGS, the only trunk that is made here.
+        views: How images are prepared for it.
+        trunk: "vggs", or another network for `bench.nn.networks.completed`; its features count.
+
+    Raises:
+        ValueError: nobody knows that network.
+    """
+    options: dict[str, object] = {"channels": channels, "widths": list(widths)}
+    if trunk != "vggs":
+        options = {"trunk": networks.completed(trunk, channels=channels, outputs=1)}
+    return networks.describe(_NAME, **options, views=dataclasses.asdict(views))
 
 
 def build(architecture: str, seed: int = 0) -> tuple[SimilarityNet, Views]:
@@ -44,9 +68,19 @@ def build(architecture: str, seed: int = 0) -> tuple[SimilarityNet, Views]:
     if options.pop("name", None) != _NAME:
         raise ValueError(f"{architecture} describes no similarity network")
     views = described(architecture)
+    if "trunk" in options:
+        return _with_trunk(options["trunk"], views.size, seed), views
     with networks.seeded(seed):
-        network = SimilarityNet(options["channels"], options["widths"], views.size)
-    return network, views
+        return SimilarityNet.of_vggs(options["channels"], options["widths"], views.size), views
+
+
+def _with_trunk(description: str, size: int, seed: int) -> SimilarityNet:
+    """A pair head on the features of another network, whose length an empty image tells."""
+    trunk = _Trunk(networks.build(description, seed))
+    with evaluating(trunk):
+        features = trunk(torch.zeros(1, json.loads(description)["channels"], size, size))
+    with networks.seeded(seed):
+        return SimilarityNet(trunk, features.shape[1])
 
 
 def load(architecture: str, tensors: Mapping[str, Tensor]) -> tuple[SimilarityNet, Views]:
@@ -107,7 +141,6 @@ def score(
         )
         index = torch.from_numpy(places.reshape(pairs.shape))
         for i, j in (block.unbind(dim=1) for block in torch.split(index, _PAIRS)):
-            hidden = head.norm(head.hidden(torch.cat([codes[j], codes[i]], dim=1)))
-            logits = head.output(hidden.relu())
+            logits = head.listed(codes[i], codes[j])
             found.append(torch.sigmoid(logits[:, 1] - logits[:, 0]))
     return torch.cat(found).double().cpu().numpy()

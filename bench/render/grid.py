@@ -23,15 +23,19 @@ class Column:
     unit: Unit
     published: bool
     """Some row has a published number: three cells instead of one."""
+    told: bool = False
+    """It holds words, not numbers."""
 
     @property
     def title(self) -> str:
-        """The metric with its unit."""
+        """The metric with its unit; "" of words."""
         return f"{self.metric} (%)" if self.unit == "percent" else self.metric
 
     @property
     def heads(self) -> tuple[str, ...]:
         """What its cells hold."""
+        if self.told:
+            return ("",)
         return ("published", "measured", DELTA) if self.published else ("measured",)
 
 
@@ -60,7 +64,7 @@ def columns(view: TableView) -> list[Column]:
     published = {(e.column, e.metric) for e in view.entries if e.published is not None}
     labels = dict.fromkeys((*view.columns, *(label for label, _ in first)))
     return [
-        Column(*key, units[key], key in published)
+        Column(*key, units[key], key in published, view.told)
         for label in labels
         for key in first
         if key[0] == label
@@ -92,6 +96,8 @@ def _label(label: str, entries: Iterable[Entry], letters: dict[str, str]) -> Cel
 
 
 def _cells(entry: Entry | None, column: Column, letters: dict[str, str]) -> tuple[Cell, ...]:
+    if entry is not None and entry.words:
+        return (Cell(entry.words),)
     measured = Cell(DASH) if entry is None else measured_cell(entry)
     if not column.published:
         return (measured,)

@@ -19,6 +19,10 @@ NARROW = 60
 LINES = 48
 """Lines of a page; a longer table goes on in another float."""
 
+_SHAPES = {1: "l", 2: r"r@{\,}l", 4: r"rr@{\,}lr"}
+"""By the columns of the tabular that one of ours takes: what stands after "@" parts the small type
+from its number."""
+
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[utf8]{inputenc}
 \IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
@@ -76,7 +80,7 @@ def _notes(view: TableView) -> list[str]:
 
 def _tabular(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     """A panel; what follows a measured number in small type has a column of its own."""
-    shape = "".join("rr@{\\,}lr" if c.published else "r@{\\,}l" for c in columns)
+    shape = "".join(_SHAPES[_span(c)] for c in columns)
     long = any(len(row.label) > LABEL for row in rows)
     first = r"p{2.2in}" if long else "l"
     lines = [rf"\begin{{tabular}}{{{first}{shape}}}", r"\toprule", *_head(columns), r"\midrule"]
@@ -92,7 +96,7 @@ def _tabular(columns: Sequence[Column], rows: Sequence[Row]) -> str:
 
 def _span(column: Column) -> int:
     """Columns of the tabular that a column of ours takes."""
-    return 4 if column.published else 2
+    return 4 if column.published else 1 if column.told else 2
 
 
 def _head(columns: Sequence[Column]) -> list[str]:

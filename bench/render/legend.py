@@ -16,7 +16,10 @@ BEST = (
 
 def caption(view: TableView, best: str = "Bold") -> str:
     """The view's caption, its preset, and the meaning of every mark that the table shows."""
-    parts = [sentence(view.caption), f"Preset: {view.preset}.", SPREAD]
+    parts = [sentence(view.caption), f"Preset: {view.preset}."]
+    if view.told:
+        return " ".join(parts)
+    parts.append(SPREAD)
     if _ranked(view):
         parts.append(f"{best}: {BEST}")
     if any(e.difference is not None for e in view.entries):

@@ -55,6 +55,8 @@ class Entry:
     best: bool = False
     note: str = ""
     """A remark on the whole row."""
+    words: str = ""
+    """What stands there in place of numbers."""
 
     def __post_init__(self) -> None:
         where = f"table entry {self.row!r}, {self.column!r}, {self.metric}"
@@ -84,6 +86,11 @@ class TableView:
     columns: tuple[str, ...] = ()
     """Column labels in the order wanted; () takes the entries' order."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> bool:
+        """Whether it holds words, not numbers."""
+        return any(e.words for e in self.entries)
 
     def __post_init__(self) -> None:
         cells: set[tuple[str, str, str, str]] = set()

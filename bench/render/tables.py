@@ -23,7 +23,7 @@ def markdown(view: TableView) -> str:
     for panel in panels(view):
         heads = [_long_head(c, part) for c in panel.columns for part in c.heads]
         lines = _lines(panel.rows, _markdown_cell, lambda group: f"**{escape(group)}**")
-        parts.append(_tabulate(heads, lines, "pipe"))
+        parts.append(_tabulate(heads, lines, "pipe", told=view.told))
     notes = [f"- {_superscript(letter)}{escape(text)}" for letter, text in legend.notes(view)]
     return "\n\n".join([*parts, "\n".join(notes)]).rstrip() + "\n"
 
@@ -33,7 +33,8 @@ def console(view: TableView, width: int = 100) -> str:
     parts = []
     for panel in panels(view, width):
         heads = [f"{c.label}\n{c.title}\n{part}" for c in panel.columns for part in c.heads]
-        parts.append(_tabulate(heads, _lines(panel.rows, _console_cell, str.upper), "simple"))
+        lines = _lines(panel.rows, _console_cell, str.upper)
+        parts.append(_tabulate(heads, lines, "simple", told=view.told))
     below = [legend.caption(view, best="*")]
     below += [f"[{letter}] {text}" if letter else text for letter, text in legend.notes(view)]
     return "\n\n".join([*parts, "\n".join(fill(text, width) for text in below)]) + "\n"
@@ -58,9 +59,12 @@ def _lines(
     return lines
 
 
-def _tabulate(heads: Sequence[str], lines: Sequence[Sequence[str]], style: str) -> str:
+def _tabulate(
+    heads: Sequence[str], lines: Sequence[Sequence[str]], style: str, *, told: bool
+) -> str:
+    """Numbers stand at the right of their columns, words at the left."""
     full = [[*line, *[""] * (1 + len(heads) - len(line))] for line in lines]
-    align = ["left"] + ["right"] * len(heads)
+    align = ["left"] + ["left" if told else "right"] * len(heads)
     return tabulate(full, ["", *heads], tablefmt=style, disable_numparse=True, colalign=align)
 
 
@@ -85,20 +89,22 @@ CSV_COLUMNS = (
     "published", "published_std", "published_source", "published_note",
     "difference", "verdict", "reason", "best", "oracle", "note",
 )  # fmt: skip
+CSV_COLUMNS_OF_WORDS = ("experiment", "table", "preset", "group", "row", "column", "words", "note")
 
 
 def csv(view: TableView) -> str:
     r"""One line for each entry, every field in full: fractions as Python's shortest repr.
 
     `values` is "seed:value;...", `states` "state:count;...", an absent number is empty, `best`
-    and `oracle` are 0 or 1. Lines end in ``\n``.
+    and `oracle` are 0 or 1. Lines end in ``\n``. A table of words has other columns.
     """
     out = io.StringIO()
     writer = csv_module.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    columns = CSV_COLUMNS_OF_WORDS if view.told else CSV_COLUMNS
+    writer.writerow(columns)
     for entry in view.entries:
         fields = _csv_fields(view, entry)
-        writer.writerow([fields[name] for name in CSV_COLUMNS])
+        writer.writerow([fields[name] for name in columns])
     return out.getvalue()
 
 

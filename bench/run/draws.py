@@ -16,7 +16,12 @@ def draw_pairs(n: int, count: int, seed: int) -> Ints:
 
     Returns:
         int64, (count, 2), values in 0..n-1.
+
+    Raises:
+        ValueError: there is but one image.
     """
+    if n < 2:
+        raise ValueError(f"a pair needs two images, and the target has {n}")
     rng = np.random.default_rng(seed)
     first = rng.integers(n, size=count)
     second = (first + rng.integers(1, n, size=count)) % n

@@ -59,7 +59,8 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
         work: The cell's own folder, for what is drawn for it alone.
 
     Raises:
-        DamagedData: a file of the data set is unreadable or not what it should be.
+        DamagedData: a file of the data set is unreadable or not what it should be, or the data do
+            not hold what is to be drawn.
     """
     task, info = get_task(cell.task), registry.get(cell.method)
     try:
@@ -72,6 +73,10 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
         raise DamagedData(str(error)) from error
     setting = task.settings(dict(cell.setting))
     target = parts["target"]
+    try:
+        drawn = _draw(cell, task.kind, setting, target, work)
+    except ValueError as error:
+        raise DamagedData(f"{cell.task}: {error}") from error
     seen = {role for role in parts if role != "target" or info.uses_target_labels}
     inputs = Inputs(
         kind=task.kind,
@@ -80,7 +85,7 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
         images={role: p.images for role, p in parts.items()},
         labels={role: parts[role].labels for role in seen},
         classes={role: parts[role].n_classes for role in seen},
-        drawn=_draw(cell, task.kind, setting, target, work),
+        drawn=drawn,
     )
     return inputs, Truth(target.labels, target.n, target.n_classes, partial)
 

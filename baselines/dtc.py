@@ -1,0 +1,257 @@
+"""DTC: deep transfer clustering, in its four modes.
+
+Han, Vedaldi, Zisserman, "Learning to discover novel visual categories via deep transfer
+clustering", ICCV 2019; SUPREME's table 1 quotes it (CIFAR-10, classes 5-9 from 0-4: ACC .875), and
+what stands there as DEC are, by our reading, numbers of its mode without consistency.
+
+    python -m bench run supreme --methods dtc
+
+Features of a network pretrained on the source are reduced to K dimensions; K-means there gives
+centres, and Student's t soft assignments with their sharpened target. A new linear layer to K
+dimensions is fitted to that target; then network and centres are trained to sharpen further, with
+targets refreshed every few epochs. Consistency: of two views of an image ("PI"), with the running
+mean of its assignments ("TE"), which may make the targets instead ("TEP"). Defaults are those of
+the released code for CIFAR-10. The quick preset has 20 epochs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.nn import networks, training
+from bench.nn.clustering import kmeans
+from bench.nn.features import extract
+from bench.nn.images import flip, to_tensor, translate
+from bench.nn.network import Network
+from bench.nn.student import SoftClusters, kl_divergence, soft_assignment, target_distribution
+from bench.registry import method
+from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+
+_IMAGES = 500
+"""Whole images at a time."""
+
+
+@method("dtc", kinds=("cluster",), quick={"warmup_epochs": 5, "epochs": 20})
+@dataclass(frozen=True)
+class DTC:
+    """Transfer clustering by sharpened assignments with consistency."""
+
+    mode: Literal["baseline", "PI", "TE", "TEP"] = "PI"
+    alpha: float = 1.0
+    """Degrees of freedom of Student's t."""
+    n_init: int = 20
+    """Restarts of K-means."""
+    warmup_epochs: int = 10
+    """Of fitting the new layer to the first target; 30 for CIFAR-100."""
+    warmup_learning_rate: float = 0.1
+    epochs: int = 100
+    """60 for SVHN and ImageNet."""
+    learning_rate: float = 0.05
+    """Of SGD; 0.001 for SVHN."""
+    milestones: tuple[int, ...] = ()
+    """Epochs from which the learning rate is half of what it was; 20, 40, 60, 80 for CIFAR-100."""
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    """1e-5 for CIFAR-100 and ImageNet, 0 for SVHN."""
+    batch_size: int = 128
+    refresh: int = 5
+    """Epochs between two targets, the first after epoch 0; 10 for CIFAR-100."""
+    consistency: float = 10.0
+    """Weight of the consistency at its height; 100 for ImageNet."""
+    rampup: int = 5
+    """Epochs until it is reached."""
+    ensemble: float = 0.6
+    """Weight of the past in the running mean of TE and TEP."""
+    shift: float = 0.125
+    """Largest random translation as a fraction of the image's side: 4 pixels of 32."""
+    mirror: bool = False
+    """Random flips from left to right: for objects, not for digits."""
+    pretrain_seed: int | None = None
+    """Of the pretrained network; None: one for each seed. The paper's ten runs share one."""
+
+    def __post_init__(self) -> None:
+        if min(self.batch_size - 1, self.epochs, self.refresh) < 1 or self.warmup_epochs < 0:
+            raise ValueError("batch_size must be at least 2, epochs and refresh at least 1")
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
+        """The network pretrained on the source."""
+        if not task.has_source:
+            raise ValueError(f"dtc transfers from labelled classes, and {task.name} has none")
+        return {"network": Need("pretrain", seed=self.pretrain_seed)}
+
+    def fit(self, task: ClusterTask, run: Run) -> Prediction:
+        """Initialise, warm up, sharpen; a cluster is the largest soft assignment."""
+        self._refuse_unfit(task)
+        needed = run.needed("network")
+        network = networks.load(needed.architecture, needed.tensors).to(run.device)
+        features = extract(network, task.target, _IMAGES)
+        centres, target = self._initial(features, task, run)
+        with networks.seeded(run.seed_for("init")):
+            layer = nn.Linear(features.shape[1], task.n_clusters)
+        model = Assigner(network, layer, SoftClusters(centres, self.alpha)).to(run.device).train()
+        order, views = run.generator("batches"), run.generator("augment")
+        state = run.resume()
+        sharpening = Sharpening(self, model, target.to(run.device), state)
+        if state:
+            training.unpack(state, order=order, views=views)
+
+        def inputs(rows: Tensor) -> Tensor:
+            return self._view(to_tensor(task.target[rows.numpy()], run.device), views)
+
+        def everyone() -> Tensor:
+            with training.autocast(run.device, run.dtype):
+                return extract(model, task.target, _IMAGES, of=model).to(run.device)
+
+        total = self.warmup_epochs + self.epochs
+        for epoch in range(sharpening.epoch, total):
+            rows = training.batches(len(task.target), self.batch_size, order)
+            with training.autocast(run.device, run.dtype):
+                losses = sharpening.run_epoch((r for r in rows if len(r) > 1), inputs, everyone)
+            run.log(epoch + 1, loss=sum(losses) / max(len(losses), 1))
+            run.progress(epoch + 1, total)
+            if epoch + 1 > self.warmup_epochs and (epoch + 1) % max(self.epochs // 10, 1) == 0:
+                run.snapshot(epoch + 1, everyone().argmax(dim=1).cpu().numpy())
+            run.checkpoint({**sharpening.state(), **training.pack(order=order, views=views)})
+        return Prediction(assignments=everyone().argmax(dim=1).cpu().numpy())
+
+    def _initial(self, features: Tensor, task: ClusterTask, run: Run) -> tuple[Tensor, Tensor]:
+        """Centres (K, K) of K-means after PCA to K dimensions, and the first target (N, K)."""
+        k = task.n_clusters
+        if features.shape[1] < k:
+            raise ValueError(f"{features.shape[1]} features are too few for {k} components")
+        reduced = PCA(k, random_state=0, svd_solver="full").fit_transform(features.double().numpy())
+        _, centres = kmeans(reduced, k, run.seed_for("init"), n_init=self.n_init)
+        points, means = torch.from_numpy(reduced), torch.from_numpy(centres)
+        q = soft_assignment(points, means, self.alpha)
+        return means.float(), target_distribution(q).float()
+
+    def _view(self, x: Tensor, views: torch.Generator) -> Tensor:
+        """A random translation with reflection, and flips where they are wanted."""
+        x = translate(x, round(self.shift * min(x.shape[2:])), views, fill="reflect")
+        return flip(x, views) if self.mirror else x
+
+    def _refuse_unfit(self, task: ClusterTask) -> None:
+        """Raise a ValueError for what would fail later with another's words."""
+        n, k = len(task.target), task.n_clusters
+        if not 2 <= k <= n:
+            raise ValueError(f"{task.name}: n_clusters = {k} for {n} images: must lie in 2..{n}")
+        if self.batch_size < k:
+            raise ValueError(f"batch_size = {self.batch_size} is smaller than the {k} clusters")
+
+
+class Assigner(nn.Module):
+    """Images -> features -> K dimensions -> soft assignment to trained centres, (n, K)."""
+
+    def __init__(self, network: Network, layer: nn.Module, clusters: SoftClusters) -> None:
+        super().__init__()
+        self.network, self.layer, self.clusters = network, layer, clusters
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Soft assignments, float32 whatever the type that the network computes in."""
+        out: Tensor = self.clusters(self.layer(self.network.features(x)).float())
+        return out
+
+
+class Sharpening:
+    """The loop: what lasts from epoch to epoch, and one epoch at a time.
+
+    Epochs are counted through, warm-up first; each stage has an optimiser of its own.
+    """
+
+    def __init__(
+        self, how: DTC, model: nn.Module, target: Tensor, state: dict[str, Any] | None = None
+    ) -> None:
+        self.how, self.model, self.target, self.epoch = how, model, target, 0
+        self.mean, self.ensemble = torch.zeros_like(target), torch.zeros_like(target)
+        if state:
+            self.epoch = int(state["epoch"])
+            self.target, self.mean, self.ensemble = (
+                state[name].to(target) for name in ("target", "mean", "ensemble")
+            )
+            model.load_state_dict(state["model"])
+        self.optimiser = self._optimiser()
+        if state and "optimiser" in state:
+            self.optimiser.load_state_dict(state["optimiser"])
+
+    def run_epoch(
+        self,
+        batches: Iterable[Tensor],
+        inputs: Callable[[Tensor], Tensor],
+        everyone: Callable[[], Tensor],
+    ) -> list[float]:
+        """One pass over the target.
+
+        Args:
+            batches: Rows, int64 (n,), n >= 2.
+            inputs: From rows to a random view of them; asked twice for PI.
+            everyone: Soft assignments of all whole images, (N, K), in evaluation mode.
+
+        Returns:
+            The loss of each batch, before its step.
+        """
+        main = self.epoch - self.how.warmup_epochs
+        rate = training.step_decay(self.how.learning_rate, main, self.how.milestones, factor=0.5)
+        if main >= 0:
+            training.set_learning_rate(self.optimiser, rate)
+        seen, losses = torch.zeros_like(self.target), []
+        for rows in batches:
+            at = rows.to(self.target.device)
+            q = self.model(inputs(rows))
+            loss = kl_divergence(self.target[at], q, mean_over="elements")
+            if main >= 0:
+                loss = loss + self._consistency(q, at, lambda rows=rows: inputs(rows), main)
+            losses.append(training.step(self.optimiser, loss))
+            seen[at] = q.detach()
+        self.epoch += 1
+        if self.epoch == self.how.warmup_epochs:
+            self.target = target_distribution(everyone())
+            self.optimiser = self._optimiser()
+        elif main >= 0:
+            self._refresh(main, seen, everyone)
+        return losses
+
+    def _consistency(
+        self, q: Tensor, at: Tensor, again: Callable[[], Tensor], epoch: int
+    ) -> Tensor | float:
+        """The weighted mean square between two assignments of the same images."""
+        if self.how.mode not in ("PI", "TE"):
+            return 0.0
+        other = self.model(again()) if self.how.mode == "PI" else self.ensemble[at]
+        weight = self.how.consistency * rampup(epoch, self.how.rampup)
+        return weight * functional.mse_loss(q, other)
+
+    def _refresh(self, epoch: int, seen: Tensor, everyone: Callable[[], Tensor]) -> None:
+        """Running means after each epoch, a new target after every few."""
+        due, mode, keep = epoch % self.how.refresh == 0, self.how.mode, self.how.ensemble
+        q = everyone() if due or mode == "TEP" else seen
+        if mode in ("TE", "TEP"):
+            self.mean = keep * self.mean + (1.0 - keep) * (q if mode == "TEP" else seen)
+            self.ensemble = self.mean / (1.0 - keep ** (epoch + 1))
+        if due:
+            self.target = target_distribution(self.ensemble if mode == "TEP" else q)
+
+    def _optimiser(self) -> torch.optim.SGD:
+        warming = self.epoch < self.how.warmup_epochs
+        rate = self.how.warmup_learning_rate if warming else self.how.learning_rate
+        return torch.optim.SGD(
+            self.model.parameters(), rate, self.how.momentum, weight_decay=self.how.weight_decay
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for a checkpoint."""
+        kept = {"epoch": self.epoch, "target": self.target, "mean": self.mean}
+        parts = training.pack(model=self.model, optimiser=self.optimiser)
+        return {**kept, "ensemble": self.ensemble, **parts}
+
+
+def rampup(epoch: int, length: int) -> float:
+    """A weight that rises from exp(-5) to 1 over `length` epochs; 1 where that is 0."""
+    return math.exp(-5.0 * (1.0 - min(epoch, length) / length) ** 2) if length else 1.0

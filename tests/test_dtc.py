@@ -1,0 +1,169 @@
+"""DTC against the released code's formulas and loops, and the method."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fake_run import FakeRun
+from test_supreme import task
+from torch import nn
+
+from bench import registry
+from bench.errors import NonFiniteError
+from bench.nn.student import SoftClusters, kl_divergence, soft_assignment, target_distribution
+
+registry.load()
+GOLDEN = np.load(Path(__file__).parent / "golden" / "dtc.npz", allow_pickle=False)
+DTC = registry.get("dtc").cls
+import bench_baselines.dtc as dtc  # noqa: E402 - the registry makes its package
+
+
+def golden(name, dtype=torch.float64):
+    return torch.from_numpy(np.array(GOLDEN[name])).to(dtype)
+
+
+def test_golden_assignment_and_target():
+    feat, centre = golden("feat"), golden("center")
+    q = soft_assignment(feat, centre)
+    np.testing.assert_allclose(q, GOLDEN["q_f64"], rtol=1e-9)
+    np.testing.assert_allclose(
+        soft_assignment(feat, centre, 3.0), GOLDEN["q_alpha3_f64"], rtol=1e-9
+    )
+    np.testing.assert_allclose(target_distribution(q), GOLDEN["p_f64"], rtol=1e-9)
+
+
+def test_golden_losses_and_gradients():
+    feat, centre = golden("feat_batch").requires_grad_(), golden("center").requires_grad_()
+    target = golden("p_f64")[golden("idx", torch.int64)]
+    loss = kl_divergence(target, soft_assignment(feat, centre), mean_over="elements")
+    np.testing.assert_allclose(loss.detach(), GOLDEN["sharp_loss_f64"], rtol=1e-9)
+    of_feat, of_centre = torch.autograd.grad(loss, (feat, centre))
+    np.testing.assert_allclose(of_feat, GOLDEN["sharp_grad_feat_f64"], rtol=1e-8, atol=1e-14)
+    np.testing.assert_allclose(of_centre, GOLDEN["sharp_grad_center_f64"], rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize("length", [0, 5, 8])
+def test_golden_rampup(length):
+    weights = [dtc.rampup(int(epoch), length) for epoch in GOLDEN["epochs"]]
+    np.testing.assert_allclose(weights, GOLDEN[f"rampup_len{length}"], rtol=1e-12)
+
+
+class Linear(nn.Module):
+    """The golden loops' model: a linear layer, then the soft clusters."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(9, 5)
+        self.clusters = SoftClusters(golden("center", torch.float32))
+        with torch.no_grad():
+            self.layer.weight.copy_(golden("loop_W"))
+            self.layer.bias.copy_(golden("loop_b"))
+
+    def forward(self, x):
+        return self.clusters(self.layer(x))
+
+
+@pytest.mark.parametrize("mode", ["Baseline", "PI", "TE", "TEP"])
+def test_golden_loops(mode):
+    """Losses of every batch, final weights and targets of the released warm-up and main loops."""
+    hp = {name.removeprefix("loop_hp_"): GOLDEN[name].item() for name in GOLDEN if "_hp_" in name}
+    how = DTC(
+        mode="baseline" if mode == "Baseline" else mode,
+        warmup_epochs=hp["warmup_epochs"],
+        warmup_learning_rate=hp["warmup_lr"],
+        epochs=hp["epochs"],
+        learning_rate=hp["lr"],
+        momentum=hp["momentum"],
+        weight_decay=hp["weight_decay"],
+        refresh=hp["update_interval"],
+        consistency=hp["rampup_coefficient"],
+        rampup=hp["rampup_length"],
+        ensemble=hp["te_alpha"],
+    )
+    plain, other = golden("loop_X", torch.float32), golden("loop_Xbar", torch.float32)
+    model, asked = Linear(), []
+
+    def everyone():
+        with torch.no_grad():
+            return model(plain)
+
+    def inputs(rows):
+        asked.append(rows)
+        second = len(asked) > 1 and asked[-2] is rows
+        return (other if second else plain)[rows]
+
+    loop = dtc.Sharpening(how, model, target_distribution(everyone()))
+    sizes, losses = GOLDEN["loop_batch_sizes"].tolist(), []
+    for _ in range(how.warmup_epochs + how.epochs):
+        losses.append(loop.run_epoch(torch.split(torch.arange(40), sizes), inputs, everyone))
+    warmup = GOLDEN[f"loop_{mode}_warmup_losses"]
+    np.testing.assert_allclose(losses[: len(warmup)], warmup, atol=5e-6)
+    np.testing.assert_allclose(losses[len(warmup) :], GOLDEN[f"loop_{mode}_losses"], atol=5e-6)
+    with torch.no_grad():
+        np.testing.assert_allclose(model.layer.weight, GOLDEN[f"loop_{mode}_final_W"], atol=5e-6)
+        wanted = GOLDEN[f"loop_{mode}_final_center"]
+        np.testing.assert_allclose(model.clusters.centres, wanted, atol=5e-6)
+    np.testing.assert_allclose(loop.target, GOLDEN[f"loop_{mode}_final_p_targets"], atol=5e-6)
+
+
+# The method
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    return registry.get("pretrain").cls(epochs=2).fit(task(), FakeRun())
+
+
+def fit(pretrained, run=None, the_task=None, **params):
+    run = run or FakeRun()
+    run.needs["network"] = pretrained
+    options = {"warmup_epochs": 2, "epochs": 4, "n_init": 2, "batch_size": 16, "refresh": 2}
+    return DTC(**(options | params)).fit(the_task or task(), run)
+
+
+@pytest.mark.parametrize("mode", ["baseline", "PI", "TE", "TEP"])
+def test_every_mode_tells_bars_apart(mode, pretrained):
+    run = FakeRun()
+    found = fit(pretrained, run, mode=mode).assignments
+    right = (found == np.arange(40) % 2).mean()
+    assert max(right, 1 - right) > 0.9
+    assert run.snapshots
+
+
+@pytest.mark.parametrize("mode", ["PI", "TE", "TEP"])
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_a_resumed_cell_ends_in_the_same_bytes(mode, at, pretrained):
+    """From within the warm-up, from its end, and from the main loop."""
+    whole = FakeRun()
+    wanted = fit(pretrained, whole, mode=mode)
+    halfway = whole.resumed(whole.checkpoints[at])
+    halfway.needs = {}
+    np.testing.assert_array_equal(
+        wanted.assignments, fit(pretrained, halfway, mode=mode).assignments
+    )
+    last = whole.checkpoints[-1]["model"]
+    assert all(torch.equal(v, halfway.checkpoints[-1]["model"][k]) for k, v in last.items())
+
+
+@pytest.mark.parametrize("k", [1, 41])
+def test_k_out_of_range_is_refused(k, pretrained):
+    with pytest.raises(ValueError, match=rf"n_clusters = {k} for 40 images"):
+        fit(pretrained, the_task=task(k=k))
+
+
+def test_a_batch_smaller_than_k_is_refused(pretrained):
+    with pytest.raises(ValueError, match="batch_size = 3 is smaller than the 6 clusters"):
+        fit(pretrained, the_task=task(k=6), batch_size=3)
+
+
+def test_weights_of_another_network_are_refused(pretrained):
+    other = dataclasses.replace(pretrained, tensors={"head.weight": torch.zeros(2, 2)})
+    with pytest.raises(ValueError, match="weights do not fit"):
+        fit(other)
+
+
+def test_a_loss_that_is_not_finite_fails_the_cell(pretrained):
+    with pytest.raises(NonFiniteError, match="loss is"):
+        fit(pretrained, learning_rate=1e30, weight_decay=1e30)
