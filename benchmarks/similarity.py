@@ -31,7 +31,8 @@ class Enumerated(nn.Module):
     def __init__(self, net: SimilarityNet) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for conv, norm in zip(net.trunk[:-1:4], net.trunk[1::4], strict=True):
+        modules = list(net.trunk.children())
+        for conv, norm in zip(modules[:-1:4], modules[1::4], strict=True):
             layers += [_like(conv), _like(norm), nn.ReLU(), nn.MaxPool2d(2)]
         self.trunk = nn.Sequential(*layers, nn.Flatten())
         head = net.head

@@ -197,7 +197,7 @@ class _Labeller:
         views = [functional.linear(x, weight, bias).log_softmax(dim=1) for x in features]
         log_p = sum(views[1:], start=views[0]) / len(views)
         stop = Stop(self.method.tolerance)
-        return balance(log_p, self.method.sharpness, stop=stop, overwrite=True).labels
+        return balance(log_p, self.method.sharpness, stop=stop).labels
 
     def _by_kmeans(self, head: int, features: list[Tensor]) -> Tensor:
         """Clusters of the features; they fit no earlier numbering, so the head is drawn anew."""

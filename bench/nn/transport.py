@@ -243,7 +243,7 @@ def _trial(kernel: Tensor, clusters: Tensor) -> Tensor:
     rows = torch.linspace(0, len(kernel) - 1, size, dtype=torch.float64).long()
     part = kernel[rows.to(kernel.device)]
     samples = torch.full((size,), 1 / size, dtype=torch.float64, device=kernel.device)
-    rough = Stop(tolerance=0.1 * size, limit=100)
+    rough = Stop(tolerance=0.01 * size, limit=500)
     log_a = clusters.log()
     return _solve(part, _sweep_logarithms, log_a, (samples, clusters), rough).log_a
 

@@ -1,0 +1,127 @@
+"""SeLa: its schedules against the released scripts', its loss as a loop, and the method."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fake_run import FakeRun
+
+from bench import registry
+from bench.tasks import RepresentTask
+
+registry.load()
+SeLa = registry.get("sela").cls
+import bench_methods.sela as sela  # noqa: E402 - the registry makes its package
+
+GOLDEN = np.load(Path(__file__).parent / "golden" / "schedule.npz", allow_pickle=False)
+SCHEDULE = {"main": "quadratic", "cifar": "linear"}
+CASES = [(script, str(case)) for script in SCHEDULE for case in GOLDEN[f"{script}_cases"]]
+
+
+@pytest.mark.parametrize(("script", "case"), CASES)
+def test_relabelling_times_are_the_released_scripts(script, case):
+    epochs, count, n, *_ = GOLDEN[f"{script}_params__{case}"]
+    times = sela.relabelling_times(int(n), int(epochs), int(count), SCHEDULE[script])
+    # The released list is taken from its end, and starts with a time that is never reached.
+    np.testing.assert_allclose(times[::-1], GOLDEN[f"{script}_times__{case}"][1:], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("script", "case"), CASES)
+def test_relabellings_fall_on_the_released_scripts_batches(script, case):
+    epochs, count, n, batch, *_ = (int(x) for x in GOLDEN[f"{script}_params__{case}"])
+    times = sela.relabelling_times(n, epochs, count, SCHEDULE[script])
+    steps, done, events = -(-n // batch), 0, []
+    for epoch in range(epochs + (script == "main")):
+        for step in range(steps):
+            if done < len(times) and (epoch * steps + step) * batch >= times[done]:
+                events.append((epoch, step, epoch * steps + step))
+                done += 1
+    np.testing.assert_array_equal(events, GOLDEN[f"{script}_events__{case}"])
+
+
+@pytest.mark.parametrize("head_loss", ["mean", "sum"])
+def test_the_loss_is_a_loop_over_heads_and_images(head_loss):
+    method = SeLa(clusters=4, heads=3, head_loss=head_loss)
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(5, 12, generator=generator, dtype=torch.float64)
+    labels = torch.randint(4, (3, 5), generator=generator)
+    total = 0.0
+    for head in range(3):
+        for i in range(5):
+            p = logits[i, 4 * head : 4 * head + 4].softmax(dim=0)
+            total -= float(p[labels[head, i]].log()) / 5
+    wanted = total if head_loss == "sum" else total / 3
+    assert float(method.loss(logits, labels)) == pytest.approx(wanted, rel=1e-12)
+
+
+def task(n=60):
+    """Three noisy patterns."""
+    rng = np.random.default_rng(0)
+    patterns = rng.integers(2, size=(3, 8, 8, 1)) * 180
+    images = patterns[np.arange(n) % 3] + rng.integers(60, size=(n, 8, 8, 1))
+    return RepresentTask("made/represent", images.astype(np.uint8))
+
+
+def fit(run=None, the_task=None, **params):
+    options = {"clusters": 6, "heads": 2, "epochs": 4, "relabellings": 4, "batch_size": 16}
+    return SeLa(**(options | params)).fit(the_task or task(), run or FakeRun())
+
+
+def test_labels_stay_balanced_and_gather_images_of_a_kind():
+    run = FakeRun()
+    found = fit(run, epochs=12, relabellings=12, crop_scale=(0.8, 1.0)).assignments
+    assert np.bincount(found, minlength=6).max() <= 20  # ten each, were plans not rounded
+    kinds = np.arange(60) % 3
+    pure = sum(np.bincount(kinds[found == c]).max() for c in np.unique(found)) / 60
+    assert pure > 0.8
+    changed = [values["changed"] for _, values in run.logged if "changed" in values]
+    assert len(changed) == 11  # the last is due after the end, as in the released script
+    assert changed[-1] < changed[0]
+
+
+def test_without_relabelling_the_random_labels_stay():
+    run = FakeRun()
+    found = fit(run, relabellings=0).assignments
+    np.testing.assert_array_equal(np.bincount(found), [10] * 6)
+    assert not any("changed" in values for _, values in run.logged)
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        {"assignment": "k-means"},
+        {"relabel": "all", "schedule": "quadratic"},
+        {"mode": "eval", "views": 2},
+        {"head_loss": "sum"},
+    ],
+    ids=str,
+)
+def test_every_switch_runs_and_changes_the_network(switch):
+    plain, switched = fit(), fit(**switch)
+    assert switched.assignments.shape == (60,)
+    assert not torch.equal(plain.tensors["head.weight"], switched.tensors["head.weight"])
+
+
+@pytest.mark.parametrize("assignment", ["transport", "k-means"])
+def test_a_resumed_cell_ends_in_the_same_bytes(assignment):
+    whole = FakeRun()
+    wanted = fit(whole, assignment=assignment)
+    again = fit(whole.resumed(whole.checkpoints[1]), assignment=assignment)
+    np.testing.assert_array_equal(wanted.assignments, again.assignments)
+    assert all(torch.equal(t, again.tensors[name]) for name, t in wanted.tensors.items())
+
+
+def test_a_last_batch_of_one_image_is_passed_over():
+    assert fit(the_task=task(33), batch_size=16).assignments.shape == (33,)
+
+
+def test_more_clusters_than_images_are_refused():
+    with pytest.raises(ValueError, match="clusters = 61 for 60 images"):
+        fit(clusters=61)
+
+
+@pytest.mark.parametrize("bad", [{"clusters": 0}, {"heads": 0}, {"views": 0}, {"relabellings": -1}])
+def test_parameters_that_cannot_be_are_refused(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        SeLa(**bad)
