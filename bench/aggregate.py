@@ -1,28 +1,29 @@
-"""From records to the rows of tables and the curves of figures."""
+"""From records to the rows of tables, and to what figures show."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Sequence
 
 from bench import compare, facts, published, registry
 from bench.datasets import get_task
-from bench.experiment import Experiment, Figure, Part, Preset, Table
+from bench.drawings import drawing
+from bench.experiment import Experiment, Preset, Table
+from bench.measured import measured
 from bench.metrics import METRICS, is_count
+from bench.part import Part
 from bench.plan import Slot
-from bench.render.rows import Curve, Entry, FigureView, TableView
+from bench.render.rows import Drawing, Entry, TableView
 from bench.states import Results
 
-_USABLE = ("done", "stale")
 
-
-def views(results: Results) -> tuple[list[TableView], list[FigureView]]:
+def views(results: Results) -> tuple[list[TableView], list[Drawing]]:
     """Every table and figure of a plan that at least one slot of the plan fills."""
     slots: dict[tuple[str, str], list[Slot]] = {}
     for slot in results.plan.slots:
         slots.setdefault((slot.experiment, slot.name), []).append(slot)
-    tables, figures = [], []
+    tables: list[TableView] = []
+    figures: list[Drawing] = []
     for one in results.plan.experiments:
         for table in one.table:
             mine = slots.get((one.name, table.name))
@@ -31,31 +32,8 @@ def views(results: Results) -> tuple[list[TableView], list[FigureView]]:
         for figure in one.figure:
             mine = slots.get((one.name, figure.name))
             if mine:
-                figures.append(_figure(one, figure, mine, results))
+                figures.append(drawing(one, figure, mine, results))
     return tables, figures
-
-
-def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[str]]:
-    """A slot's values by seed, of cells that are done or stale, and all its seeds' states.
-
-    Over several tasks a value is their mean, and there is none while one of them has none.
-    A cell that is done but lacks the metric (an undefined precision, say) counts as missing.
-    """
-    records, found = results.records, results.states
-    values: dict[int, float] = {}
-    counter: Counter[str] = Counter()
-    for seed, keys in slot.cells.items():
-        word = next((found[k] for k in keys if found[k] not in _USABLE), found[keys[0]])
-        if word in _USABLE:
-            metrics = [records[k].metrics for k in keys]
-            have = [m[slot.part.metric] for m in metrics if slot.part.metric in m]
-            if len(have) == len(slot.part.all_tasks):
-                values[seed] = sum(have) / len(have)
-                word = "stale" if "stale" in {found[k] for k in keys} else "done"
-            else:
-                word = "missing"
-        counter[word] += 1
-    return values, counter
 
 
 def _table(
@@ -161,43 +139,3 @@ def _not_comparable(slot: Slot, results: Results, *, oracle: bool) -> str:
     reasons += [f"part of the data: {p}" for p in sorted(partial)]
     reasons += ["oracle row"] if oracle else []
     return "; ".join(reasons)
-
-
-def _figure(
-    one: Experiment,
-    figure: Figure,
-    slots: Sequence[Slot],
-    results: Results,
-) -> FigureView:
-    """A figure's view, in percent where the metric is a fraction."""
-    key = figure.x.setting or figure.x.param
-    metric = METRICS.get(figure.metric)
-    scale = 1.0 if is_count(figure.metric) else 100.0
-    curves = []
-    for label in dict.fromkeys(s.part.label for s in slots):
-        mine = [s for s in slots if s.part.label == label]
-        summaries = []
-        for slot in mine:
-            values, _ = measured(slot, results)
-            summaries.append(compare.summarise([values[s] for s in sorted(values)]))
-        curves.append(
-            Curve(
-                label=label,
-                x=tuple({**s.part.params, **s.part.setting}[key] for s in mine),
-                mean=tuple(None if s.mean is None else scale * s.mean for s in summaries),
-                std=tuple(None if s.std is None else scale * s.std for s in summaries),
-                n=tuple(s.n for s in summaries),
-                planned=max((len(s.cells) for s in mine), default=0),
-            )
-        )
-    default = f"{figure.metric} (%)" if metric and scale == 100.0 else figure.metric
-    return FigureView(
-        experiment=one.name,
-        name=figure.name,
-        caption=figure.caption,
-        preset=results.plan.preset,
-        x_label=figure.x.label,
-        y_label=figure.y_label or default,
-        curves=tuple(curves),
-        truth=figure.x.truth,
-    )

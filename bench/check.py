@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from bench import ROOT, code, compare, record, registry
-from bench.aggregate import measured
 from bench.compare import Summary
 from bench.errors import BenchError
+from bench.measured import measured
 from bench.metrics import is_count
 from bench.plan import Slot
 from bench.render.files import replace
@@ -81,7 +81,7 @@ def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
         if path.exists():
             references |= {(one.name, *key): s for key, s in _read(path).items()}
     known, family = {one for one, *_ in references}, len(references)
-    slots = [s for s in plan.slots if s.experiment in known and s.part.runs]
+    slots = [s for s in plan.slots if s.experiment in known and s.part.scored]
     found = [
         _compare(
             slot,
@@ -191,7 +191,7 @@ def update(results: Results, folder: Path = FOLDER) -> list[Path]:
     """
     written: list[Path] = []
     for one in results.plan.experiments:
-        slots = [s for s in results.plan.slots if s.experiment == one.name and s.part.runs]
+        slots = [s for s in results.plan.slots if s.experiment == one.name and s.part.scored]
         slots = [s for s in slots if any(results.states[k] != "unavailable" for k in _cells(s))]
         wrong = {results.states[k] for s in slots for k in _cells(s)} - {"done"}
         if wrong:

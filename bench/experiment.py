@@ -14,78 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import ROOT, facts, published, registry
-from bench.datasets import get_task
+from bench import ROOT, facts, registry
 from bench.errors import BenchError, unknown
-from bench.metrics import METRICS, is_metric
+from bench.figure import Figure
+from bench.part import PRESETS, Part, validate_entry
 from bench.schema import typed
 
 FOLDER = ROOT / "bench" / "experiments"
-PRESETS = ("quick", "paper")
-UNITS = ("percent", "fraction", "count")
-
-
-@dataclass(frozen=True)
-class Part:
-    """A row, a column, a curve, or the two of a table's entry together."""
-
-    label: str = ""
-    group: str = ""
-    """A heading over neighbouring rows."""
-    task: str = ""
-    tasks: tuple[str, ...] = ()
-    """In place of one task: each seed's value is the mean over these."""
-    setting: dict[str, Any] = field(default_factory=dict)
-    """Of the protocol, such as n_clusters = 100."""
-    method: str = ""
-    """Empty: the published number alone, or a method that is yet to come."""
-    params: dict[str, Any] = field(default_factory=dict)
-    quick: dict[str, Any] = field(default_factory=dict)
-    """Parameters for the quick preset alone."""
-    metric: str = ""
-    metrics: tuple[str, ...] = ()
-    """Of a column: shorthand for one column of the same label for each of these metrics."""
-    fact: str = ""
-    """In place of a metric: what is told in words, a role of the task ("auxiliary", "source",
-    "target") or an attribute of the method, such as a parameter."""
-    unit: str = ""
-    """"percent" (default), "fraction" or "count"."""
-    published: dict[str, str] = field(default_factory=dict)
-    """Column of the published CSV -> value; a row without any has no published numbers."""
-    seeds: int = 0
-    """Fewer than the table's, for what is costly; 0: as the table."""
-    note: str = ""
-    differs: str = ""
-    """In what the measured number is of another experiment than the published one, if it is."""
-
-    @property
-    def all_tasks(self) -> tuple[str, ...]:
-        """The task or tasks, none where a number is only quoted."""
-        return self.tasks or ((self.task,) if self.task else ())
-
-    @property
-    def runs(self) -> bool:
-        """Whether there is something to compute."""
-        return bool(self.method) and not self.fact
-
-    def over(self, other: Part, *, where: str) -> Part:
-        """This row laid over that column.
-
-        Raises:
-            BenchError: both name a task (or method, metric, …) and not the same.
-        """
-        merged: dict[str, Any] = {}
-        for f in dataclasses.fields(self):
-            mine, theirs = getattr(self, f.name), getattr(other, f.name)
-            if isinstance(mine, dict):
-                merged[f.name] = {**theirs, **mine}
-            elif f.name in ("label", "group", "note", "differs"):
-                merged[f.name] = mine
-            elif mine and theirs and mine != theirs:
-                raise BenchError(f"{where}: row and column both name a {f.name}: {mine}, {theirs}")
-            else:
-                merged[f.name] = mine or theirs
-        return Part(**merged)
 
 
 @dataclass(frozen=True)
@@ -103,32 +38,6 @@ class Table:
     seeds: int = 0
     """0: as the preset says."""
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Axis:
-    """What a figure varies: one setting of the protocol or one parameter of the methods."""
-
-    label: str
-    values: tuple[Any, ...]
-    setting: str = ""
-    param: str = ""
-    truth: float | None = None
-    """Where a vertical line marks the true value."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A metric against what the axis varies, a curve for each part."""
-
-    name: str
-    caption: str
-    x: Axis
-    curve: tuple[Part, ...]
-    task: str
-    metric: str
-    y_label: str = ""
-    seeds: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,9 +78,9 @@ class Experiment:
         return dataclasses.replace(part, published={**shared, **table.published, **part.published})
 
     def parts(self) -> list[Part]:
-        """Every entry of its tables and every point of its figures."""
-        entries = [self.entry(t, r, c) for t in self.table for r in t.row for c in t.column]
-        return entries + [p for f in self.figure for c in f.curve for p in points(f, c)]
+        """Every entry of its tables and of its figures, under any preset."""
+        found = [self.entry(t, r, c) for t in self.table for r in t.row for c in t.column]
+        return found + [p for f in self.figure for c in f.curve for p in f.every_entry(c)]
 
 
 def names() -> list[str]:
@@ -203,7 +112,14 @@ def load(name: str) -> Experiment:
         dataclasses.replace(table, column=_one_metric_each(table.column))
         for table in experiment.table
     )
-    experiment = dataclasses.replace(experiment, name=path.stem, path=path, table=tables)
+    paper = {"paper": experiment.paper} if experiment.paper else {}
+    figures = tuple(
+        dataclasses.replace(figure, published={**paper, **figure.published})
+        for figure in experiment.figure
+    )
+    experiment = dataclasses.replace(
+        experiment, name=path.stem, path=path, table=tables, figure=figures
+    )
     _validate(experiment)
     return experiment
 
@@ -228,7 +144,7 @@ def _validate(experiment: Experiment) -> None:
             registry.get(method, where=where).params(name, params, where=where)
     outputs: list[Table | Figure] = [*experiment.table, *experiment.figure]
     parts = [p for t in experiment.table for p in (*t.row, *t.column)]
-    parts += [p for f in experiment.figure for p in f.curve]
+    parts += [p for f in experiment.figure for p in (*f.curve, *f.group)]
     counts = [x.seeds for x in (*outputs, *parts) if x.seeds]
     if any(n < 1 for n in (*counts, *(p.seeds for p in experiment.preset.values()))):
         raise BenchError(f"{file}: seeds must be at least 1")
@@ -239,15 +155,7 @@ def _validate(experiment: Experiment) -> None:
     for table in experiment.table:
         _validate_table(experiment, table)
     for figure in experiment.figure:
-        where = f"{file}: figure '{figure.name}'"
-        if bool(figure.x.setting) == bool(figure.x.param):
-            raise BenchError(f"{where}: x must name either a setting or a param")
-        if not figure.x.values:
-            raise BenchError(f"{where}: x names no values")
-        for curve in figure.curve:
-            on = f"{where}, curve '{curve.label}'"
-            for point in points(figure, curve, where=on):
-                _validate_entry(point, on)
+        figure.validate(f"{file}: figure '{figure.name}'")
 
 
 def _validate_table(experiment: Experiment, table: Table) -> None:
@@ -264,51 +172,7 @@ def _validate_table(experiment: Experiment, table: Table) -> None:
     for row, entry in entries:
         on = f"{where}, row '{row.label}'"
         if not entry.fact:
-            _validate_entry(entry, on)
+            validate_entry(entry, on)
             continue
         for preset in PRESETS:
             facts.tell(entry, preset, where=on)
-
-
-def _validate_entry(part: Part, where: str) -> None:
-    """Refuse unknown names in one entry."""
-    if part.metric and not is_metric(part.metric):
-        raise unknown("metric", part.metric, METRICS, where=where)
-    if part.unit and part.unit not in UNITS:
-        raise unknown("unit", part.unit, UNITS, where=where)
-    if part.published:
-        published.find(part.published, metric=part.metric, where=where)
-    if part.task and part.tasks:
-        raise BenchError(f"{where}: row and column name both a task and tasks; keep one of them")
-    tasks = [get_task(name, where=where) for name in part.all_tasks]
-    for task in tasks:
-        task.settings(part.setting, where=where)
-    if not part.method:
-        return
-    info = registry.get(part.method, where=where)
-    for preset in PRESETS:
-        quick = part.quick if preset == "quick" else {}
-        info.build(info.params(preset, {**part.params, **quick}, where=where), where=where)
-    if not tasks or not part.metric:
-        raise BenchError(f"{where}: a method needs a task and a metric, from its row or column")
-    for task in tasks:
-        if task.kind not in info.kinds:
-            raise BenchError(
-                f"{where}: method '{part.method}' takes {'/'.join(info.kinds)} tasks, "
-                f"'{task.name}' is a {task.kind} task"
-            )
-    if info.artifact:
-        raise BenchError(f"{where}: method '{part.method}' serves other cells and has no score")
-
-
-def points(figure: Figure, curve: Part, *, where: str = "") -> list[Part]:
-    """One part for each value on the figure's axis; `where` is for the error of `Part.over`."""
-    found = []
-    base = curve.over(Part(task=figure.task, metric=figure.metric), where=where)
-    for value in figure.x.values:
-        if figure.x.setting:
-            setting = {**base.setting, figure.x.setting: value}
-            found.append(dataclasses.replace(base, setting=setting))
-        else:
-            found.append(dataclasses.replace(base, params={**base.params, figure.x.param: value}))
-    return found

@@ -10,7 +10,7 @@ from bench.datasets.tasks import ROLES
 from bench.errors import BenchError, unknown
 
 if TYPE_CHECKING:
-    from bench.experiment import Part
+    from bench.part import Part
 
 NONE = "\N{EN DASH}"
 _LISTED = 6

@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench import experiment as experiments
 from bench import registry
 from bench.cells import Cell, frozen
 from bench.datasets import TaskSpec, availability, get_task, part_fingerprint, prepare
 from bench.errors import BenchError
-from bench.experiment import Experiment, Part, Preset, Table
+from bench.experiment import Experiment, Preset, Table
+from bench.part import Part
 from bench.tasks import Need
 
 PROBE = "probe"
@@ -48,6 +48,7 @@ class Slot:
     """Of the table or figure."""
     part: Part
     column: str
+    """Label of the column, or of the group of bars; "" in other figures."""
     cells: dict[int, list[str]] = field(default_factory=dict)
     """Seed -> keys: of each task the method's cell and, for represent tasks, its probe's."""
 
@@ -65,6 +66,7 @@ class Plan:
 
     filtered: bool = False
     """Some rows were left out by --methods or --tasks."""
+    data_root: Path = Path("data")
 
     def of(self, experiment: str) -> set[str]:
         """Keys of an experiment's cells with all that they need."""
@@ -88,7 +90,7 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
     Raises:
         BenchError: an unknown method or task, or a method that cannot run on its task.
     """
-    plan = Plan(options.preset, experiments=list(chosen))
+    plan = Plan(options.preset, experiments=list(chosen), data_root=options.data_root)
     plan.filtered = bool(options.methods or options.tasks)
     for name in options.methods:
         registry.get(name, where="--methods")
@@ -136,9 +138,12 @@ def _slots(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int,
                     )
     for figure in one.figure:
         for curve in figure.curve:
-            for part in experiments.points(figure, curve):
+            for part, group in figure.entries(curve, options.preset):
                 if wanted(part):
-                    yield Slot(one.name, figure.name, part, ""), seeds(part.seeds, figure.seeds)
+                    chosen = seeds(part.seeds, figure.seeds)
+                    # An embedding shows one cell and no mean.
+                    chosen = chosen[:1] if figure.kind == "embedding" else chosen
+                    yield Slot(one.name, figure.name, part, group), chosen
 
 
 def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Part]:
@@ -186,6 +191,9 @@ def _add(
     preset = options.params.get(asked.method, {})
     params = info.params(options.preset, {**preset, **asked.params})
     built = info.build(params)
+    if hasattr(built, "resolved"):
+        built = built.resolved()
+        params = {name: getattr(built, name) for name in params}
     if needs is None:
         needs = tuple(
             (role, _add(plan, _filled_in(need, task.name, seed), options))

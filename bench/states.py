@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench import code, registry
 from bench.cells import Cell
@@ -22,12 +23,14 @@ class Results:
     plan: Plan
     records: Mapping[str, Record]
     states: Mapping[str, State]
+    runs: Path = Path("runs")
+    """Where the cells' folders lie, for what figures read beside the records."""
 
 
 def read(plan: Plan, store: Store) -> Results:
     """The results of a plan, as they lie in a store."""
     records = store.records()
-    return Results(plan, records, states(plan, records))
+    return Results(plan, records, states(plan, records), store.runs)
 
 
 def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:

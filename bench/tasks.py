@@ -229,7 +229,9 @@ class Run(Protocol):
 class Method(Protocol):
     """A frozen dataclass of parameters that can `fit`; registered with `bench.registry.method`.
 
-    It may define `needs(self, task: TaskInfo) -> dict[str, Need]`, by role.
+    It may define `needs(self, task: TaskInfo) -> dict[str, Need]`, by role; `unavailable(self) ->
+    str`, what this machine lacks for it beside the data, "" for nothing; and `resolved(self)`,
+    itself with parameters filled in that follow from what is here, such as a file's hash.
     """
 
     def fit(self, task: Any, run: Run) -> Prediction:

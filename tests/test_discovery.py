@@ -75,7 +75,7 @@ def test_colour_images_are_clustered_too(similarity):
     grey = similarity_task()
     auxiliary = replace(grey.auxiliary, images=colour(grey.auxiliary.images))
     learned = replace(grey, auxiliary=auxiliary, target=colour(grey.target))
-    needed = build("similarity", **G, mirror=True).fit(learned, FakeRun())
+    needed = build("similarity", **{**G, "epochs": 1, "mirror": True}).fit(learned, FakeRun())
     coloured = ClusterTask("made/colour", colour(characters(3, 10, seed=1)[0]), 3)
     found = discover(coloured, needed, epochs=2, mirror=True)
     assert feed(coloured, found).shape == (30,)
@@ -157,7 +157,7 @@ def test_training_and_fed_forward_images_are_two_splits(name):
     assert test.auxiliary is None
 
 
-@pytest.mark.parametrize("name", ["discovery", "discovery-cifar10"])
+@pytest.mark.parametrize("name", ["discovery", "discovery-cifar10", "discovery-imagenet"])
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 def test_rows_of_test_images_use_the_network_of_the_rows_of_train_images(name, preset, tmp_path):
     registry.load()

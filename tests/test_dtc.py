@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from fake_run import FakeRun
+from harness import run, write_experiment
 from test_supreme import task
 from torch import nn
 
@@ -167,3 +168,18 @@ def test_weights_of_another_network_are_refused(pretrained):
 def test_a_loss_that_is_not_finite_fails_the_cell(pretrained):
     with pytest.raises(NonFiniteError, match="loss is"):
         fit(pretrained, learning_rate=1e30, weight_decay=1e30)
+
+
+def test_a_damaged_pretrained_network_is_refused_and_named(tmp_path, forkserver):
+    rows = [{"method": "kmeans", "params": {"features": "source"}}]
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows)
+    run(toml, tmp_path, seeds=(0,))
+    (stored,) = (tmp_path / "runs").glob("*/pretrain/*/prediction.safetensors")
+    content = bytearray(stored.read_bytes())
+    content[-1] ^= 1
+    stored.write_bytes(content)
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "dtc"}])
+    results = run(toml, tmp_path, seeds=(0,))
+    (record,) = [r for r in results.records.values() if r.cell["method"] == "dtc"]
+    assert (record.state, record.failure) == ("failed", "exception")
+    assert f"{stored}: damaged" in record.message

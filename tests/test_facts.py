@@ -9,7 +9,7 @@ from bench import aggregate, check, experiment, facts, registry, states
 from bench.datasets import Part as Data
 from bench.datasets import TaskSpec, tasks
 from bench.errors import BenchError
-from bench.experiment import Part
+from bench.part import Part
 from bench.render import html, latex
 from bench.render import tables as text
 from bench.store import Store
@@ -26,6 +26,7 @@ caption = "What is learned from"
 [[table.column]]
 label = "clusters"
 task = "tiny/cluster"
+method = "centroids"
 [[table.column]]
 label = "probes"
 task = "tiny/probe"

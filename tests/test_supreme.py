@@ -10,6 +10,7 @@ import torch
 from fake_run import FakeRun
 
 from bench import registry
+from bench.datasets import get_task
 from bench.nn.supervision import (
     Confidence,
     balance_loss,
@@ -249,3 +250,11 @@ def test_runs_may_share_one_pretrained_network():
     supreme = registry.get("supreme").cls
     assert supreme().needs(info)["network"].seed is None
     assert supreme(pretrain_seed=0).needs(info)["network"].seed == 0
+
+
+@pytest.mark.parametrize("dataset", ["digits", "mnist", "cifar10", "cifar100", "svhn"])
+def test_no_class_is_both_source_and_target(dataset):
+    task = get_task(f"{dataset}/transfer")
+    target, source = (set(part.where["label"]) for part in (task.target, task.source))
+    assert not target & source
+    assert len(target) == task.n_clusters

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import ROOT, registry
+from bench import ROOT, registry, weights
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -89,6 +89,26 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         default="cpu",
         help="where cells compute (default: cpu)",
     )
+    add_weights(parser)
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Where the weights are that others trained."""
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="DIR",
+        help="NAME.safetensors files (default: $BENCH_WEIGHTS, else weights/ in $BENCH_DATA or in "
+        "data/ of the clone)",
+    )
+
+
+def use_weights(arguments: argparse.Namespace) -> None:
+    """Tell this process, and the workers that it starts, where the weights are."""
+    if arguments.weights:
+        if not arguments.weights.is_dir():
+            raise BenchError(f"--weights {arguments.weights} is no folder")
+        os.environ[weights.FOLDER] = str(arguments.weights.resolve())
 
 
 def data_root(arguments: argparse.Namespace) -> Path:
@@ -127,6 +147,7 @@ def plan_for(arguments: argparse.Namespace, *, whole: bool = False) -> Plan:
     from bench import plan
 
     load_plugins(arguments)
+    use_weights(arguments)
     seeds = arguments.seed_list
     if arguments.seeds is not None:
         seeds = tuple(range(arguments.seeds))

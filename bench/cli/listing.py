@@ -51,7 +51,7 @@ def act(arguments: argparse.Namespace) -> int:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or value is None:
         return "yes" if value else ""
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
@@ -101,7 +101,7 @@ def _datasets(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                 "name": name,
                 "here": not lacking,
                 "summary": dataset.summary,
-                "images": sum(dataset.counts.values()),
+                "images": sum(counts) if all(counts := dataset.counts.values()) else None,
                 "how to get it": lacking,
             }
         )

@@ -130,6 +130,7 @@ def _download(arguments: argparse.Namespace) -> None:
 
     What cannot be had is said and passed over: its cells are unavailable.
     """
+    from bench.datasets.base import get
     from bench.datasets.prepare import availability, prepare
     from bench.datasets.tasks import get_task
 
@@ -143,7 +144,8 @@ def _download(arguments: argparse.Namespace) -> None:
         if part.runs and (not arguments.tasks or task in arguments.tasks)
     }
     wanted = {pair for task in tasks for pair in get_task(task).datasets()}
-    for name in sorted({name for name, split in wanted if availability(name, root, [split])}):
+    lacking = sorted({name for name, split in wanted if availability(name, root, [split])})
+    for name in (name for name in lacking if not get(name).on_request):
         print(f"data   fetching {name}", flush=True)
         try:
             prepare(name, root, download=True)

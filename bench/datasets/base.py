@@ -46,7 +46,8 @@ class Dataset:
     shape: tuple[int, int, int]
     """Height, width, channels."""
     counts: Mapping[str, int]
-    """Split -> its number of images; one split named "all" where there are none."""
+    """Split -> its number of images, 0 where that is not known beforehand; one split named "all"
+    where there are none."""
     labels: tuple[str, ...]
     """Names of the classes 0, 1, …; empty where the source names them."""
     licence: str
@@ -62,6 +63,9 @@ class Dataset:
     split_column: str = "split"
     pins: Mapping[str, str] = field(default_factory=dict)
     """Split -> its fingerprint; a split without a pin is accepted on its count alone."""
+    on_request: str = ""
+    """The space that preparing takes, such as "30 GB", where that is too much to be done unasked:
+    such a dataset is prepared by `data prepare` alone."""
     partials: Mapping[str, str] = field(default_factory=dict)
     """Fingerprint -> description of a known part of a split, accepted and flagged."""
 

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,17 @@ from bench.errors import BenchError
 VERSION = 1
 """Of the layout; a folder of another version counts as absent."""
 
-Content = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of an array in some order, copied a block at a time: they need not fit into memory."""
+
+    array: npt.NDArray[Any]
+    index: npt.NDArray[np.int64]
+
+
+Content = npt.NDArray[Any] | Rows | Mapping[str, npt.NDArray[Any]]
+_BLOCK_BYTES = 2**26
 
 
 def cache_root(root: Path) -> Path:
@@ -31,7 +42,8 @@ def cache_root(root: Path) -> Path:
     return Path(os.environ.get("BENCH_CACHE") or root / "prepared")
 
 
-def _unwritable(folder: Path, error: OSError) -> BenchError:
+def unwritable(folder: Path, error: OSError) -> BenchError:
+    """The error for a folder that cannot be written to, or whose disk is full."""
     return BenchError(
         f"cannot write {folder} ({error.strerror or error}): set BENCH_CACHE to a folder on a "
         "disk with room that you may write to"
@@ -46,7 +58,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     try:
         yield
     finally:
@@ -70,6 +82,8 @@ def write_folder(
         for name, content in files.items():
             if isinstance(content, Mapping):
                 np.savez(new / name, **content)  # type: ignore[arg-type]
+            elif isinstance(content, Rows):
+                _save_rows(new / name, content)
             else:
                 np.save(new / name, content)
         sizes = {name: (new / name).stat().st_size for name in files}
@@ -82,8 +96,21 @@ def write_folder(
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         shutil.rmtree(new, ignore_errors=True)
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     return whole
+
+
+def _save_rows(path: Path, rows: Rows) -> None:
+    """An .npy file as `numpy.save` would write it."""
+    array, index = rows.array, rows.index
+    step = max(_BLOCK_BYTES // max(array[:1].nbytes, 1), 1)
+    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {**header, "shape": (len(index), *array.shape[1:])}
+        )
+        for start in range(0, len(index), step):
+            file.write(np.ascontiguousarray(array[index[start : start + step]]).data)
 
 
 def read_meta(folder: Path, mend: str) -> dict[str, Any] | None:

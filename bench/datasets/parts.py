@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench.datasets.base import get
-from bench.datasets.cache import Content, cache_root, locked, read_meta, write_folder
+from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
 from bench.datasets.prepare import Prepared, fingerprints, prepare
 from bench.errors import BenchError, Unavailable, unknown
 from bench.tasks import Ints
@@ -113,7 +113,7 @@ def materialise(
 def _write(part: Part, prepared: Prepared, limit: int | None, folder: Path) -> dict[str, Any]:
     index, labels, n_classes = select(part, prepared)
     index, labels = index[:limit], labels[:limit]
-    files: dict[str, Content] = {"images.npy": prepared.images[index], "labels.npy": labels}
+    files: dict[str, Content] = {"images.npy": Rows(prepared.images, index), "labels.npy": labels}
     return write_folder(folder, files, {"n": index.size, "n_classes": n_classes})
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.datasets.base import Dataset, Raw, get
-from bench.datasets.cache import Content, cache_root, locked, read_meta, write_folder
+from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
 from bench.datasets.fingerprint import canonical_order, fingerprint, pixel_hashes, records
 from bench.errors import BenchError
 from bench.tasks import Images, Ints
@@ -125,7 +125,7 @@ def _write(dataset: Dataset, raw: Raw, folder: Path) -> Prepared:
         "note": raw.note,
         "partial": "; ".join(notes),
     }
-    files: dict[str, Content] = {"images.npy": raw.images[order], "columns.npz": columns}
+    files: dict[str, Content] = {"images.npy": Rows(raw.images, order), "columns.npz": columns}
     return _prepared(folder, write_folder(folder, files, meta))
 
 
@@ -146,7 +146,7 @@ def _status(dataset: Dataset, split: str, count: int, found: str, *, pinned: boo
     """
     if found in dataset.partials:
         return dataset.partials[found]
-    if count != dataset.counts[split]:
+    if dataset.counts[split] and count != dataset.counts[split]:
         raise BenchError(
             f"{dataset.name} {split}: {count:,} images, expected {dataset.counts[split]:,}: "
             f"{dataset.how_to_get}"
@@ -174,8 +174,17 @@ def availability(name: str, root: Path, splits: Iterable[str]) -> str:
         there = source.splits(dataset, root) if source else set()
     except BenchError as error:
         return str(error)
-    if (prepared and wanted <= set(prepared.counts)) or wanted <= there:
+    if prepared and wanted <= set(prepared.counts):
         return ""
+    if wanted <= there:
+        return (
+            ""
+            if not dataset.on_request
+            else (
+                f"{name} is not prepared: `python -m bench data prepare {name}` does it, in "
+                f"{dataset.on_request}"
+            )
+        )
     known = there | set(prepared.counts if prepared else ())
     missing = ", ".join(split for split in dataset.counts if split in wanted - known)
     return f"{name} {missing} not under {root}: {dataset.how_to_get}, or --data-root"

@@ -20,12 +20,18 @@ from bench.nn.autoencoder import AutoEncoder
 from bench.nn.convnet import ConvNet
 from bench.nn.lenet import LeNet
 from bench.nn.network import Network
+from bench.nn.resnet import ResNet18
+from bench.nn.standard import TimmNet
+from bench.nn.vgg import VGG
 from bench.nn.vggs import VGGS
 
 BUILDERS: dict[str, type[Network]] = {
     "autoencoder": AutoEncoder,
     "convnet": ConvNet,
     "lenet": LeNet,
+    "resnet18": ResNet18,
+    "timm": TimmNet,
+    "vgg": VGG,
     "vggs": VGGS,
 }
 

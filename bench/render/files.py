@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.render.rows import FigureView, TableView
+from bench.render.rows import Drawing, TableView
 
 
-def stem(view: TableView | FigureView) -> str:
+def stem(view: TableView | Drawing) -> str:
     """The view's file name without its ending, "experiment-name-preset", safe on any system."""
     name = f"{view.experiment}-{view.name}-{view.preset}"
     return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")

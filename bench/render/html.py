@@ -9,7 +9,7 @@ from bench.render import legend
 from bench.render.cells import Cell
 from bench.render.files import stem
 from bench.render.grid import Column, Row, columns, rows
-from bench.render.rows import FigureView, TableView
+from bench.render.rows import COLUMN, Drawing, TableView
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
@@ -22,11 +22,11 @@ thead th { font-weight: 500; text-align: center }
 tr.group td { font-weight: 600; padding-top: .6rem }
 small { color: #666 }
 figcaption, p.caption { max-width: 46rem }
-img { max-width: 100%; width: 30rem }
+img { max-width: 100%; width: 30rem } img.wide { width: 60rem }
 """
 
 
-def page(views: Sequence[TableView | FigureView], preset: str) -> str:
+def page(views: Sequence[TableView | Drawing], preset: str) -> str:
     """The page, which lies in `report/` beside `figures/`."""
     parts = [
         "<!doctype html>",
@@ -37,13 +37,14 @@ def page(views: Sequence[TableView | FigureView], preset: str) -> str:
         f"<h1>Results, {escape(preset)} preset</h1>",
     ]
     for view in views:
-        parts.append(_figure(view) if isinstance(view, FigureView) else _table(view))
+        parts.append(_table(view) if isinstance(view, TableView) else _figure(view))
     return "\n".join(parts) + "\n"
 
 
-def _figure(view: FigureView) -> str:
+def _figure(view: Drawing) -> str:
     name, caption = stem(view), escape(legend.figure_caption(view))
-    picture = f'<img src="../figures/{name}.png" alt="{escape(view.caption)}">'
+    wide = ' class="wide"' if view.width > COLUMN else ""
+    picture = f'<img{wide} src="../figures/{name}.png" alt="{escape(view.caption)}">'
     return (
         f'<section id="{name}"><figure>{picture}'
         f"<figcaption>{caption}</figcaption></figure></section>"

@@ -10,7 +10,7 @@ from bench.render.cells import Cell
 from bench.render.escape import latex as escape
 from bench.render.files import stem
 from bench.render.grid import LABEL, Column, Row, panels
-from bench.render.rows import FigureView, TableView
+from bench.render.rows import COLUMN, Drawing, TableView
 
 WIDTH = 100
 """Characters of a panel: fits a text width of 5.5 inches in footnote size."""
@@ -157,24 +157,28 @@ def _mark(letter: str) -> str:
     return rf"\textsuperscript{{{letter}}}" if letter else ""
 
 
-def figure(view: FigureView) -> str:
-    """A ``figure`` environment around the drawn file, with caption and label; needs graphicx."""
-    caption, size = escape(legend.figure_caption(view)), "3.4in"  # as it was drawn
+def figure(view: Drawing) -> str:
+    """A ``figure`` environment around the drawn file, with caption and label; needs graphicx.
+
+    What is wider than a column is set over both columns of a two-column paper.
+    """
+    caption, size = escape(legend.figure_caption(view)), f"{view.width:g}in"  # as it was drawn
+    name = "figure" if view.width <= COLUMN else "figure*"
     return "\n".join(
         [
-            r"\begin{figure}[tp]",
+            rf"\begin{{{name}}}[tp]",
             r"\centering",
             rf"\includegraphics[width=\ifdim\linewidth<{size}\linewidth\else{size}\fi]"
             rf"{{{stem(view)}.pdf}}",
             rf"\caption{{{caption}}}",
             rf"\label{{fig:{stem(view)}}}",
-            r"\end{figure}",
+            rf"\end{{{name}}}",
             "",
         ]
     )
 
 
-def document(views: Sequence[TableView | FigureView]) -> str:
+def document(views: Sequence[TableView | Drawing]) -> str:
     """An article that inputs the fragments of all views from ``tables/`` and ``figures/``."""
     folders = ["tables" if isinstance(view, TableView) else "figures" for view in views]
     inputs = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from bench.render.cells import DELTA, MINUS, SEEDS, VERDICTS
-from bench.render.rows import Entry, FigureView, TableView
+from bench.render.rows import Drawing, EmbeddingView, Entry, FigureView, HeatmapView, TableView
 
 SPREAD = f"± is the sample standard deviation (ddof 1) over seeds; n = {SEEDS} unless shown."
 BEST = (
@@ -32,12 +32,44 @@ def caption(view: TableView, best: str = "Bold") -> str:
     return " ".join(part for part in parts if part)
 
 
-def figure_caption(view: FigureView) -> str:
-    """The view's caption, its preset, and the meaning of its bars, bands and vertical line."""
-    parts = [sentence(view.caption), f"Preset: {view.preset}.", "Bars and bands: " + SPREAD]
+def figure_caption(view: Drawing) -> str:
+    """The view's caption, its preset, and the meaning of every mark that the figure shows."""
+    parts = [sentence(view.caption), f"Preset: {view.preset}."]
+    if isinstance(view, HeatmapView):
+        parts += _of_heatmap(view)
+    elif isinstance(view, EmbeddingView):
+        parts.append("t-SNE of one cell's output; colour and marker: true class.")
+    else:
+        parts += _of_curves(view)
+    return " ".join(part for part in parts if part)
+
+
+def _of_curves(view: FigureView) -> list[str]:
+    """Of bars, bands, lines and diamonds."""
+    parts = [("Error bars: " if view.kind == "bars" else "Bars and bands: ") + SPREAD]
     if view.truth is not None:
         parts.append(f"Dashed: {sentence(view.truth_label)}")
-    return " ".join(part for part in parts if part)
+    if any(curve.published for curve in view.curves):
+        sign = "Diamonds" if view.kind == "bars" else "Dotted"
+        source = f" ({view.published_source})" if view.published_source else ""
+        parts.append(f"{sign}: published{source}.")
+    return parts
+
+
+def _of_heatmap(view: HeatmapView) -> list[str]:
+    """Of its numbers and cut corners."""
+    shown = (
+        "Each field: the best of its restarts, the maximum over seeds, chosen after scoring with "
+        "the labels"
+        if view.best
+        else "Each field: the mean over seeds"
+    )
+    parts = [f"{shown}; n = {SEEDS} unless shown."]
+    fields = [(v, n, p) for p in view.panels for vs, ns in zip(p.value, p.n, strict=True)
+              for v, n in zip(vs, ns, strict=True)]  # fmt: skip
+    if any(value is not None and n < panel.planned for value, n, panel in fields):
+        parts.append("White corner: fewer seeds than planned.")
+    return parts
 
 
 def sentence(text: str) -> str:

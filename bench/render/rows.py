@@ -14,6 +14,10 @@ from typing import Literal
 from bench.compare import Unit, Verdict
 from bench.errors import BenchError
 
+COLUMN, BOTH_COLUMNS = 3.4, 7.0
+"""Inches of a two-column paper."""
+_BARS_OF_A_COLUMN = 12
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -121,16 +125,21 @@ class Curve:
     """Sample standard deviation (ddof 1) over seeds; None for fewer than two."""
     n: tuple[int, ...]
     planned: int
+    published: tuple[float | None, ...] = ()
+    """A printed number for each x; () for none at all."""
+    failed: tuple[bool, ...] = ()
+    """Of what was not measured, what failed; () for nothing."""
 
     def __post_init__(self) -> None:
         lengths = {len(self.x), len(self.mean), len(self.std), len(self.n)}
+        lengths |= {len(extra) for extra in (self.published, self.failed) if extra}
         if len(lengths) > 1:
             raise BenchError(f"curve {self.label!r}: x, mean, std and n must have one length")
 
 
 @dataclass(frozen=True)
 class FigureView:
-    """A figure of curves with error bars, shown as they are (scale to percent beforehand)."""
+    """Curves or bars with their spread, shown as they are (scale to percent beforehand)."""
 
     experiment: str
     name: str
@@ -142,4 +151,92 @@ class FigureView:
     truth: float | None = None
     """Where a vertical line stands, such as the true number of clusters."""
     truth_label: str = "true value"
-    kind: Literal["curve"] = "curve"
+    kind: Literal["curve", "bars", "training"] = "curve"
+    """bars: each x is a group. training: x is a step, and the spread is always a band."""
+    x_log: bool = False
+    published_source: str = ""
+    """Where the published numbers stand."""
+
+    @property
+    def width(self) -> float:
+        """Inches: one column of a two-column paper, or both."""
+        bars = sum(len(curve.x) for curve in self.curves)
+        return BOTH_COLUMNS if self.kind == "bars" and bars > _BARS_OF_A_COLUMN else COLUMN
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map of a heat map; `mean`, `n` and `failed` have a row for each y, an entry for each x.
+
+    Raises:
+        BenchError: their shapes differ.
+    """
+
+    label: str
+    value: tuple[tuple[float | None, ...], ...]
+    """Mean over seeds, or the best of them; None where nothing was measured."""
+    n: tuple[tuple[int, ...], ...]
+    failed: tuple[tuple[bool, ...], ...]
+    """Of what was not measured, what failed."""
+    planned: int
+
+    def __post_init__(self) -> None:
+        shapes = {tuple(len(row) for row in grid) for grid in (self.value, self.n, self.failed)}
+        if len(shapes) > 1 or len(set(*shapes)) != 1:
+            raise BenchError(f"panel {self.label!r}: value, n and failed must have one shape")
+
+
+@dataclass(frozen=True)
+class HeatmapView:
+    """A metric over two axes, shown as it is (scale to percent beforehand)."""
+
+    experiment: str
+    name: str
+    caption: str
+    preset: str
+    x_label: str
+    y_label: str
+    value_label: str
+    x: tuple[float | str, ...]
+    y: tuple[float | str, ...]
+    panels: tuple[Panel, ...]
+    top: float | None
+    """End of the scale, which begins at 0; None: the largest value."""
+    best: bool = False
+    """Each value is the best of its seeds and not their mean."""
+
+    @property
+    def width(self) -> float:
+        """Inches."""
+        return COLUMN if len(self.panels) == 1 else BOTH_COLUMNS
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One panel of an embedding; `points` and `classes` have one length."""
+
+    label: str
+    points: tuple[tuple[float, float], ...] = ()
+    classes: tuple[int, ...] = ()
+    """True label of each point."""
+    words: str = ""
+    """Why there are no points."""
+
+
+@dataclass(frozen=True)
+class EmbeddingView:
+    """Images as points in the plane, coloured by their true class; a panel a cell."""
+
+    experiment: str
+    name: str
+    caption: str
+    preset: str
+    panels: tuple[Cloud, ...]
+
+    @property
+    def width(self) -> float:
+        """Inches."""
+        return COLUMN if len(self.panels) == 1 else BOTH_COLUMNS
+
+
+Drawing = FigureView | HeatmapView | EmbeddingView

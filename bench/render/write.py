@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bench.errors import unknown
 from bench.render import html, latex, tables
-from bench.render.figures import save_curve
+from bench.render.figures import save
 from bench.render.files import replace, stem
-from bench.render.rows import FigureView, TableView
+from bench.render.rows import Drawing, TableView
 
 _TABLES = {"tex": latex.latex, "md": tables.markdown, "csv": tables.csv}
 TABLE_FORMATS = tuple(_TABLES)
@@ -17,7 +17,7 @@ FIGURE_FORMATS = ("pdf", "png", "tex")
 
 
 def write(
-    view: TableView | FigureView, folder: Path, formats: Sequence[str] | None = None
+    view: TableView | Drawing, folder: Path, formats: Sequence[str] | None = None
 ) -> list[Path]:
     """Write a view to `<folder>/tables/` or `<folder>/figures/` as `<experiment>-<name>.<format>`.
 
@@ -29,7 +29,7 @@ def write(
     Raises:
         BenchError: an unknown format, or the folder cannot be written.
     """
-    if isinstance(view, FigureView):
+    if not isinstance(view, TableView):
         return _write_figure(view, folder, FIGURE_FORMATS if formats is None else formats)
     files = []
     for name in TABLE_FORMATS if formats is None else formats:
@@ -40,15 +40,15 @@ def write(
     return files
 
 
-def _write_figure(view: FigureView, folder: Path, formats: Sequence[str]) -> list[Path]:
-    files = save_curve(view, folder, [name for name in formats if name != "tex"])
+def _write_figure(view: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
+    files = save(view, folder, [name for name in formats if name != "tex"])
     if "tex" in formats:
         path = folder / "figures" / f"{stem(view)}.tex"
         files.append(replace(path, latex.figure(view).encode()))
     return files
 
 
-def write_document(views: Sequence[TableView | FigureView], folder: Path, preset: str) -> Path:
+def write_document(views: Sequence[TableView | Drawing], folder: Path, preset: str) -> Path:
     """Write `<folder>/all-<preset>.tex`, an article of all views; compile it in that folder.
 
     Raises:
@@ -57,7 +57,7 @@ def write_document(views: Sequence[TableView | FigureView], folder: Path, preset
     return replace(folder / f"all-{preset}.tex", latex.document(views).encode())
 
 
-def write_page(views: Sequence[TableView | FigureView], folder: Path, preset: str) -> Path:
+def write_page(views: Sequence[TableView | Drawing], folder: Path, preset: str) -> Path:
     """Write `<folder>/report/<preset>.html`, all views on one page.
 
     Raises:

@@ -4,9 +4,12 @@ from bench.datasets.protocols import (  # noqa: F401
     adapt,
     clustering,
     discovery,
+    imagenet,
     noisy_pairs,
+    office31,
     omniglot,
     represent,
     similarity,
     transfer,
+    zero_shot,
 )

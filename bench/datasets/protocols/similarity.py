@@ -1,5 +1,7 @@
 """A similarity learned on labelled classes, asked about pairs of images of others."""
 
+from collections.abc import Mapping
+
 from bench.datasets.parts import Part
 from bench.datasets.protocols.transfer import HIGH, LOW
 from bench.datasets.tasks import TaskSpec, get_task, register_task
@@ -8,9 +10,26 @@ SETTING = {"n_pairs": 20_000}
 BACKGROUND = Part("omniglot", "background")
 
 
-def _similarity(name: str, auxiliary: Part, target: Part, classes: int, summary: str) -> None:
+def _similarity(
+    name: str,
+    auxiliary: Part,
+    target: Part,
+    classes: int,
+    summary: str,
+    *,
+    quick: Mapping[str, int] | None = None,
+) -> None:
     register_task(
-        TaskSpec(name, "similarity", summary, target, classes, auxiliary=auxiliary, setting=SETTING)
+        TaskSpec(
+            name,
+            "similarity",
+            summary,
+            target,
+            classes,
+            auxiliary=auxiliary,
+            quick=quick or {},
+            setting=SETTING,
+        )
     )
 
 
@@ -41,6 +60,17 @@ _similarity(
     5,
     "a similarity learned on digits 0-4, asked about 5-9",
 )
+for _dataset in ("cifar10", "cifar100", "mnist", "svhn"):
+    _transfer = get_task(f"{_dataset}/transfer")
+    assert _transfer.source is not None
+    _similarity(
+        f"{_dataset}/similarity",
+        _transfer.source,
+        _transfer.target,
+        _transfer.n_clusters,
+        f"a similarity learned on the labelled classes of {_transfer.name}",
+        quick={"auxiliary": _transfer.quick["source"], "target": _transfer.quick["target"]},
+    )
 _of("digits/similarity", "digits/5-way", Part("digits", where={"label": HIGH}), 5, 5)
 
 _similarity(

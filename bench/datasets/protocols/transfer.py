@@ -15,7 +15,6 @@ def _halves(
 ) -> TaskSpec:
     """Transfer from the classes 0-4 to 5-9; the numbers are the quick preset's limits."""
     limits = {"source": source, "target": target}
-    similarity = {"similarity": "digits/similarity"} if dataset == "digits" else {}
     return register_task(
         TaskSpec(
             f"{dataset}/transfer",
@@ -25,7 +24,7 @@ def _halves(
             5,
             source=Part(dataset, split, {"label": LOW}),
             quick={role: limit for role, limit in limits.items() if limit},
-            related=similarity,
+            related={"similarity": f"{dataset}/similarity"},
         )
     )
 
@@ -44,5 +43,6 @@ register_task(
         10,
         source=Part("cifar100", "train", {"label": tuple(range(80))}),
         quick={"source": 8000, "target": 2000},
+        related={"similarity": "cifar100/similarity"},
     )
 )

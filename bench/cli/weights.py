@@ -1,0 +1,41 @@
+"""`bench weights`: list what is here, fetch what timm publishes."""
+
+from __future__ import annotations
+
+import argparse
+
+from tabulate import tabulate
+
+from bench.cli import common
+from bench.errors import BenchError
+
+
+def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+    """Declare the verb."""
+    parser = common.add_verb(verbs, "weights", "list or fetch weights that others trained")
+    parser.add_argument(
+        "action_name",
+        metavar="ACTION",
+        choices=("list", "fetch"),
+        help="list (those here, with their hashes); fetch (from timm's hub)",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="such as resnet18.tv_in1k")
+    common.add_weights(parser)
+    parser.set_defaults(action=act)
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Print the folder, or download the weights named."""
+    from bench import weights
+
+    common.use_weights(arguments)
+    if arguments.action_name == "list":
+        here = sorted(path.stem for path in weights.folder().glob("*.safetensors"))
+        rows = [(name, weights.model(name), weights.digest(name)) for name in here]
+        print(tabulate(rows, headers=("name", "model", "SHA-256")))
+        return 0
+    if not arguments.names:
+        raise BenchError("weights fetch: name some, such as resnet18.tv_in1k")
+    for name in arguments.names:
+        print(f"{name}: ready in {weights.fetch(name)}")
+    return 0

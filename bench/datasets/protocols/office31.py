@@ -1,0 +1,52 @@
+"""Adaptation between the domains of Office-31, similarity of all of ImageNet (CCN section 5.2)."""
+
+from itertools import permutations
+
+from bench.datasets.office31 import DOMAINS
+from bench.datasets.parts import Part
+from bench.datasets.tasks import TaskSpec, register_task
+
+CLASSES = 31
+SIMILARITY = "imagenet1000/similarity"
+IMAGENET = Part("imagenet", "train")
+PAIRS = {"n_pairs": 20_000}
+QUICK = {"auxiliary": 50_000}
+
+register_task(
+    TaskSpec(
+        SIMILARITY,
+        "similarity",
+        "a similarity learned on all classes of ImageNet, asked about Office-31",
+        Part("office31"),
+        CLASSES,
+        auxiliary=IMAGENET,
+        quick=QUICK,
+        setting=PAIRS,
+    )
+)
+for _domain in DOMAINS:
+    register_task(
+        TaskSpec(
+            f"office31-{_domain}/pairs",
+            "similarity",
+            f"random pairs of the similarity of {SIMILARITY}",
+            Part("office31", _domain),
+            CLASSES,
+            auxiliary=IMAGENET,
+            quick=QUICK,
+            related={"similarity": SIMILARITY},
+            setting=PAIRS,
+        )
+    )
+for _source, _target in permutations(DOMAINS, 2):
+    register_task(
+        TaskSpec(
+            f"office31-{_source}-{_target}/adapt",
+            "adapt",
+            f"{_source} labelled, {_target} to classify",
+            Part("office31", _target),
+            CLASSES,
+            source=Part("office31", _source),
+            related={"similarity": SIMILARITY},
+        )
+    )

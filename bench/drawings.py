@@ -1,0 +1,230 @@
+"""From records to what figures show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bench import compare, published
+from bench.compare import Summary
+from bench.datasets import get_task, materialise
+from bench.embedding import coordinates
+from bench.errors import BenchError, Unavailable
+from bench.experiment import Experiment
+from bench.figure import Figure
+from bench.measured import USABLE, measured
+from bench.metrics import METRICS, is_count
+from bench.plan import Slot, limit
+from bench.published import Published
+from bench.render.rows import Cloud, Curve, Drawing, EmbeddingView, FigureView, HeatmapView, Panel
+from bench.states import Results
+from bench.store import CURVES
+
+
+def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Results) -> Drawing:
+    """What a figure shows, fractions as percent.
+
+    Args:
+        one: The experiment.
+        figure: One of its figures.
+        slots: The figure's, those that a selection left in.
+        results: Of the whole plan.
+    """
+    makers: dict[str, Callable[..., Drawing]] = {
+        "curve": _curves, "bars": _curves, "training": _training,
+        "heatmap": _heatmap, "embedding": _embedding,
+    }  # fmt: skip
+    named = {"experiment": one.name, "name": figure.name, "caption": figure.caption}
+    return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.preset})
+
+
+def _by_label(slots: Sequence[Slot]) -> dict[str, list[Slot]]:
+    """The slots of each curve or panel, in the order of the file."""
+    found: dict[str, list[Slot]] = {}
+    for slot in slots:
+        found.setdefault(slot.part.label, []).append(slot)
+    return found
+
+
+def _scale(figure: Figure) -> float:
+    """What a value is multiplied by: fractions are drawn as percent."""
+    return 1.0 if figure.logged or is_count(figure.metric) else 100.0
+
+
+def _metric_label(figure: Figure) -> str:
+    named = figure.logged or figure.metric
+    known = figure.metric in METRICS and _scale(figure) == 100.0
+    return figure.y_label or (f"{named} (%)" if known else named)
+
+
+def _times(scale: float, values: Sequence[float | None]) -> tuple[float | None, ...]:
+    return tuple(None if value is None else scale * value for value in values)
+
+
+def _planned(slots: Sequence[Slot]) -> int:
+    return max((len(slot.cells) for slot in slots), default=0)
+
+
+def _summary(slot: Slot, results: Results) -> tuple[Summary, float | None, bool]:
+    """A slot's mean over seeds, their maximum, and whether it has none because of a failure."""
+    values, states = measured(slot, results)
+    failed = not values and bool(states["failed"] + states["blocked"])
+    summary = compare.summarise([values[s] for s in sorted(values)])
+    return summary, max(values.values(), default=None), failed
+
+
+def _curves(
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, str]
+) -> FigureView:
+    """Curves, or bars, of a metric over seeds, with the numbers that a paper prints."""
+    scale, curves, sources = _scale(figure), [], dict[str, None]()
+    for label, mine in _by_label(slots).items():
+        every = [_summary(slot, results) for slot in mine]
+        summaries, printed = [s for s, _, _ in every], [_printed(slot) for slot in mine]
+        sources |= dict.fromkeys(p.source for p in printed if p)
+        curves.append(
+            Curve(
+                label=label,
+                x=tuple(slot.column or figure.x.value(slot.part) for slot in mine),
+                mean=_times(scale, [s.mean for s in summaries]),
+                std=_times(scale, [s.std for s in summaries]),
+                n=tuple(s.n for s in summaries),
+                planned=_planned(mine),
+                published=_times(scale, [p.value if p else None for p in printed])
+                if any(printed)
+                else (),
+                failed=tuple(failed for _, _, failed in every),
+            )
+        )
+    return FigureView(
+        **named,
+        kind="bars" if figure.kind == "bars" else "curve",
+        x_label=figure.x.label,
+        y_label=_metric_label(figure),
+        curves=tuple(curves),
+        truth=figure.x.truth,
+        x_log=figure.x.log,
+        published_source="; ".join(sources),
+    )
+
+
+def _printed(slot: Slot) -> Published | None:
+    part = slot.part
+    if not part.published:
+        return None
+    return published.find(part.published, metric=part.metric, where=slot.name)
+
+
+def _heatmap(
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, str]
+) -> HeatmapView:
+    """A panel for each part: the mean over seeds, or the best of them."""
+    preset, scale, panels = results.plan.preset, _scale(figure), []
+    columns, rows = figure.x.at(preset), figure.y.at(preset)
+    for label, mine in _by_label(slots).items():
+        at = {(figure.x.value(s.part), figure.y.value(s.part)): s for s in mine}
+        found = [[_summary(at[x, y], results) for x in columns] for y in rows]
+        chosen = [[best if figure.best else s.mean for s, best, _ in row] for row in found]
+        panels.append(
+            Panel(
+                label=label,
+                value=tuple(_times(scale, row) for row in chosen),
+                n=tuple(tuple(s.n for s, _, _ in row) for row in found),
+                failed=tuple(tuple(failed for _, _, failed in row) for row in found),
+                planned=_planned(mine),
+            )
+        )
+    return HeatmapView(
+        **named,
+        x_label=figure.x.label,
+        y_label=figure.y.label,
+        value_label=_metric_label(figure),
+        x=columns,
+        y=rows,
+        panels=tuple(panels),
+        top=None if is_count(figure.metric) else 100.0,
+        best=bool(figure.best),
+    )
+
+
+def _training(
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, str]
+) -> FigureView:
+    """A logged value, or a metric of snapshots, at each step that some seed has."""
+    scale, curves = _scale(figure), []
+    for slot in slots:
+        values: dict[float, list[float]] = {}
+        for seed in sorted(slot.cells):
+            for step, value in _series(slot.cells[seed][0], figure, results):
+                values.setdefault(step, []).append(value)
+        steps = sorted(values)
+        summaries = [compare.summarise(values[step]) for step in steps]
+        curves.append(
+            Curve(
+                label=slot.part.label,
+                x=tuple(steps),
+                mean=_times(scale, [s.mean for s in summaries]),
+                std=_times(scale, [s.std for s in summaries]),
+                n=tuple(s.n for s in summaries),
+                planned=len(slot.cells),
+            )
+        )
+    return FigureView(
+        **named,
+        kind="training",
+        x_label=figure.x.label or "step",
+        y_label=_metric_label(figure),
+        curves=tuple(curves),
+        x_log=figure.x.log,
+    )
+
+
+def _series(key: str, figure: Figure, results: Results) -> list[tuple[float, float]]:
+    """Steps and values of one cell; none where it is not done or left no such curve."""
+    if results.states[key] not in USABLE:
+        return []
+    path = results.runs / results.plan.cells[key].folder / CURVES
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if figure.logged:
+            return [(float(step), float(v)) for step, v in content["logged"][figure.logged]]
+        snapshots = content["snapshots"]
+        pairs = zip(snapshots["step"], snapshots[figure.metric], strict=True)
+        return [(float(step), float(v)) for step, v in pairs]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _embedding(
+    figure: Figure,  # noqa: ARG001 - as the other kinds are called
+    slots: Sequence[Slot],
+    results: Results,
+    named: dict[str, str],
+) -> EmbeddingView:
+    """A panel for each part, of its first seed's cell."""
+    return EmbeddingView(**named, panels=tuple(_cloud(slot, results) for slot in slots))
+
+
+def _cloud(slot: Slot, results: Results) -> Cloud:
+    """The points of one cell with their true classes, or why there are none."""
+    part = slot.part
+    keys = next(iter(slot.cells.values()), [])
+    state = results.states[keys[0]] if keys else "missing"
+    if state not in USABLE:
+        return Cloud(part.label, words="not measured" if state == "missing" else state)
+    spec, cell = get_task(part.task), results.plan.cells[keys[0]]
+    try:
+        most = limit(spec, "target", results.plan.preset)
+        files = materialise(spec.target, results.plan.data_root, limit=most)
+        folder, digest = results.runs / cell.folder, results.records[keys[0]].output
+        points = coordinates(results.runs, folder, digest, part.tensor, n=files.n)
+    except Unavailable:
+        return Cloud(part.label, words="the data are not here")
+    except (BenchError, ValueError) as error:
+        return Cloud(part.label, words=str(error))
+    classes = np.load(files.labels, allow_pickle=False)[: len(points)]
+    pairs = tuple((float(x), float(y)) for x, y in points)
+    return Cloud(part.label, pairs, tuple(int(c) for c in classes))

@@ -1,0 +1,208 @@
+"""Figures of an experiment: what each kind of them varies, and which entries that makes."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bench.errors import BenchError, unknown
+from bench.part import PRESETS, Part, validate_entry
+
+SNAPSHOT_METRICS = ("ACC", "NMI")
+"""What is scored of the assignments that a method hands over while it trains."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What a figure varies: one setting of the protocol or one parameter of the methods."""
+
+    label: str = ""
+    values: tuple[Any, ...] = ()
+    quick: tuple[Any, ...] = ()
+    """The values of the quick preset, where they are others."""
+    setting: str = ""
+    param: str = ""
+    truth: float | None = None
+    """Where a vertical line marks the true value."""
+    log: bool = False
+    """A logarithmic scale."""
+
+    @property
+    def key(self) -> str:
+        """The name of the setting or parameter, "" where the axis varies none."""
+        return self.setting or self.param
+
+    def at(self, preset: str) -> tuple[Any, ...]:
+        """Its values under a preset."""
+        return self.quick if preset == "quick" and self.quick else self.values
+
+    def put(self, part: Part, value: Any) -> Part:
+        """The part with one value of this axis."""
+        if self.setting:
+            return dataclasses.replace(part, setting={**part.setting, self.setting: value})
+        return dataclasses.replace(part, params={**part.params, self.param: value})
+
+    def value(self, part: Part) -> Any:
+        """The value that `put` gave to a part."""
+        return (part.setting if self.setting else part.params)[self.key]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of one of these kinds.
+
+    curve: a metric against what `x` varies, a curve for each part. heatmap: a metric over `x` and
+    `y`, a panel a part. bars: a metric by group, a bar for each part. training: a metric or a
+    logged value over training, a curve a part. embedding: t-SNE of a stored tensor, a panel a part.
+    """
+
+    name: str
+    caption: str
+    curve: tuple[Part, ...]
+    """The curves, the bars of a group, or the panels."""
+    kind: Literal["curve", "heatmap", "bars", "training", "embedding"] = "curve"
+    x: Axis = Axis()
+    y: Axis = Axis()
+    """Of a heat map."""
+    group: tuple[Part, ...] = ()
+    """Of bars: like a table's columns, each laid over by every part."""
+    tasks: tuple[str, ...] = ()
+    """Of bars: shorthand for one group each of these tasks."""
+    task: str = ""
+    metric: str = ""
+    logged: str = ""
+    """Of training: a value that the method logs, in place of a metric."""
+    tensor: str = ""
+    """Of an embedding: the stored tensor, unless the part names its own."""
+    best: Literal["", "max"] = ""
+    """Of a heat map, "max": the best of the restarts and not their mean. It is chosen after
+    scoring, so with the labels, and the caption says so."""
+    y_label: str = ""
+    """Of the metric."""
+    published: dict[str, str] = field(default_factory=dict)
+    """What the filters of all parts share that have one."""
+    seeds: int = 0
+
+    @property
+    def groups(self) -> tuple[Part, ...]:
+        """The groups of bars, each with a label: the last component of its task where it has none.
+
+        Two tasks of one last component keep their names whole.
+        """
+        every = (*self.group, *(Part(task=task) for task in self.tasks))
+        short = [g.label or g.task.rpartition("/")[2] for g in every]
+        return tuple(
+            dataclasses.replace(g, label=label if short.count(label) == 1 else g.label or g.task)
+            for g, label in zip(every, short, strict=True)
+        )
+
+    def entries(self, curve: Part, preset: str, *, where: str = "") -> list[tuple[Part, str]]:
+        """The parts that one of its curves is made of, each with its group's label, else "".
+
+        Args:
+            curve: One of its own.
+            preset: Decides the grid.
+            where: For the error of `Part.over`.
+        """
+        common = Part(task=self.task, metric=self.metric, tensor=self.tensor)
+        base = curve.over(common, where=where)
+        shared = self.published if curve.published else {}
+        base = dataclasses.replace(base, published={**shared, **base.published})
+        if self.kind == "curve":
+            return [(self.x.put(base, x), "") for x in self.x.at(preset)]
+        if self.kind == "heatmap":
+            grid = [(x, y) for y in self.y.at(preset) for x in self.x.at(preset)]
+            return [(self.x.put(self.y.put(base, y), x), "") for x, y in grid]
+        if self.kind == "bars":
+            return [(_in_group(base, group, where), group.label) for group in self.groups]
+        return [(base, "")]
+
+    def every_entry(self, curve: Part, *, where: str = "") -> list[Part]:
+        """The parts that one of its curves is made of under any preset."""
+        presets = PRESETS if self.x.quick or self.y.quick else PRESETS[:1]
+        return [part for p in presets for part, _ in self.entries(curve, p, where=where)]
+
+    def validate(self, where: str) -> None:
+        """Refuse what would otherwise come out in the middle of a run.
+
+        Raises:
+            BenchError: which key is at fault.
+        """
+        for axis in ("x", "y"):
+            self._validate_axis(axis, f"{where}: {axis}")
+        self._validate_kind(where)
+        labels = [c.label for c in self.curve]
+        if not labels:
+            raise BenchError(f"{where}: has no curve; add a [[figure.curve]]")
+        for label in labels:
+            if labels.count(label) > 1:
+                raise BenchError(f"{where}: two curves are called '{label}'")
+        for curve in self.curve:
+            on = f"{where}, curve '{curve.label}'"
+            for entry in self.every_entry(curve, where=on):
+                self._validate_entry(entry, on)
+
+    def _validate_entry(self, entry: Part, where: str) -> None:
+        """Refuse one entry that the kind cannot show."""
+        scored = self.kind != "embedding" and not self.logged
+        validate_entry(entry, where, scored=scored)
+        if entry.fact:
+            raise BenchError(f"{where}: a fact is for tables; name a metric")
+        if self.kind in ("training", "embedding") and (not entry.task or not entry.method):
+            raise BenchError(f"{where}: {self.kind} shows one method on one task; name both")
+        if self.kind == "embedding" and not entry.tensor:
+            raise BenchError(f'{where}: names no tensor, such as tensor = "outputs"')
+
+    def _validate_axis(self, axis: str, where: str) -> None:
+        """Refuse an axis that its kind lacks, or that varies nothing or two things."""
+        one: Axis = getattr(self, axis)
+        if self.kind not in {"x": ("curve", "heatmap"), "y": ("heatmap",)}[axis]:
+            label_alone = axis == "x" and self.kind == "training"
+            if one != (Axis(label=one.label, log=one.log) if label_alone else Axis()):
+                what = "has a label alone" if label_alone else "is not for this kind"
+                raise BenchError(f'{where} {what}: kind = "{self.kind}"')
+            return
+        if bool(one.setting) == bool(one.param):
+            raise BenchError(f"{where} must name either a setting or a param")
+        if not one.values:
+            raise BenchError(f"{where} names no values")
+        for values in (one.values, one.quick):
+            if len({str(v) for v in values}) < len(values):
+                raise BenchError(f"{where} names a value twice")
+        if not one.label:
+            raise BenchError(f"{where} has no label")
+        numbers = [v for v in (*one.values, *one.quick) if type(v) in (int, float) and v > 0]
+        if one.log and len(numbers) < len((*one.values, *one.quick)):
+            raise BenchError(f"{where} is logarithmic and needs numbers above 0")
+        if self.kind == "heatmap" and (one.log or one.truth is not None):
+            raise BenchError(f"{where}: a heat map has neither log nor truth")
+
+    def _validate_kind(self, where: str) -> None:
+        """Refuse keys that belong to another kind, and a kind that lacks its own."""
+        own = {
+            "best": "heatmap", "group": "bars", "tasks": "bars", "logged": "training",
+            "tensor": "embedding",
+        }  # fmt: skip
+        for key, kind in own.items():
+            if getattr(self, key) and self.kind != kind:
+                raise BenchError(f'{where}: {key} is for kind = "{kind}", not "{self.kind}"')
+        if self.kind == "heatmap" and self.x.key == self.y.key:
+            raise BenchError(f"{where}: x and y both vary '{self.x.key}'")
+        if self.kind == "bars" and not self.groups:
+            raise BenchError(f"{where}: bars need groups: name tasks or add a [[figure.group]]")
+        heads = [g.label for g in self.groups]
+        if len(set(heads)) < len(heads) or "" in heads:
+            raise BenchError(f"{where}: each group needs a label of its own, or a task")
+        if self.kind == "training" and bool(self.logged) == bool(self.metric):
+            raise BenchError(f"{where}: training needs either a metric or a logged value")
+        if self.kind == "training" and self.metric and self.metric not in SNAPSHOT_METRICS:
+            raise unknown("metric of snapshots", self.metric, SNAPSHOT_METRICS, where=where)
+        if self.kind == "embedding" and self.metric:
+            raise BenchError(f"{where}: an embedding has no metric")
+
+
+def _in_group(part: Part, group: Part, where: str) -> Part:
+    """A bar: the part laid over its group, with a published number where the part has one."""
+    found = part.over(group, where=where)
+    return found if part.published else dataclasses.replace(found, published={})

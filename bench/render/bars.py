@@ -1,0 +1,100 @@
+"""Grouped bars with the spread over seeds, and the printed number as a diamond."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bench.render.rows import COLUMN, Curve, FigureView
+from bench.render.style import COLOURS, LEGEND, counted, empty, ticks
+
+_HATCHES = ("", "////", "....", "xxxx")
+"""The colours come again with the next of these."""
+_GROUP = 0.8
+"""Share of a group's place that its bars fill."""
+_LEVEL = 5
+"""Up to so many short names of groups stand level, others aslant."""
+_LETTER = 0.045
+"""Height of a letter of a name that stands aslant, inches."""
+
+
+def draw(view: FigureView) -> Figure:
+    """A place for each x, in it a bar for each curve; the legend below."""
+    places = list(dict.fromkeys(x for curve in view.curves for x in curve.x))
+    published = any(curve.published for curve in view.curves)
+    across = 2 if view.width == COLUMN else 5
+    rows = math.ceil((len(view.curves) + published) / across)
+    names = ticks(places)
+    level = len(names) <= _LEVEL and all(len(name) <= 50 // len(names) for name in names)
+    below = 0.2 if level else _LETTER * max(len(name) for name in names)
+    figure = Figure(figsize=(view.width, 2.1 + below + 0.16 * rows), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(view.x_label)
+    axes.set_ylabel(view.y_label)
+    width = _GROUP / max(len(view.curves), 1)
+    handles: list[Artist] = []
+    for i, curve in enumerate(view.curves):
+        centres = [places.index(x) - _GROUP / 2 + (i + 0.5) * width for x in curve.x]
+        handles.append(_bars(axes, curve, centres, width, i))
+    labels = [counted(c.label, _counts(c), c.planned) for c in view.curves]
+    if published:
+        handles.append(_diamonds(axes, [], []))
+        labels.append("published")
+    turned = {} if level else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(names)), names, **turned)
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    if not any(m is not None for c in view.curves for m in (*c.mean, *c.published)):
+        empty(axes, "nothing measured yet")
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=across, **LEGEND)
+    return figure
+
+
+def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: int) -> Artist:
+    """One curve's bars; a word stands where nothing was measured."""
+    colour = COLOURS[index % len(COLOURS)]
+    hatch = _HATCHES[index // len(COLOURS) % len(_HATCHES)]
+    there = [i for i, mean in enumerate(curve.mean) if mean is not None]
+    container = axes.bar(
+        [centres[i] for i in there],
+        [curve.mean[i] for i in there],
+        width * 0.94,
+        color=colour,
+        hatch=hatch,
+        edgecolor="white",
+        linewidth=0,
+    )
+    spread = [i for i in there if curve.std[i] is not None]
+    axes.errorbar(
+        [centres[i] for i in spread],
+        [curve.mean[i] for i in spread],
+        [curve.std[i] for i in spread],
+        fmt="none",
+        ecolor="0.25",
+        elinewidth=0.7,
+        capsize=min(1.5, 8 * width),
+    )
+    for i in sorted(set(range(len(centres))) - set(there)):
+        word = "failed" if curve.failed and curve.failed[i] else "not measured"
+        axes.annotate(word, (centres[i], 0), (0, 2), xycoords=axes.get_xaxis_transform(),
+                      textcoords="offset points", ha="center", va="bottom", rotation=90,
+                      fontsize=5, color="0.35")  # fmt: skip
+    printed = [i for i, value in enumerate(curve.published) if value is not None]
+    _diamonds(axes, [centres[i] for i in printed], [curve.published[i] for i in printed])
+    return container
+
+
+def _diamonds(axes: Axes, x: list[float], y: list[float | None]) -> Line2D:
+    """Printed numbers; without any, the legend's sign for them."""
+    (line,) = axes.plot(x, y, linestyle="", marker="D", markersize=3.2, markerfacecolor="white",
+                        markeredgecolor="black", markeredgewidth=0.7, zorder=4)  # fmt: skip
+    return line
+
+
+def _counts(curve: Curve) -> list[int]:
+    return [n for n, mean in zip(curve.n, curve.mean, strict=True) if mean is not None]

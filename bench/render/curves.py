@@ -1,0 +1,107 @@
+"""Curves with the spread over seeds: against what a figure varies, or over training."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from bench.render.rows import Curve, FigureView
+from bench.render.style import COLOURS, LEGEND, MARKERS, counted, empty
+
+_TICKS_AT_VALUES = 8
+"""Up to so many values of x have a tick each, instead of round numbers."""
+_MANY = 20
+"""Points from which on a band replaces the error bars and not every point has a marker."""
+
+
+def draw(view: FigureView) -> Figure:
+    """The axes above, the legend below them, outside the data."""
+    published = any(curve.published for curve in view.curves)
+    rows = math.ceil((len(view.curves) + (view.truth is not None) + published) / 2)
+    figure = Figure(figsize=(view.width, 2.1 + 0.16 * rows), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(view.x_label)
+    axes.set_ylabel(view.y_label)
+    places = _places(view)
+    handles: list[Artist] = []
+    for i, curve in enumerate(view.curves):
+        band = view.kind == "training" or len(curve.x) > _MANY
+        handles.append(_plot(axes, curve, [places[x] for x in curve.x], i, band=band))
+    labels = [_label(curve) for curve in view.curves]
+    _scale_x(axes, view, places)
+    if view.truth is not None:
+        place = places.get(view.truth, view.truth)
+        handles.append(axes.axvline(place, color="0.4", linewidth=0.8, linestyle="--"))
+        labels.append(view.truth_label)
+    if published:
+        handles.append(Line2D([], [], color="0.4", linewidth=1, linestyle=":"))
+        labels.append("published")
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, **LEGEND)
+    return figure
+
+
+def _scale_x(axes: Axes, view: FigureView, places: dict[float | str, float]) -> None:
+    """Ticks at the values where they are few; words where there is nothing."""
+    if view.x_log and places:
+        axes.set_xscale("log")
+    if not any(mean is not None for curve in view.curves for mean in curve.mean):
+        axes.minorticks_off()
+        empty(axes, "nothing measured yet")
+    elif any(isinstance(x, str) for x in places):
+        axes.set_xticks(range(len(places)), [str(x) for x in places])
+    elif len(places) <= _TICKS_AT_VALUES:
+        axes.set_xticks(list(places.values()), [f"{x:g}" for x in places.values()])
+        axes.minorticks_off()
+
+
+def _places(view: FigureView) -> dict[float | str, float]:
+    """Where each x stands: at its value, or in the order of first use when some x is a word."""
+    values = dict.fromkeys(x for curve in view.curves for x in curve.x)
+    if any(isinstance(x, str) for x in values):
+        return {x: float(i) for i, x in enumerate(values)}
+    return {x: float(x) for x in values}
+
+
+def _plot(axes: Axes, curve: Curve, x: list[float], index: int, *, band: bool) -> Artist:
+    """One line; what was not measured is NaN, which matplotlib leaves out as a gap."""
+    mean = np.array([math.nan if m is None else m for m in curve.mean])
+    std = np.array([math.nan if s is None else s for s in curve.std])
+    colour = COLOURS[index % len(COLOURS)]
+    if band:
+        axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
+    else:
+        axes.errorbar(x, mean, std, fmt="none", ecolor=colour, elinewidth=0.7, capsize=1.5)
+    for value in dict.fromkeys(p for p in curve.published if p is not None):
+        axes.axhline(value, color=colour, linewidth=1, linestyle=":")
+    (line,) = axes.plot(
+        x,
+        mean,
+        color=colour,
+        marker=MARKERS[index % len(MARKERS)],
+        markersize=3.5,
+        markeredgewidth=0,
+        linewidth=1,
+        markevery=_marked(mean, index) if band else None,
+    )
+    return line
+
+
+def _marked(mean: NDArray[np.float64], index: int) -> list[int]:
+    """Every few points, staggered between curves, and each that stands alone between gaps."""
+    gaps = np.isnan(np.concatenate([[math.nan], mean, [math.nan]]))
+    alone = gaps[:-2] & gaps[2:]
+    step = max(1, len(mean) // 8)
+    return [i for i in range(len(mean)) if alone[i] or i % step == index % step]
+
+
+def _label(curve: Curve) -> str:
+    """The curve's name with its n."""
+    counts = [n for n, mean in zip(curve.n, curve.mean, strict=True) if mean is not None]
+    return counted(curve.label, counts, curve.planned)

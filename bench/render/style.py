@@ -1,0 +1,57 @@
+"""What the figures of all kinds share: colours, type, and how they say n."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from matplotlib.axes import Axes
+
+from bench.render.cells import SEEDS
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow. Seven
+# colours and eight markers: 56 curves before a pair of them comes again.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*")
+MISSING = {"facecolor": "0.93", "edgecolor": "0.6", "hatch": "//////", "linewidth": 0}
+FAILED = {"facecolor": "0.93", "edgecolor": "0.6", "hatch": "xxxxxx", "linewidth": 0}
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "text.parse_math": False,
+    "pdf.fonttype": 42,
+}
+LEGEND = {"frameon": False, "handlelength": 2.2, "columnspacing": 1.2, "labelspacing": 0.3}
+
+
+def counted(label: str, counts: Iterable[int], planned: int) -> str:
+    """A label with its number of seeds where that is not ten or not the planned one.
+
+    Args:
+        label: Of a curve or panel.
+        counts: The number of seeds behind each of its values; zeros are left out.
+        planned: The number that was asked for.
+    """
+    known = {n for n in counts if n}
+    # matplotlib leaves a label out of the legend that starts with an underscore.
+    name = f" {label}" if label.startswith("_") else label
+    if not known:
+        return f"{name} (not measured)"
+    low, high = min(known), max(known)
+    n = f"{low}" if low == high else f"{low}\N{EN DASH}{high}"
+    if low < planned:
+        return f"{name} (n={n}/{planned})"
+    return name if low == high == SEEDS else f"{name} (n={n})"
+
+
+def empty(axes: Axes, words: str) -> None:
+    """Say why there is nothing to see."""
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center")
+
+
+def ticks(values: Iterable[float | str]) -> list[str]:
+    """Labels of an axis whose values stand at equal distances."""
+    return [value if isinstance(value, str) else f"{value:g}" for value in values]

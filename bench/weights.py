@@ -1,0 +1,134 @@
+"""Weights that somebody else trained: one safetensors file each, by name, in one folder.
+
+A name is a model of timm and, after a dot, what it was trained on. `resnet18.tv_in1k` and the like
+are published by timm, and `python -m bench weights fetch` gets them. Others are put there by hand,
+under timm's names of tensors (for ResNets also torchvision's):
+
+    resnet18.imagenet882    classifier of the 882 classes (DTC publishes one: "…_882_ICLR18")
+    vgg16.context           Doersch, Gupta, Efros 2015, learned from context without labels
+
+A .pth file is a pickle; convert it where it may be trusted:
+`safetensors.torch.save_file(torch.load("x.pth", weights_only=True), "NAME.safetensors")`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import ROOT
+from bench.errors import BenchError, Unavailable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FOLDER = "BENCH_WEIGHTS"
+"""Environment variable: the folder, also for processes that no flag reaches."""
+
+
+def folder() -> Path:
+    """`$BENCH_WEIGHTS`, else weights/ in the data root of the environment or of the clone."""
+    data = Path(os.environ.get("BENCH_DATA") or ROOT / "data")
+    return Path(os.environ.get(FOLDER) or data / "weights")
+
+
+def file(name: str) -> Path:
+    """Where the weights of this name lie, or would."""
+    return folder() / f"{name}.safetensors"
+
+
+def model(name: str) -> str:
+    """The model of timm that weights of this name are of."""
+    return name.partition(".")[0]
+
+
+def lacking(name: str) -> str:
+    """Return "" if the weights are here, otherwise why not and how to get them."""
+    if file(name).is_file():
+        return ""
+    return (
+        f"weights {file(name)} are not here: put them there, or say --weights DIR, or try "
+        f"`python -m bench weights fetch {name}`"
+    )
+
+
+def digest(name: str) -> str:
+    """SHA-256 of the file, "" if it is not here."""
+    path = file(name)
+    if not path.is_file():
+        return ""
+    status = path.stat()
+    return _digest(path, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _digest(path: Path, _size: int, _changed: int) -> str:
+    """The hash of a file as it is now: its size and time are there for the cache."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def read(name: str, sha256: str = "") -> dict[str, Tensor]:
+    """The tensors of a file.
+
+    Args:
+        name: Of the weights.
+        sha256: What the file's hash must be; "" for any.
+
+    Raises:
+        Unavailable: the file is not here.
+        BenchError: it is damaged, or another file than the one meant.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if why := lacking(name):
+        raise Unavailable(why)
+    if sha256 and digest(name) != sha256:
+        raise BenchError(f"{file(name)}: its SHA-256 is {digest(name)}, not {sha256}")
+    try:
+        return load_file(file(name))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BenchError(f"{file(name)}: damaged or no safetensors file ({error})") from error
+
+
+def fetch(name: str) -> Path:
+    """Download weights that timm publishes, a safetensors file and nothing else.
+
+    Raises:
+        Unavailable: timm publishes none of this name, or the download failed.
+    """
+    repository = _published(name)
+    if not repository:
+        raise Unavailable(
+            f"timm publishes no weights '{name}'; timm.list_pretrained() names those that it does"
+        )
+    import huggingface_hub
+
+    part = file(name).with_suffix(".part")
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        found = huggingface_hub.hf_hub_download(repository, "model.safetensors")
+        shutil.copyfile(found, part)
+        part.replace(file(name))
+    # The hub's client raises errors of its own, of its transport and of the file system.
+    except Exception as error:
+        raise Unavailable(
+            f"weights '{name}' could not be downloaded ({error}): try again, or put the file at "
+            f"{file(name)} yourself"
+        ) from error
+    return file(name)
+
+
+def _published(name: str) -> str:
+    """The hub's repository of weights that timm publishes, "" of others."""
+    import timm
+
+    if name not in timm.list_pretrained():
+        return ""
+    config = timm.get_pretrained_cfg(name)
+    return str(config.hf_hub_id or "") if config else ""

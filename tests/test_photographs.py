@@ -1,0 +1,369 @@
+"""Photographs of many sizes: squares, ImageNet's class lists, Office-31, zero-shot, STL-10."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+from torchvision.transforms import functional
+
+from bench.datasets import (
+    Part,
+    availability,
+    base,
+    get,
+    get_task,
+    imagenet,
+    materialise,
+    prepare,
+    stl10,
+    zero_shot,
+)
+from bench.datasets.cache import Rows, write_folder
+from bench.datasets.fingerprint import canonical_order, pixel_hashes, records
+from bench.datasets.photographs import squares
+from bench.errors import BenchError
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch):
+    monkeypatch.delenv("BENCH_CACHE", raising=False)
+
+
+def photograph(path, width=12, height=9, mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).convert(mode).save(path)
+    return path
+
+
+def redeclare(monkeypatch, name, **changes):
+    monkeypatch.setitem(base._datasets, name, dataclasses.replace(get(name), **changes))
+
+
+# Squares.
+
+
+@pytest.mark.parametrize("size", [(300, 400), (400, 300), (256, 256), (10, 31), (1000, 257)])
+def test_a_square_is_the_middle_of_the_resized_photograph(tmp_path, size):
+    path = photograph(tmp_path / "x.png", *size)
+    (found,) = squares([path], tmp_path)
+    with Image.open(path) as image:
+        whole = np.asarray(functional.resize(image, 256))
+    assert min(whole.shape[:2]) == 256
+    top, left = ((side - 256) / 2 for side in whole.shape[:2])
+    cut = whole[round(top) : round(top) + 256, round(left) : round(left) + 256]
+    np.testing.assert_array_equal(found, cut)
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("L", ".png"), ("CMYK", ".jpg"), ("P", ".png")])
+def test_whatever_colours_a_file_has_three_channels_come_out(tmp_path, mode, suffix):
+    (found,) = squares([photograph(tmp_path / f"x{suffix}", mode=mode)], tmp_path)
+    assert found.shape == (256, 256, 3)
+    if mode == "L":
+        assert (found == found[..., :1]).all()
+
+
+def test_squares_keep_their_order_and_leave_no_file(tmp_path):
+    paths = [photograph(tmp_path / f"{i}.png", 5 + i, 7) for i in range(5)]
+    found = squares(paths, tmp_path / "cache")
+    for path, square in zip(paths, found, strict=True):
+        np.testing.assert_array_equal(square, squares([path], tmp_path)[0])
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_damaged_photograph_is_named(tmp_path):
+    path = photograph(tmp_path / "x.jpg")
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(BenchError, match=r"x\.jpg: damaged or no image"):
+        squares([path], tmp_path)
+
+
+def test_rows_are_written_as_numpy_would(tmp_path, monkeypatch):
+    array, index = RNG.integers(0, 256, (40, 3, 5, 3), dtype=np.uint8), RNG.permutation(40)[:33]
+    monkeypatch.setattr("bench.datasets.cache._BLOCK_BYTES", 200)  # four rows
+    write_folder(tmp_path / "f", {"x.npy": Rows(array, index)}, {})
+    np.save(tmp_path / "y.npy", array[index])
+    assert (tmp_path / "f/x.npy").read_bytes() == (tmp_path / "y.npy").read_bytes()
+
+
+# ImageNet.
+
+
+def image_net(root, classes, train=2, val=1):
+    for name in classes:
+        for i in range(train):
+            photograph(root / "imagenet/train" / name / f"{name}_{i}.JPEG")
+        for i in range(val):
+            photograph(root / "imagenet/val" / name / f"ILSVRC2012_val_{i}.JPEG")
+
+
+def write_list(root, subset, names):
+    path = imagenet.listed(root, subset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(names) + "\n")
+
+
+@pytest.fixture(scope="module")
+def ten(tmp_path_factory):
+    root = tmp_path_factory.mktemp("ten")
+    image_net(root, imagenet.of_2016(imagenet.TEN_2016))
+    return root
+
+
+def test_the_classes_are_those_of_the_papers_as_far_as_they_are_printed():
+    assert len(imagenet.synsets()) == len(set(imagenet.synsets())) == 1000
+    held_out = imagenet.of_2016(imagenet.HELD_OUT_2016)
+    assert len(set(held_out)) == 118
+    assert set(held_out) < set(imagenet.synsets())
+    assert set(imagenet.of_2016(imagenet.TEN_2016)) < set(held_out)
+
+
+def test_our_draw_is_fixed_and_its_subsets_lie_within(tmp_path):
+    held_out = imagenet.held_out(tmp_path)
+    assert len(set(held_out)) == 118
+    found = {}
+    for subset in imagenet.SUBSETS:
+        names = imagenet.held_out(tmp_path, subset)
+        assert set(names) < set(held_out)
+        assert len(names) == (10 if subset == "10R" else 30)
+        found[subset] = hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
+    # From a first run: results depend on them, so they must not move.
+    assert found == {
+        "30_A": "cbdcd0101211b75e",
+        "30_B": "1f35a0dac7388311",
+        "30_C": "305db29ee77a8538",
+        "10R": "839e16309f99f198",
+    }
+    assert held_out[:2] == ("n01484850", "n01498041")
+    a, b = (imagenet.held_out(tmp_path, f"30_{letter}") for letter in "AB")
+    assert a != b
+
+
+def test_a_list_of_ones_own_wins(tmp_path):
+    ours = imagenet.held_out(tmp_path)
+    theirs = [name for name in imagenet.synsets() if name not in ours][:118]
+    write_list(tmp_path, "118", reversed(theirs))
+    assert imagenet.held_out(tmp_path) == tuple(sorted(theirs))
+    assert set(imagenet.held_out(tmp_path, "30_B")) < set(theirs)
+    write_list(tmp_path, "30_A", theirs[5:35])
+    assert imagenet.held_out(tmp_path, "30_A") == tuple(sorted(theirs[5:35]))
+
+
+@pytest.mark.parametrize(
+    ("subset", "change", "words"),
+    [
+        (
+            "118",
+            lambda names: names[:-1],
+            r"imagenet_118\.txt: 117 different classes, expected 118",
+        ),
+        ("118", lambda names: [*names[:-1], names[0]], "117 different classes"),
+        ("118", lambda names: [*names[:-1], "n99999999"], "'n99999999' is none of ImageNet"),
+        ("30_A", lambda names: names[:31], r"imagenet_30_A\.txt: 31 different classes"),
+        ("30_A", lambda _: list(imagenet.synsets()[:30]), "none of the 118 held-out classes"),
+    ],
+)
+def test_a_wrong_list(tmp_path, subset, change, words):
+    names = list(imagenet.held_out(tmp_path))
+    write_list(tmp_path, subset, change(names))
+    with pytest.raises(BenchError, match=words):
+        imagenet.held_out(tmp_path, subset)
+
+
+def test_ten_classes_are_prepared(ten):
+    prepared = prepare("imagenet10r2", ten)
+    assert prepared.counts == {"train": 20, "val": 10}
+    assert prepared.names["label"] == imagenet.of_2016(imagenet.TEN_2016)
+    assert "not as many images of each class" in prepared.partial
+    hashes = pixel_hashes(prepared.images)
+    order = canonical_order(hashes, records(hashes, prepared.columns, prepared.names))
+    assert (order == np.arange(30)).all()
+    for task, n in (("imagenet10r2/discovery", 20), ("imagenet10r2/fed-forward", 10)):
+        part = materialise(get_task(task).target, ten)
+        assert (part.n, part.n_classes) == (n, 10)
+        assert np.load(part.images, mmap_mode="r").shape == (n, 256, 256, 3)
+
+
+def test_a_class_without_images_is_named(ten, tmp_path):
+    classes = imagenet.of_2016(imagenet.TEN_2016)
+    image_net(tmp_path, classes[:-1], val=0)
+    (tmp_path / "imagenet/train" / classes[-1]).mkdir()
+    with pytest.raises(BenchError, match=rf"train: no images of 1 of the 10 .* {classes[-1]}"):
+        prepare("imagenet10r2", tmp_path)
+
+
+def test_the_held_out_classes_and_their_subsets(tmp_path):
+    image_net(tmp_path, imagenet.held_out(tmp_path), train=1, val=0)
+    prepared = prepare("imagenet118", tmp_path)
+    assert prepared.counts == {"train": 118}
+    assert imagenet.OURS in prepared.partial
+    for letter in "ABC":
+        part = get_task(f"imagenet/30-{letter}").target
+        files = materialise(part, tmp_path)
+        assert (files.n, files.n_classes) == (30, 30)
+        index = np.flatnonzero(prepared.columns[f"30_{letter}"])
+        names = {prepared.names["label"][label] for label in prepared.columns["label"][index]}
+        assert names == set(imagenet.held_out(tmp_path, f"30_{letter}"))
+    assert materialise(Part("imagenet118", "train", {"10R": ("yes",)}), tmp_path).n == 10
+
+
+def test_lists_of_ones_own_change_the_fingerprint_and_lift_the_mark(tmp_path):
+    names = imagenet.held_out(tmp_path)
+    image_net(tmp_path / "a", names, train=1, val=0)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/imagenet").symlink_to(tmp_path / "a/imagenet")
+    ours = prepare("imagenet118", tmp_path / "a")
+    subsets = {s: imagenet.held_out(tmp_path, s) for s in imagenet.SUBSETS}
+    for subset, chosen in ({"118": names} | subsets | {"30_A": names[-30:]}).items():
+        write_list(tmp_path / "b", subset, chosen)
+    theirs = prepare("imagenet118", tmp_path / "b")
+    assert imagenet.OURS not in theirs.partial
+    assert theirs.fingerprints != ours.fingerprints
+
+
+def test_large_ones_are_prepared_on_request_only(tmp_path):
+    image_net(tmp_path, imagenet.held_out(tmp_path), train=1, val=0)
+    why = availability("imagenet118", tmp_path, ["train"])
+    assert "`python -m bench data prepare imagenet118` does it, in 31 GB" in why
+    assert "is not here" not in why
+    prepare("imagenet118", tmp_path)
+    assert availability("imagenet118", tmp_path, ["train"]) == ""
+
+
+def test_882_and_118_are_all_classes(tmp_path):
+    rest = get("imagenet882").sources[1].classes(tmp_path)
+    assert sorted([*rest, *imagenet.held_out(tmp_path)]) == list(imagenet.synsets())
+    rest = get("imagenet882-2016").sources[1].classes(tmp_path)
+    assert not {*rest} & {*imagenet.of_2016(imagenet.HELD_OUT_2016)}
+    assert len(rest) == 882
+
+
+# Office-31.
+
+
+def test_office_31(tmp_path, monkeypatch):
+    counts = {"amazon": 4, "dslr": 2, "webcam": 2}
+    for domain, count in counts.items():
+        for i in range(count):
+            photograph(tmp_path / f"office31/{domain}/images/{'mug' if i % 2 else 'pen'}/{i}.jpg")
+    redeclare(monkeypatch, "office31", counts=counts)
+    assert prepare("office31", tmp_path).counts == counts
+    task = get_task("office31-amazon-webcam/adapt")
+    source, target = (materialise(p, tmp_path) for p in (task.source, task.target))
+    assert (source.n, target.n, source.n_classes, target.n_classes) == (4, 2, 2, 2)
+
+
+def test_a_wrong_number_of_photographs(tmp_path):
+    photograph(tmp_path / "office31/dslr/images/pen/1.jpg")
+    with pytest.raises(BenchError, match="office31 dslr: 1 images, expected 498"):
+        prepare("office31", tmp_path)
+
+
+def test_all_six_pairs_of_domains():
+    names = ("amazon", "dslr", "webcam")
+    for source in names:
+        for target in (n for n in names if n != source):
+            task = get_task(f"office31-{source}-{target}/adapt")
+            assert (task.source.split, task.target.split) == (source, target)
+
+
+# Zero-shot.
+
+LAYOUT = zero_shot.LAYOUTS["cub"]
+FILES = [f"/disk/of/somebody/CUB/images/{1 + i // 2:03d}.bird/b{i}.jpg" for i in range(8)]
+CLASS = np.arange(8) // 2 + 1
+WHERE = {"trainval_loc": [1, 3, 4], "test_seen_loc": [2], "test_unseen_loc": [5, 6, 7, 8]}
+
+
+def proposed_splits(root, files=FILES, labels=CLASS, where=WHERE):
+    folder = root / "xlsa17/data/CUB"
+    folder.mkdir(parents=True)
+    cells = np.empty((len(files), 1), object)
+    cells[:, 0] = files
+    features = np.zeros((5, len(files)))
+    content = {"image_files": cells, "labels": np.array(labels)[:, None], "features": features}
+    savemat(folder / "res101.mat", content)
+    columns = {key: np.array(value)[:, None] for key, value in where.items()}
+    savemat(folder / "att_splits.mat", {**columns, "att": np.zeros((3, 200))})
+    for file in files:
+        photograph(root / LAYOUT.images / file.partition("/images/")[2])
+
+
+def test_proposed_splits(tmp_path, monkeypatch):
+    proposed_splits(tmp_path)
+    redeclare(monkeypatch, "cub", counts={"trainval": 3, "test_seen": 1, "test_unseen": 4})
+    prepared = prepare("cub", tmp_path)
+    for index, (key, where) in enumerate(WHERE.items()):
+        keep = prepared.columns["split"] == index
+        labels = prepared.columns["label"][keep] + 1
+        assert sorted(labels) == sorted(CLASS[np.array(where) - 1]), key
+    task = get_task("cub/zero-shot")
+    source, target = (materialise(p, tmp_path) for p in (task.source, task.target))
+    assert (source.n, source.n_classes, target.n, target.n_classes) == (3, 2, 4, 2)
+
+
+def test_each_photograph_has_its_own_class(tmp_path):
+    proposed_splits(tmp_path)
+    found = zero_shot.photographs_of(LAYOUT, tmp_path, "test_unseen")
+    assert [(path.name, name) for path, name in found] == [
+        ("b4.jpg", "003"), ("b5.jpg", "003"), ("b6.jpg", "004"), ("b7.jpg", "004"),
+    ]  # fmt: skip
+    assert all(path.is_file() for path, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"where": {**WHERE, "test_unseen_loc": [9, 1]}}, r"test_unseen_loc in 1\.\.9"),
+        ({"where": {**WHERE, "test_unseen_loc": [0, 1]}}, r"test_unseen_loc in 0\.\.1"),
+        ({"labels": CLASS[:-1]}, "8 files, 7 labels"),
+        ({"where": {"trainval_loc": [1]}}, r"att_splits\.mat: has no variable 'test_seen_loc'"),
+    ],
+)
+def test_splits_that_do_not_go_together(tmp_path, changes, words):
+    proposed_splits(tmp_path, **changes)
+    with pytest.raises(BenchError, match=words):
+        zero_shot.photographs_of(LAYOUT, tmp_path, "test_unseen")
+
+
+def test_a_damaged_split_file(tmp_path):
+    proposed_splits(tmp_path)
+    (tmp_path / "xlsa17/data/CUB/att_splits.mat").write_bytes(b"MATLAB 5.0 MAT-file, cut off")
+    with pytest.raises(BenchError, match=r"att_splits\.mat: missing, damaged or no MATLAB file"):
+        prepare("cub", tmp_path)
+
+
+@pytest.mark.parametrize("name", zero_shot.LAYOUTS)
+def test_seen_and_unseen_classes_are_what_the_publishers_say(name):
+    unseen = {"cub": 50, "flo": 20, "sun": 72, "awa2": 10}[name]
+    assert get_task(f"{name}/zero-shot").n_clusters == unseen
+    total = {"cub": 11_788, "flo": 8189, "sun": 14_340, "awa2": 37_322}[name]
+    assert sum(get(name).counts.values()) == total
+
+
+# STL-10.
+
+
+def test_stl10_binary_files(tmp_path, monkeypatch):
+    pixels = RNG.integers(0, 256, (6, 96, 96, 3), dtype=np.uint8)
+    labels = np.array([0, 9, 3, 3, 1, 0])
+    folder = tmp_path / "stl10_binary"
+    folder.mkdir()
+    for split, keep in (("train", slice(4)), ("test", slice(4, 6))):
+        # As published: channel by channel, column by column; classes from 1.
+        pixels[keep].transpose(0, 3, 2, 1).tofile(folder / f"{split}_X.bin")
+        (labels[keep] + 1).astype(np.uint8).tofile(folder / f"{split}_y.bin")
+    for split, keep in (("train", slice(4)), ("test", slice(4, 6))):
+        found, classes = stl10.load(tmp_path, split, False)
+        np.testing.assert_array_equal(found, pixels[keep])
+        np.testing.assert_array_equal(classes, labels[keep])
+    redeclare(monkeypatch, "stl10", counts={"train": 4, "test": 2})
+    assert prepare("stl10", tmp_path).counts == {"train": 4, "test": 2}
+    (folder / "test_X.bin").write_bytes(b"cut off")
+    with pytest.raises(BenchError, match="torchvision cannot read stl10 test"):
+        get("stl10").read(tmp_path)

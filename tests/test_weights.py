@@ -1,0 +1,340 @@
+"""Standard networks, and the weights that others trained for them."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import timm
+import torch
+from fake_run import FakeRun
+from harness import bench, make_plan, write_experiment
+from safetensors.torch import load_file, save_file
+
+from bench import ROOT, registry, weights
+from bench.errors import BenchError, Unavailable
+from bench.nn import networks
+from bench.nn.features import extract
+from bench.nn.standard import TimmNet, fit_weights, start_from
+
+NAME = "test_resnet.made_up"
+"""A model of timm that is as small as any."""
+RNG = np.random.default_rng(0)
+
+CARRIER = '''
+"""Needs weights, and hands on what it was given: python -m bench run x."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.registry import method
+from bench.tasks import Need, Prediction
+
+
+@method("weighted", kinds=("cluster",))
+@dataclass(frozen=True)
+class Weighted:
+    """Assigns by the weights."""
+
+    name: str = "test_resnet.made_up"
+
+    def needs(self, task):
+        return {"w": Need("weights", {"name": self.name}, task="digits/cluster", seed=0)}
+
+    def fit(self, task, run):
+        total = sum(float(t.double().sum()) for t in run.needed("w").tensors.values())
+        return Prediction(assignments=np.full(len(task.target), int(abs(total)) % 3))
+'''
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder of weights."""
+    place = tmp_path / "weights"
+    place.mkdir()
+    monkeypatch.setenv(weights.FOLDER, str(place))
+    return place
+
+
+def write(folder, name=NAME, seed=0, model="test_resnet", **changes):
+    """A whole model's file, classifier included; a change of None leaves a tensor out."""
+    with networks.seeded(seed):
+        tensors = dict(timm.create_model(model, pretrained=False).state_dict())
+    tensors |= changes
+    save_file({n: t for n, t in tensors.items() if t is not None}, folder / f"{name}.safetensors")
+    return tensors
+
+
+def fit(name=NAME, **params):
+    method = registry.get("weights").build({"name": name, "sha256": "", **params})
+    return method.resolved().fit(None, FakeRun())
+
+
+# Networks.
+
+
+@pytest.mark.parametrize(
+    ("model", "width"), [("resnet18", 512), ("resnet50", 2048), ("vgg16", 4096)]
+)
+def test_the_length_of_features(model, width):
+    with torch.device("meta"):
+        assert TimmNet(3, 5, model=model).head.in_features == width
+
+
+def test_features_are_what_timms_classifier_is_given():
+    text = networks.describe("timm", channels=3, outputs=5, model="resnet10t")
+    network = networks.build(text).eval()
+    whole = timm.create_model("resnet10t", pretrained=False, num_classes=5).eval()
+    classifier = whole.pretrained_cfg["classifier"]
+    trunk = {n: t for n, t in whole.state_dict().items() if not n.startswith(classifier)}
+    fit_weights(network, trunk)
+    head = {"weight": f"{classifier}.weight", "bias": f"{classifier}.bias"}
+    network.head.load_state_dict({n: whole.state_dict()[own] for n, own in head.items()})
+    x = torch.rand(2, 3, 64, 64)
+    mean, std = (torch.tensor(whole.pretrained_cfg[n])[:, None, None] for n in ("mean", "std"))
+    with torch.no_grad():
+        assert network.features(x).shape == (2, 512)
+        torch.testing.assert_close(network(x), whole((x - mean) / std))
+
+
+def test_a_vit_runs_at_its_size():
+    network = networks.build(networks.describe("timm", channels=3, outputs=2, model="test_vit"))
+    assert network(torch.rand(2, 3, 160, 160)).shape == (2, 2)
+
+
+def test_its_blocks_are_timms_stages():
+    network = networks.build(networks.describe("timm", channels=3, outputs=0, model="resnet10t"))
+    blocks = network.eval().blocks(torch.rand(2, 3, 32, 32))
+    assert list(blocks) == ["act1", "layer1", "layer2", "layer3", "layer4"]
+    assert blocks["layer4"].shape == (2, 512, 1, 1)
+    x = torch.rand(2, 3, 32, 32)
+    pooled = network.blocks(x)["layer4"].mean(dim=(2, 3))
+    torch.testing.assert_close(network.features(x), pooled)
+
+
+def test_grey_images_are_three_equal_channels():
+    description = {"outputs": 2, "model": "test_resnet"}
+    grey, colour = (
+        networks.build(networks.describe("timm", channels=c, **description), seed=3).eval()
+        for c in (1, 3)
+    )
+    x = torch.rand(2, 1, 32, 32)
+    torch.testing.assert_close(grey(x), colour(x.expand(-1, 3, -1, -1)))
+
+
+def test_the_same_seed_the_same_network():
+    text = networks.describe("timm", channels=3, outputs=2, model="test_resnet")
+    a, b, c = (networks.build(text, seed).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(a[n], b[n]) for n in a)
+    assert not all(torch.equal(a[n], c[n]) for n in a)
+    assert not {"mean", "std"} & set(a)  # a constant of the model, no weight
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"channels": 3, "outputs": 2, "model": "resnet81"}, "did you mean 'resnet"),
+        ({"channels": 2, "outputs": 2}, "images of 1 or 3 channels, not 2"),
+        ({"channels": 3, "outputs": 2, "width": 5}, "network 'timm' with options"),
+    ],
+)
+def test_a_network_that_cannot_be(options, words):
+    with pytest.raises(ValueError, match=words):
+        networks.build(networks.describe("timm", **options))
+
+
+# Files.
+
+
+def test_a_file_is_given_back_without_its_classifier(folder):
+    tensors = write(folder)
+    found = fit()
+    assert set(found.tensors) == {f"trunk.{n}" for n in tensors if not n.startswith("fc.")}
+    network = networks.load(found.architecture, found.tensors)
+    for name, value in network.trunk.state_dict().items():
+        torch.testing.assert_close(value, tensors[name], rtol=0, atol=0)
+    images = RNG.integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    assert extract(network, images, batch=2).shape == (5, network.trunk.num_features)
+
+
+def test_older_files_lack_the_counts_of_batches(folder):
+    tensors = write(folder)
+    without = {n: None for n in tensors if n.endswith("num_batches_tracked")}
+    assert without
+    write(folder, **without)
+    assert fit().tensors.keys() >= {f"trunk.{n}" for n in without}
+
+
+TRUNK = list(timm.create_model("test_resnet", num_classes=0).state_dict())
+NORM = next(name for name in TRUNK if name.endswith("running_mean"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({TRUNK[0]: None}, f"1 tensors are missing, such as '{TRUNK[0]}'"),
+        ({"layer9.x": torch.zeros(1)}, "1 tensors are of another model, such as 'layer9.x'"),
+        ({NORM: torch.zeros(7)}, rf"'{NORM}' has shape \(7,\), expected"),
+    ],
+)
+def test_weights_of_another_network(folder, changes, words):
+    write(folder, **changes)
+    with pytest.raises(ValueError, match=words) as caught:
+        fit()
+    assert f"{folder / NAME}.safetensors does not fit test_resnet" in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["cut", "pickle", "empty"])
+def test_a_damaged_file(folder, damage):
+    write(folder)
+    path = folder / f"{NAME}.safetensors"
+    if damage == "pickle":
+        torch.save({"fc.weight": torch.zeros(2)}, path)
+    else:
+        path.write_bytes(path.read_bytes()[:5000] if damage == "cut" else b"")
+    with pytest.raises(BenchError, match=r"made_up\.safetensors: damaged or no safetensors file"):
+        fit()
+
+
+def test_a_file_other_than_the_one_meant(folder):
+    write(folder)
+    with pytest.raises(BenchError, match=r"its SHA-256 is [0-9a-f]{64}, not 0000"):
+        fit(sha256="0" * 64)
+
+
+def test_an_unknown_model(folder):
+    write(folder, name="resmet18.x")
+    with pytest.raises(ValueError, match="timm has no model 'resmet18'"):
+        fit("resmet18.x")
+
+
+def test_start_from_leaves_heads_alone(folder):
+    tensors = write(folder)
+    given = fit().tensors
+    inner = networks.build(networks.describe("timm", channels=3, outputs=4, model="test_resnet"))
+    module = torch.nn.Sequential(inner, torch.nn.Linear(4, 2))
+    heads = [module[0].head.weight.clone(), module[1].weight.clone()]
+    start_from(module, given)
+    torch.testing.assert_close(module[0].trunk.state_dict(), {
+        n: tensors[n] for n in module[0].trunk.state_dict()
+    })  # fmt: skip
+    torch.testing.assert_close(heads, [module[0].head.weight, module[1].weight])
+    with pytest.raises(ValueError, match="need a network of the name 'timm'"):
+        start_from(torch.nn.Linear(2, 2), given)
+    other = networks.build(networks.describe("timm", channels=3, outputs=0, model="resnet10t"))
+    with pytest.raises(ValueError, match="initial weights do not fit the network"):
+        start_from(other, given)
+
+
+# Cells.
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory):
+    """A folder with a method that needs weights."""
+    place = tmp_path_factory.mktemp("weighted")
+    (place / "weighted_method.py").write_text(CARRIER)
+    registry.load([place])
+    yield place
+    registry._methods.pop("weighted")
+
+
+@pytest.fixture
+def toml(tmp_path, folder, plugins):
+    """An experiment with that method."""
+    return write_experiment(tmp_path / "x.toml", "digits/cluster", [{"method": "weighted"}], n=2)
+
+
+def cells(toml):
+    plan = make_plan(toml)
+    return plan, {c.method: c for c in plan.cells.values()}
+
+
+def test_without_the_file_the_cells_are_unavailable(toml, folder):
+    plan, _ = cells(toml)
+    assert len(plan.cells) == 3  # the weights once, for both seeds
+    assert set(plan.unavailable) == set(plan.cells)
+    (why,) = set(plan.unavailable.values())
+    assert f"weights {folder / NAME}.safetensors are not here" in why
+    assert f"`python -m bench weights fetch {NAME}`" in why
+
+
+def test_the_hash_of_the_file_is_in_the_key(toml, folder):
+    write(folder)
+    plan, first = cells(toml)
+    assert plan.unavailable == {}
+    assert dict(first["weights"].params) == {"name": NAME, "sha256": weights.digest(NAME)}
+    assert cells(toml)[1] == first
+    write(folder, seed=1)
+    os.utime(folder / f"{NAME}.safetensors", ns=(1, 1))
+    other = cells(toml)[1]
+    assert other["weights"].key != first["weights"].key
+    assert other["weighted"].key != first["weighted"].key
+
+
+def test_a_run_with_weights_from_a_flag(toml, tmp_path, folder, plugins):
+    write(folder)
+    flags = ["--results", tmp_path / "out", "--plugins", plugins, "--weights", folder]
+    environment = {k: v for k, v in os.environ.items() if k != weights.FOLDER}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "run", toml, *flags],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (prediction,) = (tmp_path / "out/runs").glob("*/weights/*/prediction.safetensors")
+    assert len(load_file(prediction)) >= len(TRUNK)
+
+
+# The command line.
+
+
+def test_list_and_fetch(folder, capsys, monkeypatch):
+    write(folder)
+    assert bench("weights", "list", "--weights", folder) == 0
+    out = capsys.readouterr().out
+    assert NAME in out
+    assert weights.digest(NAME) in out
+    asked = []
+
+    def download(repository, file):
+        asked.append((repository, file))
+        return folder / f"{NAME}.safetensors"
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    assert bench("weights", "fetch", "resnet18.tv_in1k") == 0
+    assert asked == [("timm/resnet18.tv_in1k", "model.safetensors")]
+    assert weights.digest("resnet18.tv_in1k") == weights.digest(NAME)
+    assert not list(folder.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("fetch",), "name some, such as resnet18.tv_in1k"),
+        (("fetch", "resnet18.imagenet882"), "timm publishes no weights 'resnet18.imagenet882'"),
+        (("fetch", "vgg16"), "timm publishes no weights 'vgg16'"),
+        (("list", "--weights", "/nowhere"), "--weights /nowhere is no folder"),
+    ],
+)
+def test_wrong_words(folder, words, error, capsys):
+    assert bench("weights", *words) == 2
+    assert error in capsys.readouterr().err
+
+
+def test_a_failed_download(folder, monkeypatch):
+    def fail(*_words):
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
+    with pytest.raises(Unavailable, match=r"could not be downloaded \(no network\)"):
+        weights.fetch("resnet18.tv_in1k")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_timm_network_is_no_pickle(folder):
+    """Nothing here opens a pickle, whatever its name."""
+    torch.save(TimmNet(3, 0, model="test_resnet").state_dict(), folder / f"{NAME}.safetensors")
+    with pytest.raises(BenchError):
+        weights.read(NAME)
