@@ -5,9 +5,9 @@ tasks" (Hsu, Lv, Kira, ICLR 2018), sections 5.1.3 and 5.2; VGG-16 and the featur
 al. in the forerunner of 2016, table 4. It trains nothing and looks at no task: it reads a file of
 `bench.weights`, whose hash becomes part of this cell's key, and checks that it fits its model.
 
-    python -m bench run ccn --methods kmeans --tasks imagenet/30-A,imagenet/30-B,imagenet/30-C
+    python -m bench run ccn-imagenet --weights DIR
 
-needs it (and ImageNet). Both presets are alike.
+asks for one (and for ImageNet). Both presets are alike.
 """
 
 from __future__ import annotations

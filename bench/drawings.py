@@ -77,7 +77,7 @@ def _summary(slot: Slot, results: Results) -> tuple[Summary, float | None, bool]
 
 
 def _curves(
-    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, str]
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
 ) -> FigureView:
     """Curves, or bars, of a metric over seeds, with the numbers that a paper prints."""
     scale, curves, sources = _scale(figure), [], dict[str, None]()
@@ -119,7 +119,7 @@ def _printed(slot: Slot) -> Published | None:
 
 
 def _heatmap(
-    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, str]
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
 ) -> HeatmapView:
     """A panel for each part: the mean over seeds, or the best of them."""
     preset, scale, panels = results.plan.preset, _scale(figure), []
@@ -151,7 +151,7 @@ def _heatmap(
 
 
 def _training(
-    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, str]
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
 ) -> FigureView:
     """A logged value, or a metric of snapshots, at each step that some seed has."""
     scale, curves = _scale(figure), []
@@ -202,7 +202,7 @@ def _embedding(
     figure: Figure,  # noqa: ARG001 - as the other kinds are called
     slots: Sequence[Slot],
     results: Results,
-    named: dict[str, str],
+    named: dict[str, Any],
 ) -> EmbeddingView:
     """A panel for each part, of its first seed's cell."""
     return EmbeddingView(**named, panels=tuple(_cloud(slot, results) for slot in slots))

@@ -57,9 +57,9 @@ OURS = "classes drawn by us, not by the papers"
 @cache
 def synsets() -> tuple[str, ...]:
     """The WordNet ids of the 1,000 classes, ascending."""
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
-    return tuple(sorted(ImageNetInfo("imagenet-1k").label_names()))
+    return tuple(sorted(ImageNetInfo("imagenet-1k").label_names()))  # type: ignore[no-untyped-call]
 
 
 def of_2016(ids: str) -> tuple[str, ...]:

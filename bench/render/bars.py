@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -44,7 +45,9 @@ def draw(view: FigureView) -> Figure:
     if published:
         handles.append(_diamonds(axes, [], []))
         labels.append("published")
-    turned = {} if level else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    turned: dict[str, Any] = (
+        {} if level else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    )
     axes.set_xticks(range(len(names)), names, **turned)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(names) - 0.4)
@@ -55,25 +58,29 @@ def draw(view: FigureView) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: int) -> Artist:
+def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: int) -> Any:
     """One curve's bars; a word stands where nothing was measured."""
     colour = COLOURS[index % len(COLOURS)]
     hatch = _HATCHES[index // len(COLOURS) % len(_HATCHES)]
     there = [i for i, mean in enumerate(curve.mean) if mean is not None]
     container = axes.bar(
         [centres[i] for i in there],
-        [curve.mean[i] for i in there],
+        [mean for mean in curve.mean if mean is not None],
         width * 0.94,
         color=colour,
         hatch=hatch,
         edgecolor="white",
         linewidth=0,
     )
-    spread = [i for i in there if curve.std[i] is not None]
+    spread = [
+        (centre, mean, std)
+        for centre, mean, std in zip(centres, curve.mean, curve.std, strict=True)
+        if mean is not None and std is not None
+    ]
     axes.errorbar(
-        [centres[i] for i in spread],
-        [curve.mean[i] for i in spread],
-        [curve.std[i] for i in spread],
+        [centre for centre, _, _ in spread],
+        [mean for _, mean, _ in spread],
+        [std for _, _, std in spread],
         fmt="none",
         ecolor="0.25",
         elinewidth=0.7,
@@ -84,12 +91,12 @@ def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: i
         axes.annotate(word, (centres[i], 0), (0, 2), xycoords=axes.get_xaxis_transform(),
                       textcoords="offset points", ha="center", va="bottom", rotation=90,
                       fontsize=5, color="0.35")  # fmt: skip
-    printed = [i for i, value in enumerate(curve.published) if value is not None]
-    _diamonds(axes, [centres[i] for i in printed], [curve.published[i] for i in printed])
+    printed = [(x, y) for x, y in zip(centres, curve.published, strict=False) if y is not None]
+    _diamonds(axes, [x for x, _ in printed], [y for _, y in printed])
     return container
 
 
-def _diamonds(axes: Axes, x: list[float], y: list[float | None]) -> Line2D:
+def _diamonds(axes: Axes, x: list[float], y: list[float]) -> Line2D:
     """Printed numbers; without any, the legend's sign for them."""
     (line,) = axes.plot(x, y, linestyle="", marker="D", markersize=3.2, markerfacecolor="white",
                         markeredgecolor="black", markeredgewidth=0.7, zorder=4)  # fmt: skip

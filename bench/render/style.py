@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -12,8 +13,18 @@ from bench.render.cells import SEEDS
 # colours and eight markers: 56 curves before a pair of them comes again.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*")
-MISSING = {"facecolor": "0.93", "edgecolor": "0.6", "hatch": "//////", "linewidth": 0}
-FAILED = {"facecolor": "0.93", "edgecolor": "0.6", "hatch": "xxxxxx", "linewidth": 0}
+MISSING: dict[str, Any] = {
+    "facecolor": "0.93",
+    "edgecolor": "0.6",
+    "hatch": "//////",
+    "linewidth": 0,
+}
+FAILED: dict[str, Any] = {
+    "facecolor": "0.93",
+    "edgecolor": "0.6",
+    "hatch": "xxxxxx",
+    "linewidth": 0,
+}
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
