@@ -49,7 +49,7 @@ class Pretrain:
     recipe: Literal["own", "dtc"] = "own"
     """"own": as the other parameters say; "dtc": `DTC` overrides them where it knows the data."""
     network: str = "convnet"
-    """A name in `bench.nn.networks.BUILDERS` that takes channels and outputs, or such a network's
+    """A name in `bench.nn.networks.known()` that takes channels and outputs, or such a network's
     description with options of its own: `{"name": "resnet18", "widths": [16, 32, 64, 128]}`."""
     epochs: int = 180
     milestones: tuple[int, ...] = (100, 150)

@@ -23,7 +23,7 @@ class Untrained:
     """A network without any training."""
 
     network: Literal["convnet"] = "convnet"
-    """A name in `bench.nn.networks.BUILDERS` that takes channels and outputs."""
+    """A name in `bench.nn.networks.known()` that takes channels and outputs."""
 
     def fit(self, task: RepresentTask, run: Run) -> Prediction:
         """Draw the weights."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench import ROOT, code, compare, record, registry
+from bench import ROOT, code, compare, record
 from bench.compare import Summary
 from bench.errors import BenchError
 from bench.measured import measured
@@ -225,7 +225,7 @@ def _write(name: str, slots: Iterable[Slot], results: Results, folder: Path) -> 
                 summary.n,
                 ";".join(f"{s}:{values[s]!r}" for s in sorted(values)),
                 f"{seconds:.2f}",
-                code.fingerprint(registry.get(slot.part.method).module),
+                code.of_cell(plan.cells[keys[0]]),
                 plan.cells[keys[0]].data,
             )
         )

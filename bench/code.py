@@ -1,7 +1,9 @@
 """A fingerprint of the code behind a result: the method's module and what it imports of ours.
 
-Comments, docstrings and layout do not count. The harness itself does not count either: what it
-hands to a method is covered by the data's fingerprint, what it does afterwards can be done again.
+Networks are imported by name, so a network counts where its name stands in one of these modules or
+among the cell's parameters: another network more changes no fingerprint. Comments, docstrings and
+layout do not count. The harness itself does not count either: what it hands to a method is covered
+by the data's fingerprint, what it does afterwards can be done again.
 """
 
 from __future__ import annotations
@@ -12,18 +14,34 @@ import importlib.util
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench import ROOT
+from bench import ROOT, registry
+from bench.nn.networks import known, named
+
+if TYPE_CHECKING:
+    from bench.cells import Cell
 
 _PARTS = ("bench.nn", "bench.probe", "bench_")
 
 
+def of_cell(cell: Cell) -> str:
+    """The fingerprint of a cell's method with the networks that its parameters name."""
+    texts = (value for _, value in cell.params if isinstance(value, str))
+    used = {named(text) for text in texts} - {""}
+    return fingerprint(registry.get(cell.method).module, tuple(sorted(used)))
+
+
 @cache
-def fingerprint(module: str) -> str:
-    """Sixteen hexadecimal digits for a method's module with all it imports of the project."""
+def fingerprint(module: str, networks: tuple[str, ...] = ()) -> str:
+    """Sixteen hexadecimal digits for a method's module with all it imports of the project.
+
+    Args:
+        module: Such as `bench_baselines.kmeans`.
+        networks: Names of networks that count in any case.
+    """
     found: dict[str, str] = {}
-    queue = [module]
+    queue = [module, *(known()[name].__module__ for name in networks)]
     while queue:
         name = queue.pop()
         if name in found:
@@ -31,9 +49,10 @@ def fingerprint(module: str) -> str:
         source = _source(name)
         if source is None:
             continue
-        tree = ast.parse(source)
-        found[name] = _text(_without_docstrings(tree))
+        tree = _without_docstrings(ast.parse(source))
+        found[name] = _text(tree)
         queue += [n for n in _imports(tree, name) if n.startswith(_PARTS)]
+        queue += _networks(tree)
     text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -64,6 +83,13 @@ def _imports(tree: ast.Module, module: str) -> list[str]:
                 base = f"{parent}.{base}" if base else parent
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return names
+
+
+def _networks(tree: ast.Module) -> list[str]:
+    """Modules of the networks that a module names in its strings."""
+    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
+    used = {named(text) for text in texts if isinstance(text, str)} - {""}
+    return [known()[name].__module__ for name in used]
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

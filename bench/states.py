@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import code, registry
+from bench import code
 from bench.cells import Cell
 from bench.plan import Plan
 from bench.record import Record, State
@@ -58,7 +58,7 @@ def state(
         return "blocked" if {"failed", "blocked"} & set(before) else "missing"
     if record.state == "failed":
         return "failed"
-    outdated = record.code != code.fingerprint(registry.get(cell.method).module)
+    outdated = record.code != code.of_cell(cell)
     for role, key in cell.needs:
         now = records.get(key)
         outdated |= now is not None and record.needs.get(role) != now.output

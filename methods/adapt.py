@@ -79,7 +79,7 @@ class Adaptation:
     """Cross-entropy of the source; a term adds LCO, CCN's objective, or DA, domain adaptation."""
 
     network: Literal["convnet"] = "convnet"
-    """A name in `bench.nn.networks.BUILDERS` that takes channels, outputs and widths."""
+    """A name in `bench.nn.networks.known()` that takes channels, outputs and widths."""
     widths: tuple[int, ...] = (32, 64, 128)
     """Channels of its blocks."""
     bottleneck: int = 0

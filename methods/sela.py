@@ -53,7 +53,7 @@ class SeLa:
     """Self-labelling by balanced optimal transport."""
 
     network: Literal["convnet"] = "convnet"
-    """A name in `bench.nn.networks.BUILDERS` with a linear layer `head` on its features."""
+    """A name in `bench.nn.networks.known()` with a linear layer `head` on its features."""
     clusters: int = 128
     """K, of each head."""
     heads: int = 10

@@ -232,7 +232,7 @@ def finish(store, cell, metrics, *, tensors=None, curves=None, failed=False):
         cell=cell.identity(),
         state="failed" if failed else "done",
         metrics=metrics,
-        code=code.fingerprint(registry.get(cell.method).module),
+        code=code.of_cell(cell),
         output=outputs.digest(attempt / PREDICTION),
     )
     store.publish(cell, attempt, record)

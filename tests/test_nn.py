@@ -12,7 +12,7 @@ from bench.nn import training
 from bench.nn.clustering import kmeans
 from bench.nn.features import evaluating, extract
 from bench.nn.images import flip, to_tensor, translate
-from bench.nn.networks import BUILDERS, build, describe, load
+from bench.nn.networks import build, describe, known, load
 
 CONVNET = describe("convnet", channels=1, outputs=5, widths=[4, 6])
 AUTOENCODER = describe("autoencoder", inputs=64, widths=[7, 3], scale=2.0)
@@ -153,7 +153,7 @@ def test_weights_of_another_network_are_refused():
 
 def test_describe_does_not_depend_on_the_order_of_options():
     assert describe("a", b=1, c=2) == describe("a", c=2, b=1)
-    assert json.loads(CONVNET)["name"] in BUILDERS
+    assert json.loads(CONVNET)["name"] in known()
 
 
 # --- features

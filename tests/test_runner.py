@@ -180,7 +180,7 @@ def test_the_chain_from_a_committed_sweep_to_its_table(tmp_path, monkeypatch):
         json.loads(p.read_text())["code"] for p in (GOLDEN / "runs").glob("*/*/*/record.json")
     }
     (measured,) = prints
-    monkeypatch.setattr(code, "fingerprint", lambda module: measured)
+    monkeypatch.setattr(code, "fingerprint", lambda module, networks=(): measured)
     words = [
         GOLDEN / "sweep.toml",
         "--results",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from bench.nn.network import Network
 
 
-class AutoEncoder(Network):
+class AutoEncoder(Network, name="autoencoder"):
     """The fully connected autoencoder of DEC (Xie et al. 2016, section 4.3).
 
     d - widths[0] - ... - widths[-1] and back, ReLU everywhere but after the code and the

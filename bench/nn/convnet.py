@@ -10,7 +10,7 @@ from torch.nn import functional
 from bench.nn.network import Network
 
 
-class ConvNet(Network):
+class ConvNet(Network, name="convnet"):
     """A small VGG for 8 to 32 pixels: blocks of conv 3x3, batch-norm, ReLU, 2x2 max-pooling.
 
     Features are the last block's map max-pooled to 2x2 positions; a linear layer follows. An

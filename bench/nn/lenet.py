@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from bench.nn.network import Network
 
 
-class LeNet(Network):
+class LeNet(Network, name="lenet"):
     """Two blocks of conv, batch-norm, ReLU, 2x2 max-pooling, then FC, batch-norm, ReLU, FC.
 
     Hsu, Lv, Kira, "Deep image category discovery using a transferred similarity function", 2016,

@@ -2,38 +2,53 @@
 
 A description is one line of JSON: `{"name": "convnet", "channels": 1, "outputs": 5}`. It may carry
 under "views" how images were prepared for the network (`bench.nn.views.described`). To add a
-network, subclass `Network` in a module of its own and put it into `BUILDERS`.
+network, subclass `Network` with a name in a module of its own, here or in a plugin folder.
 """
 
 from __future__ import annotations
 
 import difflib
+import importlib
 import json
+import pkgutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from bench.nn.autoencoder import AutoEncoder
-from bench.nn.convnet import ConvNet
-from bench.nn.lenet import LeNet
-from bench.nn.network import Network
-from bench.nn.resnet import ResNet18
-from bench.nn.standard import TimmNet
-from bench.nn.vgg import VGG
-from bench.nn.vggs import VGGS
+import bench.nn
+from bench.nn.network import KNOWN, Network
 
-BUILDERS: dict[str, type[Network]] = {
-    "autoencoder": AutoEncoder,
-    "convnet": ConvNet,
-    "lenet": LeNet,
-    "resnet18": ResNet18,
-    "timm": TimmNet,
-    "vgg": VGG,
-    "vggs": VGGS,
-}
+
+@cache
+def _defined() -> None:
+    """Import every module of this package, so that each network has entered itself.
+
+    No network is named here: the fingerprint of a method's code then covers the networks that the
+    method names, and a new one leaves the results of the others as they are.
+    """
+    for module in pkgutil.iter_modules(bench.nn.__path__):
+        importlib.import_module(f"bench.nn.{module.name}")
+
+
+def known() -> dict[str, type[Network]]:
+    """Name -> network, those of `bench.nn` and of plugins that are loaded."""
+    _defined()
+    return KNOWN
+
+
+def named(text: str) -> str:
+    """The network that a bare name or a description names; "" for any other text."""
+    name: Any = text
+    if text.startswith("{"):
+        try:
+            name = json.loads(text).get("name")
+        except ValueError:
+            return ""
+    return name if isinstance(name, str) and name in known() else ""
 
 
 def describe(name: str, **options: Any) -> str:
@@ -72,7 +87,7 @@ def build(architecture: str, seed: int = 0) -> Network:
     _refuse_unknown(name)
     with seeded(seed):
         try:
-            return BUILDERS[name](**options)
+            return known()[name](**options)
         except TypeError as error:
             raise ValueError(f"network '{name}' with options {options}: {error}") from error
 
@@ -90,9 +105,9 @@ def _parsed(architecture: str) -> dict[str, Any]:
 
 
 def _refuse_unknown(name: str) -> None:
-    if name not in BUILDERS:
-        near = difflib.get_close_matches(name, BUILDERS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(BUILDERS))}"
+    if name not in known():
+        near = difflib.get_close_matches(name, known(), n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known()))}"
         raise ValueError(f"unknown network '{name}': {hint}")
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from bench.nn.network import Network
 
 
-class ResNet18(Network):
+class ResNet18(Network, name="resnet18"):
     """ResNet-18 with a 3x3 stem, no pooling after it, and shortcuts without parameters.
 
     He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016, section 4.2 and

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bench.nn.network import Network
 
 
-class TimmNet(Network):
+class TimmNet(Network, name="timm"):
     """A network of timm up to its pooled features, and a linear layer on them.
 
     Its residual networks and VGGs are those of He et al., "Deep residual learning for image

@@ -10,7 +10,7 @@ from torch.nn import functional
 from bench.nn.convnet import ConvNet
 
 
-class VGG(ConvNet):
+class VGG(ConvNet, name="vgg"):
     """Five convolutions and a linear layer, "5+1".
 
     After Simonyan and Zisserman, "Very deep convolutional networks for large-scale image

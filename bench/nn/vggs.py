@@ -10,7 +10,7 @@ from bench.nn.network import Network
 from bench.nn.similarity import vggs
 
 
-class VGGS(Network):
+class VGGS(Network, name="vggs"):
     """Blocks of conv, batch-norm, pooling and ReLU, then FC, batch-norm, ReLU, FC.
 
     Hsu, Lv, Kira, "Learning to cluster in order to transfer across domains and tasks", ICLR 2018,

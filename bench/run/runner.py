@@ -87,8 +87,7 @@ class Runner:
         self._elsewhere: list[str] = []
         self._commit, self._dirty = code.revision()
         # Now, not when a cell ends: the file may be edited while the cell runs.
-        methods = {c.method for c in self.wanted_cells()}
-        self._code = {m: code.fingerprint(registry.get(m).module) for m in methods}
+        self._code = {cell.key: code.of_cell(cell) for cell in self.wanted_cells()}
         self._end = time.monotonic() + options.budget if options.budget else None
         self._order = {key: i for i, key in enumerate(plan.cells)}
         self._waiting = {
@@ -224,7 +223,7 @@ class Runner:
             message=report.message,
             metrics=metrics,
             partial_data=started.truth.partial,
-            code=self._code[cell.method],
+            code=self._code[cell.key],
             needs={role: self._records[key].output for role, key in cell.needs},
             output=digest,
             wall_seconds=report.wall_seconds,
