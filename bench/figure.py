@@ -170,6 +170,8 @@ class Figure:
         for values in (one.values, one.quick):
             if len({str(v) for v in values}) < len(values):
                 raise BenchError(f"{where} names a value twice")
+        if wrong := [v for v in (*one.values, *one.quick) if isinstance(v, (list, tuple, dict))]:
+            raise BenchError(f"{where}: {wrong[0]!r} is no number, word or truth value")
         if not one.label:
             raise BenchError(f"{where} has no label")
         numbers = [v for v in (*one.values, *one.quick) if type(v) in (int, float) and v > 0]

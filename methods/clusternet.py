@@ -65,7 +65,7 @@ class ClusterNet:
         options = {"channels": images.shape[1], "size": self.size, "kernel": self.kernel}
         architecture = networks.describe("lenet", outputs=k, **options)
         network = networks.build(architecture, run.seed_for("init")).train()
-        network.to(run.device, memory_format=torch.channels_last)  # 1.5 times as fast on a CPU
+        network.to(run.device).to(memory_format=torch.channels_last)  # 1.5 times as fast on a CPU
         optimiser = torch.optim.SGD(network.parameters(), self.learning_rate, self.momentum)
         order = run.generator("batches")
         parts = {"network": network, "optimiser": optimiser, "order": order}

@@ -132,6 +132,7 @@ BAD = {
     "tensor": (CURVE, 'name = "c"', 'name = "c"\ntensor = "o"', 'tensor is for kind = "embedding"'),
     "scored": (EMBEDDING, "tensor =", 'metric = "ACC"\ntensor =', "an embedding has no metric"),
     "no task": (EMBEDDING, 'task = "tiny/cluster"', "", "needs a task"),
+    "list": (CURVE, "[1, 4]", "[[1], [4]]", "[1] is no number, word or truth value"),
     "log of 0": (CURVE, "[1, 4]", "[0, 4]", "logarithmic and needs numbers above 0"),
     "artifact": (CURVE, 'method = "centroids"', 'method = "mean-image"', "unknown parameter"),
     "fact": (CURVE, 'label = "centroids"', 'label = "c"\nfact = "source"', "a fact is for tables"),

@@ -230,6 +230,23 @@ def test_wrong_settings(task, setting, words):
         get_task(task).settings(setting, where="x.toml")
 
 
+@pytest.mark.parametrize(
+    ("target", "source", "words"),
+    [
+        ({"where": {"label": (3, 4)}}, {"where": {"label": (0, 4)}}, "4 is a class of both"),
+        ({"where": {"label": (3, 4)}}, {}, "share classes"),
+        ({"split": "train"}, {"split": "train"}, "share classes"),
+    ],
+)
+def test_labelled_classes_are_none_of_those_to_be_found(target, source, words):
+    task = TaskSpec(
+        "x/y", "cluster", "", Part("mnist", **target), 2, source=Part("mnist", **source)
+    )
+    with pytest.raises(BenchError, match=words):
+        register_task(task)
+    assert "x/y" not in tasks()
+
+
 def test_registering_tasks():
     with pytest.raises(BenchError, match="'digits/cluster': the name is taken"):
         register_task(get_task("digits/cluster"))

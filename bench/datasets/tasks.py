@@ -90,15 +90,31 @@ def register_task(task: TaskSpec) -> TaskSpec:
     """Make a task known by its name; a plugin calls this when it is imported.
 
     Raises:
-        BenchError: the name is taken, or `quick` names a role that the task lacks.
+        BenchError: the name is taken, `quick` names a role that the task lacks, or the target's
+            classes are among those of its labelled source.
     """
     if task.name in _tasks:
         raise BenchError(f"task '{task.name}': the name is taken, choose another")
     for role in task.quick:
         if role not in task.parts():
             raise unknown("role", role, task.parts(), where=f"quick of task '{task.name}'")
+    if task.kind == "cluster" and task.source is not None:
+        _refuse_overlap(task.name, task.target, task.source)
     _tasks[task.name] = task
     return task
+
+
+def _refuse_overlap(name: str, target: Part, source: Part) -> None:
+    """Raise a BenchError where classes to be found are among the labelled ones."""
+    if source.dataset != target.dataset or source.label != target.label:
+        return
+    shared = target.where.get(target.label, ()), source.where.get(source.label, ())
+    if not all(shared):
+        if None not in (target.split, source.split) and target.split != source.split:
+            return  # Splits may part the classes themselves, as those of zero-shot data sets do.
+        raise BenchError(f"task '{name}': source and target share classes, name those of each")
+    if both := sorted(set(shared[0]) & set(shared[1]), key=str):
+        raise BenchError(f"task '{name}': {both[0]!r} is a class of both source and target")
 
 
 def tasks() -> dict[str, TaskSpec]:

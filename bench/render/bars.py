@@ -9,6 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from bench.render.rows import COLUMN, Curve, FigureView
 from bench.render.style import COLOURS, LEGEND, counted, empty, ticks
@@ -58,12 +59,12 @@ def draw(view: FigureView) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: int) -> Any:
-    """One curve's bars; a word stands where nothing was measured."""
+def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: int) -> Patch:
+    """One curve's bars, a word where nothing was measured; gives the sign for the legend."""
     colour = COLOURS[index % len(COLOURS)]
     hatch = _HATCHES[index // len(COLOURS) % len(_HATCHES)]
     there = [i for i, mean in enumerate(curve.mean) if mean is not None]
-    container = axes.bar(
+    axes.bar(
         [centres[i] for i in there],
         [mean for mean in curve.mean if mean is not None],
         width * 0.94,
@@ -93,7 +94,7 @@ def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: i
                       fontsize=5, color="0.35")  # fmt: skip
     printed = [(x, y) for x, y in zip(centres, curve.published, strict=False) if y is not None]
     _diamonds(axes, [x for x, _ in printed], [y for _, y in printed])
-    return container
+    return Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
 
 
 def _diamonds(axes: Axes, x: list[float], y: list[float]) -> Line2D:
