@@ -60,6 +60,8 @@ class Experiment:
     table: tuple[Table, ...] = ()
     figure: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
+    by_name: bool = False
+    """`run --all` passes it over: an ablation that costs more than it should there."""
     name: str = ""
     path: Path = Path()
 

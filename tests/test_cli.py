@@ -3,12 +3,13 @@
 import argparse
 import functools
 import json
+from types import SimpleNamespace
 
 import pytest
 from harness import bench, make_plan, outputs, places, stamps, start, write_experiment
 
 from bench import check, states
-from bench.cli import common
+from bench.cli import common, progress
 from bench.store import Store
 
 SELECTION = ["--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device"]
@@ -174,3 +175,27 @@ def test_interrupted_is_130(monkeypatch, capsys):
     monkeypatch.setattr(common, "plan_for", interrupt)
     assert bench("status") == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_data_sets_had_alike_share_a_line():
+    why = {
+        "1": "mnist train not under /d: `python -m bench data fetch mnist`, or --data-root",
+        "2": "usps train, test not under /d: `python -m bench data fetch usps`, or --data-root; "
+        "birds test not under /d: ask for them, or --data-root",
+        "3": "weights/a.safetensors is not here",
+        "4": "never looked at",
+    }
+    states = dict.fromkeys("123", "unavailable") | {"4": "done"}
+    assert progress.lacking(SimpleNamespace(unavailable=why), states) == [
+        "birds: ask for them, or --data-root",
+        "mnist, usps: `python -m bench data fetch NAME`, or --data-root",
+        "weights/a.safetensors is not here",
+    ]
+
+
+def test_all_passes_over_what_runs_by_its_name(tmp_path, capsys):
+    assert bench("run", "--all", "--dry-run", *places(tmp_path), "--data-root", tmp_path) == 0
+    said = capsys.readouterr().out
+    assert "plan   supreme-readings: run by its name alone" in said
+    assert "plan   supreme-readings (quick)" not in said
+    assert "plan   supreme (quick)" in said

@@ -148,9 +148,24 @@ def print_plan(plan: Plan, runner: Runner, store: Store, workers: int) -> None:
             parts.append(f"{unknown} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
         print(f"plan   {one.name} ({plan.preset}): {', '.join(parts)}", flush=True)
-    reasons = {r for k, r in plan.unavailable.items() if runner.states[k] == "unavailable"}
-    for reason in sorted(reasons):
-        print(f"       unavailable: {reason}")
+    for line in lacking(plan, runner.states):
+        print(f"       unavailable: {line}")
+
+
+def lacking(plan: Plan, states: Mapping[str, State]) -> list[str]:
+    """What unavailable cells lack: a line for each way to get it, data sets had alike together."""
+    reasons = {plan.unavailable[key] for key, state in states.items() if state == "unavailable"}
+    by_way: dict[str, set[str]] = {}
+    for clause in {clause for reason in reasons for clause in reason.split("; ")}:
+        what, found, way = clause.partition(" not under ")
+        name, place = what.split(" ")[0], way.partition(": ")[2]
+        key = place.replace(f" {name}`", " NAME`") if found else clause
+        by_way.setdefault(key, set()).update([name] if found else [])
+    lines = []
+    for way, names in by_way.items():
+        alone = min(names) if len(names) == 1 else "NAME"
+        lines.append(f"{', '.join(sorted(names))}: {way.replace('NAME', alone)}" if names else way)
+    return sorted(lines)
 
 
 def print_end(

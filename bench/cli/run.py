@@ -27,7 +27,9 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     )
     common.add_selection(parser)
     common.add_places(parser)
-    parser.add_argument("--all", action="store_true", help="every experiment")
+    parser.add_argument(
+        "--all", action="store_true", help="every experiment but those run by their name alone"
+    )
     parser.add_argument(
         "--workers",
         type=_workers,
@@ -70,8 +72,13 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError("name an experiment or say --all; `bench list experiments` names them")
     from bench import experiment
 
-    unchecked = experiment.names() if arguments.all else []
-    arguments.experiments = list(dict.fromkeys([*arguments.experiments, *unchecked]))
+    if arguments.all:
+        common.load_plugins(arguments)
+        every = {name: experiment.load(name) for name in experiment.names()}
+        named = [name for name, one in every.items() if not one.by_name]
+        for name in sorted(every.keys() - {*named, *arguments.experiments}):
+            print(f"plan   {name}: run by its name alone")
+        arguments.experiments = list(dict.fromkeys([*arguments.experiments, *named]))
     return _run(arguments)
 
 

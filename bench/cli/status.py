@@ -26,6 +26,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Print the states of the cells of some experiments, all by default."""
+    from bench.cli import progress
     from bench.states import counts, read
     from bench.store import Store
 
@@ -48,8 +49,8 @@ def act(arguments: argparse.Namespace) -> int:
         mine = {k: found[k] for k in plan.of(one.name)}
         rows.append({"experiment": one.name, "cells": len(mine), **counts(mine)})
     print(tabulate(rows, headers="keys"))
-    for reason in sorted({plan.unavailable[k] for k, s in found.items() if s == "unavailable"}):
-        print(f"unavailable: {reason}")
+    for line in progress.lacking(plan, found):
+        print(f"unavailable: {line}")
     return 0
 
 
