@@ -2,7 +2,8 @@
 
 The K-means rows. On pixels: "Deep image category discovery using a transferred similarity
 function", table 2 (MNIST-train NMI .500). On features of a network trained on the source classes:
-SUPREME, table 1, whose numbers are DTC's: 20 restarts on raw 512-d features.
+SUPREME, table 1, whose numbers are DTC's: 20 restarts on raw 512-d features. On those of a
+standard network with published weights: CCN, table 8.
 
     python -m bench run digits --methods kmeans
 
@@ -20,15 +21,20 @@ from bench.nn.networks import load
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 
+_IMAGES = {"source": 1000, "weights": 100}
+"""Images at a time for features: photographs are large."""
 
-@method("kmeans", kinds=("cluster",), quick={"n_init": 10})
+
+@method("kmeans", kinds=("cluster",), quick={"n_init": 10}, neutral={"weights": ""})
 @dataclass(frozen=True)
 class KMeans:
     """K-means on pixels or on features learned from the source classes."""
 
-    features: Literal["pixels", "source"] = "pixels"
+    features: Literal["pixels", "source", "weights"] = "pixels"
     """"pixels": flattened, in 0..1. "source": the penultimate layer of the network pretrained
-    on the source's labels, as it is, without normalisation."""
+    on the source's labels, as it is, without normalisation. "weights": that of `weights`."""
+    weights: str = ""
+    """Of `bench.weights`, such as "resnet18.tv_in1k"; images keep their size."""
     n_init: int = 20
     """Restarts, of which the lowest inertia wins (DEC, DTC)."""
     max_iter: int = 300
@@ -36,10 +42,17 @@ class KMeans:
     pretrain_seed: int | None = None
     """Of the pretrained network; None: one for each seed."""
 
+    def __post_init__(self) -> None:
+        if (self.features == "weights") != bool(self.weights):
+            raise ValueError("features = 'weights' and the name of `weights` go together")
+
     def needs(self, task: TaskInfo) -> dict[str, Need]:
-        """The pretrained network, for features of the source."""
+        """The network whose features are clustered, if any."""
         if self.features == "pixels":
             return {}
+        if self.weights:
+            name = {"name": self.weights}
+            return {"network": Need("weights", name, task="digits/cluster", seed=0)}
         if not task.has_source:
             raise ValueError(
                 f"features = 'source' needs labelled classes, and {task.name} has none"
@@ -53,7 +66,7 @@ class KMeans:
         else:
             needed = run.needed("network")
             network = load(needed.architecture, needed.tensors).to(run.device)
-            points = extract(network, task.target).numpy()
+            points = extract(network, task.target, _IMAGES[self.features]).numpy()
         labels, _ = kmeans(
             points,
             task.n_clusters,

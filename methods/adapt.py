@@ -34,9 +34,10 @@ from torch.nn import functional
 
 from bench.nn import domain, networks, pairs, training, transferred
 from bench.nn.features import extract
-from bench.nn.images import to_tensor
+from bench.nn.images import flip, to_tensor
 from bench.nn.network import Network
 from bench.nn.similarity import SimilarityNet
+from bench.nn.standard import start_from
 from bench.nn.views import Views
 from bench.registry import method
 from bench.tasks import AdaptTask, Images, Need, Prediction, Run, TaskInfo
@@ -78,10 +79,15 @@ class Adaptation:
     losses: ClassVar[tuple[str, ...]] = ("CE",)
     """Cross-entropy of the source; a term adds LCO, CCN's objective, or DA, domain adaptation."""
 
-    network: Literal["convnet"] = "convnet"
-    """A name in `bench.nn.networks.known()` that takes channels, outputs and widths."""
+    network: str = "convnet"
+    """The network, or another's description without channels and outputs for
+    `bench.nn.networks`, such as `{"name": "timm", "model": "resnet18"}`."""
     widths: tuple[int, ...] = (32, 64, 128)
-    """Channels of its blocks."""
+    """Channels of the blocks of "convnet"."""
+    weights: str = ""
+    """That a network of the name "timm" starts from, of `bench.weights`; "": fresh ones."""
+    weights_rate: float = 0.1
+    """Learning rate of layers that start from them, as a fraction of the others'."""
     bottleneck: int = 0
     """Features before the classifier's last layer; 0: those of the network itself."""
     channels: int = 1
@@ -104,6 +110,8 @@ class Adaptation:
     momentum: float = 0.9
     """Nesterov's."""
     weight_decay: float = 1e-3
+    mirror: bool = False
+    """Random flips from left to right: for objects, not for digits."""
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -117,6 +125,13 @@ class Adaptation:
         for name in self.WORKS_ON:
             if getattr(self, name) == 0:
                 raise ValueError(f"{name} must not be 0: a term of this method's loss works on it")
+        networks.completed(self.network)
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike for all tasks
+        """The initial weights, one cell for all tasks."""
+        if not self.weights:
+            return {}
+        return {"initial": Need("weights", {"name": self.weights}, task="digits/cluster", seed=0)}
 
     def terms(self, run: Run) -> list[Term]:  # noqa: ARG002
         """What is added to the cross-entropy of the source."""
@@ -126,11 +141,10 @@ class Adaptation:
         """Train on both domains; a target image's class is the classifier's largest output."""
         if min(len(task.source.images), len(task.target)) < 2:
             raise ValueError(f"{task.name}: a batch needs two images of the source and the target")
-        network, terms = self._network(task.source.n_classes, run.seed_for("init")), self.terms(run)
+        network, terms = self._network(task.source.n_classes, run), self.terms(run)
         learnt = nn.ModuleList([network, *(t for t in terms if isinstance(t, nn.Module))])
         learnt.to(run.device).train()
-        parameters, decay = learnt.parameters(), self.weight_decay
-        optimiser = torch.optim.SGD(parameters, 0.0, self.momentum, 0.0, decay, nesterov=True)
+        optimiser = self._optimiser(learnt, network)
         order, crops = run.generator("batches"), run.generator("augment")
         parts: dict[str, training.Part] = {"learnt": learnt, "optimiser": optimiser}
         parts |= {"order": order, "crops": crops}
@@ -140,7 +154,8 @@ class Adaptation:
         labels = torch.from_numpy(np.array(task.source.labels)).to(run.device)
         total, losses = self._total(len(labels)), []
         for step in range(state["step"] if state else 0, total):
-            training.set_learning_rate(optimiser, self.learning_rate * domain.annealed(step))
+            for group in optimiser.param_groups:
+                group["lr"] = group["rate"] * domain.annealed(step)
             rows, source = self._draw(task.source.images, self.source_batch, order, crops, run)
             with training.autocast(run.device, run.dtype):
                 with domain.untracked(network) if terms else nullcontext():
@@ -167,16 +182,31 @@ class Adaptation:
         passes = self.epochs * math.ceil(n / self.source_batch)
         return min(self.iterations, passes) if self.epochs else self.iterations
 
-    def _network(self, classes: int, seed: int) -> nn.Sequential:
-        """Features and, last, the layer that classifies them, with fresh weights."""
-        outputs = self.bottleneck or classes
-        options = {"channels": self.channels, "outputs": outputs, "widths": list(self.widths)}
-        trunk = networks.build(networks.describe(self.network, **options), seed)
+    def _network(self, classes: int, run: Run) -> nn.Sequential:
+        """Features and, last, the layer that classifies them, which has fresh weights."""
+        outputs, seed = self.bottleneck or classes, run.seed_for("init")
+        own = {"widths": list(self.widths)} if self.network == "convnet" else {}
+        options = {"channels": self.channels, "outputs": outputs, **own}
+        trunk = networks.build(networks.completed(self.network, **options), seed)
+        if self.weights:
+            start_from(trunk, run.needed("initial").tensors)
         layers: list[nn.Module] = [trunk.to(memory_format=torch.channels_last)]
         if self.bottleneck:
             with networks.seeded(seed + 1):
                 layers += [nn.BatchNorm1d(outputs), nn.ReLU(), nn.Linear(outputs, classes)]
         return nn.Sequential(*layers)
+
+    def _optimiser(self, learnt: nn.Module, network: nn.Sequential) -> torch.optim.SGD:
+        """SGD; layers that start from given weights move more slowly than fresh ones."""
+        trunk = network[0].trunk if self.weights else None
+        given = list(trunk.parameters()) if isinstance(trunk, nn.Module) else []
+        known = set(map(id, given))
+        fresh = [p for p in learnt.parameters() if id(p) not in known]
+        groups: list[dict[str, Any]] = [{"params": fresh, "rate": self.learning_rate}]
+        if given:
+            groups.append({"params": given, "rate": self.learning_rate * self.weights_rate})
+        decay = self.weight_decay
+        return torch.optim.SGD(groups, 0.0, self.momentum, 0.0, decay, nesterov=True)
 
     def _draw(
         self, images: Images, size: int, order: torch.Generator, crops: torch.Generator, run: Run
@@ -184,7 +214,8 @@ class Adaptation:
         """The rows of `size` random images, or of all where there are fewer, and their crops."""
         rows = torch.randperm(len(images), generator=order)[:size]
         x = domain.with_channels(to_tensor(images[rows.numpy()], run.device), self.channels)
-        return rows, self._views().augmented(x, crops)
+        x = self._views().augmented(x, crops)
+        return rows, flip(x, crops) if self.mirror else x
 
     def _outputs(self, network: nn.Sequential, crops: Tensor) -> tuple[Tensor, Tensor]:
         """What the last layer is given, and its logits."""
@@ -272,14 +303,18 @@ class CCNPlus(Adaptation):
     """What a dissimilar pair's divergence must reach, in nats; for "kcl"."""
     similarity_mode: Literal["train", "eval"] = "train"
     """Batch-norm of the similarity network: statistics of the batch, or of its own training."""
+    similarity_seed: int | None = None
+    """Of the similarity network; None: one for each seed."""
     invert: bool = False
     """What the similarity network sees of the target; its own setting is for what trained it."""
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
-        """The similarity network, one for all tasks with the same auxiliary set."""
+        """The similarity network, one for all tasks with the same auxiliary set; weights."""
         if "similarity" not in task.related:
             raise ValueError(f"{task.name} names no similarity task to transfer from")
-        return {"similarity": Need("similarity", task=task.related["similarity"])}
+        related = task.related["similarity"]
+        similarity = Need("similarity", task=related, seed=self.similarity_seed)
+        return {"similarity": similarity, **super().needs(task)}
 
     def terms(self, run: Run) -> list[Term]:
         """Clustering by pairs."""

@@ -27,6 +27,8 @@ from torch import Tensor
 from bench.nn import networks, pairs, training, transferred
 from bench.nn.features import extract
 from bench.nn.images import flip, to_tensor
+from bench.nn.similarity import SimilarityNet
+from bench.nn.standard import start_from
 from bench.nn.views import Views
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
@@ -41,6 +43,8 @@ _QUICK = {
     "milestones": (34,),
     "learning_rate": 3e-3,
 }
+
+_NEUTRAL = {"weights": ""}
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class PairClustering:
     """Random flips from left to right: for objects, not for letters or digits."""
     invert: bool | None = None
     """Whether ink is dark here; None: as where the similarity was learned."""
+    weights: str = ""
+    """That a network of the name "timm" starts from, of `bench.weights`; "": fresh ones."""
     similarity_seed: int | None = None
     """Of the similarity network; None: one for each seed."""
     keep: bool = False
@@ -81,11 +87,15 @@ class PairClustering:
         networks.completed(self.network)
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
-        """The similarity network, one for all tasks with the same auxiliary set."""
+        """The similarity network, one for all tasks with the same auxiliary set; weights."""
         if "similarity" not in task.related:
             raise ValueError(f"{task.name} names no similarity task to transfer from")
         related = task.related["similarity"]
-        return {"similarity": Need("similarity", task=related, seed=self.similarity_seed)}
+        found = {"similarity": Need("similarity", task=related, seed=self.similarity_seed)}
+        if self.weights:
+            name = {"name": self.weights}
+            found["initial"] = Need("weights", name, task="digits/cluster", seed=0)
+        return found
 
     def loss(self, p: Tensor, similar: Tensor) -> Tensor:
         """A scalar, of probabilities (n, K) and pair labels, bool (n, n)."""
@@ -93,14 +103,13 @@ class PairClustering:
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Train on crops of the target; a whole image's cluster is its largest output."""
-        needed = run.needed("similarity")
-        labeller, views = transferred.load(needed.architecture, needed.tensors)
-        if self.invert is not None:
-            views = replace(views, invert=self.invert)
         self._refuse_unfit(task)
-        labeller.to(run.device).train(self.similarity_mode == "train")
+        labeller, views = self._labeller(run)
         architecture = self._describe(task, views)
-        network = networks.build(architecture, run.seed_for("init")).to(run.device)
+        network = networks.build(architecture, run.seed_for("init"))
+        if self.weights:
+            start_from(network, run.needed("initial").tensors)
+        network.to(run.device)
         optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
         order, crops = run.generator("batches"), run.generator("augment")
         parts = {"network": network, "optimiser": optimiser, "order": order, "crops": crops}
@@ -140,6 +149,14 @@ class PairClustering:
         tensors = {**training.weights(network), "outputs": found}
         return Prediction(assignments=assignments, tensors=tensors, architecture=architecture)
 
+    def _labeller(self, run: Run) -> tuple[SimilarityNet, Views]:
+        """The similarity network in the mode it labels pairs in, and how images look to it."""
+        needed = run.needed("similarity")
+        labeller, views = transferred.load(needed.architecture, needed.tensors)
+        if self.invert is not None:
+            views = replace(views, invert=self.invert)
+        return labeller.to(run.device).train(self.similarity_mode == "train"), views
+
     def _describe(self, task: ClusterTask, views: Views) -> str:
         """Of the clustering network, with the views that it is given."""
         own: dict[str, Any] = {}
@@ -160,8 +177,8 @@ class PairClustering:
             raise ValueError(f"{task.name}: n_clusters = {k} for {n} images: must lie in 1..{n}")
 
 
-@method("ccn", kinds=("cluster",), quick=_QUICK)
-@method("kcl", kinds=("cluster",), quick=_QUICK)
+@method("ccn", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
+@method("kcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
 @dataclass(frozen=True)
 class KCL(PairClustering):
     """Clustering by the KL-divergence based contrastive loss, which CCN's tables call CCN."""
@@ -174,7 +191,7 @@ class KCL(PairClustering):
         return pairs.kcl(p, similar, margin=self.margin)
 
 
-@method("discovery", kinds=("cluster",), quick=_QUICK)
+@method("discovery", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
 @dataclass(frozen=True)
 class Discovery(KCL):
     """The ClusterNet of 2016, whose similarity network labels pairs in evaluation mode."""
@@ -183,7 +200,7 @@ class Discovery(KCL):
     keep: bool = True
 
 
-@method("mcl", kinds=("cluster",), quick=_QUICK)
+@method("mcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
 @dataclass(frozen=True)
 class MCL(PairClustering):
     """Clustering by the meta classification likelihood."""

@@ -25,15 +25,17 @@ from torch.nn import functional
 
 from bench.nn import networks, training, transferred
 from bench.nn.images import flip, to_tensor
+from bench.nn.standard import start_from
 from bench.nn.views import Views
 from bench.registry import method
-from bench.tasks import Labelled, Prediction, Run, SimilarityTask
+from bench.tasks import Labelled, Need, Prediction, Run, SimilarityTask, TaskInfo
 
 
 @method(
     "similarity",
     kinds=("similarity",),
     quick={"widths": (32, 64, 128, 128), "epochs": 20, "milestones": (12, 16)},
+    neutral={"weights": ""},
 )
 @dataclass(frozen=True)
 class Similarity:
@@ -67,6 +69,9 @@ class Similarity:
     """Area of the random crops as a fraction of the image's; width / height is in 3/4..4/3."""
     mirror: bool = False
     """Random flips from left to right: for objects, not for letters or digits."""
+    weights: str = ""
+    """That a trunk of the name "timm" starts from, of `bench.weights`, such as
+    "resnet18.tv_in1k"; "": fresh ones."""
 
     def __post_init__(self) -> None:
         if min(self.classes_per_batch, self.images_per_class, self.epochs) < 1:
@@ -75,12 +80,21 @@ class Similarity:
             raise ValueError("a batch of one image has no pairs: raise classes_per_batch")
         networks.completed(self.network)
 
+    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike for all tasks
+        """The initial weights, one cell for all tasks."""
+        if not self.weights:
+            return {}
+        name = {"name": self.weights}
+        return {"initial": Need("weights", name, task="digits/cluster", seed=0)}
+
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
         """Train on the auxiliary set; gives back the network's weights and the pairs' scores."""
         images, members = task.auxiliary.images, self._members(task.auxiliary, task.name)
         views = Views(self.size, self.invert, self.mean, self.std, self.crop_scale)
         architecture = transferred.describe(images.shape[3], self.widths, views, self.network)
         network, _ = transferred.build(architecture, run.seed_for("init"))
+        if self.weights:
+            start_from(network, run.needed("initial").tensors)
         network = network.to(run.device).train()
         optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
         order, crops = run.generator("batches"), run.generator("augment")

@@ -183,7 +183,7 @@ def test_the_statistics_kept_are_those_of_the_target(name, needed):
     task, _ = domains()
     run = FakeRun()
     fit(name, needed, run, task=task, iterations=1, learning_rate=1e-12, target_batch=60)
-    network = build(name)._network(3, run.seed_for("init"))
+    network = build(name)._network(3, run)
     x = torch.from_numpy(task.target).permute(0, 3, 1, 2) / 255
     means = network[0].convs[0][0]((x - 0.5) / 0.5).mean(dim=(0, 2, 3))
     kept = run.checkpoints[-1]["learnt"]["0.0.convs.0.1.running_mean"]
@@ -223,7 +223,7 @@ def test_the_loss_of_ccn_plus_by_loops(pair_loss, literal, mode, needed):
     method = build("ccn+", **params, pair_loss=pair_loss, similarity_mode=mode)
     run.needs["similarity"] = needed
     method.fit(task, run)
-    network = method._network(3, run.seed_for("init"))
+    network = method._network(3, run)
     order, crops = run.generator("batches"), run.generator("augment")
     rows, source = method._draw(task.source.images, 5, order, crops, run)
     _, target = method._draw(task.target, 7, order, crops, run)

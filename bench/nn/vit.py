@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from bench.nn.network import Network
@@ -63,8 +65,7 @@ class ViT(Network, name="vit"):
 
     def blocks(self, x: Tensor) -> dict[str, Tensor]:
         """The patches' tokens after each block: "block1", ... -> (N, width, h, w)."""
-        maps: list[Tensor]
-        maps = self.trunk.forward_intermediates(self._centred(x), intermediates_only=True)
+        maps: Any = self.trunk.forward_intermediates(self._centred(x), intermediates_only=True)
         return {f"block{number}": tokens for number, tokens in enumerate(maps, start=1)}
 
     def features(self, x: Tensor) -> Tensor:

@@ -1,0 +1,122 @@
+"""Methods that start from weights that others trained, or cluster their features."""
+
+import numpy as np
+import pytest
+import torch
+from fake_run import FakeRun
+
+from bench import registry
+from bench.nn import networks, training
+from bench.tasks import AdaptTask, ClusterTask, Labelled, Need, Prediction, SimilarityTask, TaskInfo
+
+MODEL = '{"name": "timm", "model": "test_resnet"}'
+NAME = "test_resnet.made_up"
+NEED = Need("weights", {"name": NAME}, task="digits/cluster", seed=0)
+INFO = TaskInfo("a/b", "cluster", False, False, {"similarity": "a/s"})
+LABELS = np.arange(40) // 5
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+TINY = {"epochs": 1, "learning_rate": 1e-30, "network": MODEL, "weights": NAME}
+"""So small a step that convolutions stay as they were."""
+
+
+@pytest.fixture(scope="module")
+def given():
+    architecture = networks.describe("timm", channels=3, outputs=0, model="test_resnet")
+    tensors = training.weights(networks.build(architecture, seed=7))
+    return Prediction(tensors=tensors, architecture=architecture)
+
+
+@pytest.fixture(scope="module")
+def similarity(given):
+    views = {"size": 32, "invert": False, "mean": 0.0, "std": 1.0}
+    params = {**TINY, **views, "classes_per_batch": 4, "images_per_class": 5}
+    pairs = np.array([[0, 1], [2, 9]])
+    task = SimilarityTask("a/s", Labelled(IMAGES, LABELS, 8), IMAGES, pairs)
+    method = registry.get("similarity").build(params)
+    assert method.needs(INFO) == {"initial": NEED}
+    return method.fit(task, FakeRun(needs={"initial": given}))
+
+
+def kernels(prediction):
+    """The convolutions of a trunk, by name."""
+    return {
+        name.rpartition("trunk.")[2]: tensor
+        for name, tensor in prediction.tensors.items()
+        if "trunk." in name and tensor.ndim == 4
+    }
+
+
+def test_the_similarity_network_starts_from_them(given, similarity):
+    assert kernels(similarity).keys() == kernels(given).keys()
+    torch.testing.assert_close(kernels(similarity), kernels(given), rtol=0, atol=1e-20)
+
+
+@pytest.mark.parametrize("name", ["kcl", "mcl", "discovery"])
+def test_the_clustering_network_starts_from_them(name, given, similarity):
+    params = {**TINY, "batch_size": 10, "keep": True}
+    method = registry.get(name).build(params)
+    assert method.needs(INFO) == {"similarity": Need("similarity", task="a/s"), "initial": NEED}
+    run = FakeRun(needs={"initial": given, "similarity": similarity})
+    found = method.fit(ClusterTask("a/b", IMAGES, 3), run)
+    assert kernels(found).keys() == kernels(given).keys()
+    torch.testing.assert_close(kernels(found), kernels(given), rtol=0, atol=1e-20)
+
+
+@pytest.mark.parametrize("name", ["source-only", "dann", "ccn+", "ccn++"])
+def test_adaptation_starts_from_them(name, given, similarity):
+    small = {"network": MODEL, "channels": 3, "size": 32, "iterations": 1, "learning_rate": 1.0}
+    method = registry.get(name).build({**small, "weights": NAME, "weights_rate": 1e-30})
+    assert method.needs(INFO)["initial"] == NEED
+    run = FakeRun(needs={"initial": given, "similarity": similarity})
+    method.fit(AdaptTask("a/b", IMAGES, Labelled(IMAGES, LABELS, 8)), run)
+    found = {
+        name.removeprefix("0.0."): tensor
+        for name, tensor in run.checkpoints[-1]["learnt"].items()
+        if name.startswith("0.0.trunk.") and tensor.ndim == 4
+    }
+    assert len(found) == len(kernels(given))
+    for layer, tensor in found.items():
+        torch.testing.assert_close(tensor, given.tensors[layer], rtol=0, atol=1e-20)
+
+
+def test_fresh_layers_learn_while_given_ones_stay(given):
+    method = registry.get("source-only").build(
+        {"network": MODEL, "channels": 3, "weights": NAME, "weights_rate": 0.0, "size": 32}
+    )
+    network = method._network(8, FakeRun(needs={"initial": given}))
+    fresh, trunk = method._optimiser(network, network).param_groups
+    assert (fresh["rate"], trunk["rate"]) == (0.01, 0.0)
+    assert {id(p) for p in trunk["params"]} == {id(p) for p in network[0].trunk.parameters()}
+    assert len(fresh["params"]) + len(trunk["params"]) == len(list(network.parameters()))
+
+
+def test_without_weights_nothing_is_needed():
+    assert registry.get("similarity").build({}).needs(INFO) == {}
+    assert set(registry.get("kcl").build({}).needs(INFO)) == {"similarity"}
+    for name in ("similarity", "kcl", "kmeans"):
+        assert registry.get(name).neutral == {"weights": ""}  # keys of older cells stay
+
+
+def test_a_network_that_takes_no_weights(given):
+    task = SimilarityTask("a/s", Labelled(IMAGES, LABELS, 8), IMAGES, np.array([[0, 1]]))
+    params = {"weights": NAME, "classes_per_batch": 4, "size": 32}
+    with pytest.raises(ValueError, match="need a network of the name 'timm'"):
+        registry.get("similarity").build(params).fit(task, FakeRun(needs={"initial": given}))
+
+
+def test_k_means_on_their_features(given):
+    """Two kinds of images that any filter tells apart."""
+    flat = np.full_like(IMAGES[:20], 128)
+    flat += np.random.default_rng(1).integers(0, 3, flat.shape, dtype=np.uint8)
+    method = registry.get("kmeans").build({"features": "weights", "weights": NAME})
+    assert method.needs(INFO) == {"network": NEED}
+    task = ClusterTask("a/b", np.concatenate([IMAGES[:20], flat]), 2)
+    found = method.fit(task, FakeRun(needs={"network": given})).assignments
+    assert len(set(found[:20])) == len(set(found[20:])) == 1
+    assert found[0] != found[-1]
+
+
+@pytest.mark.parametrize("params", [{"features": "weights"}, {"weights": NAME}])
+def test_weights_and_features_go_together(params):
+    with pytest.raises(Exception, match="go together"):
+        registry.get("kmeans").build(params)
