@@ -24,8 +24,9 @@ from torch.nn import functional
 from bench.nn import training
 from bench.nn.images import flip, to_tensor, translate
 from bench.nn.networks import build, completed
+from bench.nn.standard import start_from
 from bench.registry import method
-from bench.tasks import AdaptTask, ClusterTask, Prediction, Run
+from bench.tasks import AdaptTask, ClusterTask, Need, Prediction, Run, TaskInfo
 
 DTC: dict[str, dict[str, Any]] = {
     "cifar10": {"network": "resnet18", "learning_rate": 0.1, "mirror": True},
@@ -39,7 +40,7 @@ DTC: dict[str, dict[str, Any]] = {
     "pretrain",
     kinds=("cluster", "adapt"),
     artifact=True,
-    neutral={"recipe": "own"},
+    neutral={"recipe": "own", "weights": ""},
     quick={"epochs": 12, "milestones": (8, 11)},
 )
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class Pretrain:
     network: str = "convnet"
     """A name in `bench.nn.networks.known()` that takes channels and outputs, or such a network's
     description with options of its own: `{"name": "resnet18", "widths": [16, 32, 64, 128]}`."""
+    weights: str = ""
+    """That a network of the name "timm" starts from, of `bench.weights`, such as
+    "resnet101.tv_in1k" for zero-shot data sets (SUPREME, table 2); "": fresh ones."""
     epochs: int = 180
     milestones: tuple[int, ...] = (100, 150)
     """Epochs from which the learning rate is a tenth of what it was."""
@@ -65,6 +69,12 @@ class Pretrain:
     def __post_init__(self) -> None:
         completed(self.network)
 
+    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike for all tasks
+        """The initial weights, one cell for all tasks."""
+        if not self.weights:
+            return {}
+        return {"initial": Need("weights", {"name": self.weights}, task="digits/cluster", seed=0)}
+
     def fit(self, task: ClusterTask | AdaptTask, run: Run) -> Prediction:
         """Train on the source; gives back the network's weights."""
         dataset = task.name.split("/", maxsplit=1)[0]
@@ -77,7 +87,10 @@ class Pretrain:
             raise ValueError(f"pretrain needs labelled source classes, and {task.name} has none")
         channels = source.images.shape[3]
         architecture = completed(self.network, channels=channels, outputs=source.n_classes)
-        network = build(architecture, run.seed_for("init")).to(run.device).train()
+        network = build(architecture, run.seed_for("init"))
+        if self.weights:
+            start_from(network, run.needed("initial").tensors)
+        network.to(run.device).train()
         optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
         order, views = run.generator("batches"), run.generator("augment")
         parts = {"network": network, "optimiser": optimiser, "order": order, "views": views}

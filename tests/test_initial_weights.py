@@ -120,3 +120,13 @@ def test_k_means_on_their_features(given):
 def test_weights_and_features_go_together(params):
     with pytest.raises(Exception, match="go together"):
         registry.get("kmeans").build(params)
+
+
+def test_pretraining_on_the_source_starts_from_them(given):
+    params = {"network": MODEL, "weights": NAME, "epochs": 1, "learning_rate": 1e-30}
+    method = registry.get("pretrain").build(params)
+    assert method.needs(INFO) == {"initial": NEED}
+    task = ClusterTask("a/b", IMAGES, 3, source=Labelled(IMAGES, LABELS, 8))
+    found = method.fit(task, FakeRun(needs={"initial": given}))
+    assert kernels(found).keys() == kernels(given).keys()
+    torch.testing.assert_close(kernels(found), kernels(given), rtol=0, atol=1e-20)
