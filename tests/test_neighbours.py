@@ -65,6 +65,12 @@ def test_what_float32_cannot_tell_apart_is_told_apart():
         assert (nearest(found, 9).indices.numpy() == literally(found, 9)).all()
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_features_of_any_size(scale):
+    features = clustered(300, 4) * scale
+    assert (nearest(features, 9).indices.numpy() == literally(features, 9)).all()
+
+
 def test_ties_go_to_the_lower_index(monkeypatch):
     monkeypatch.setattr(neighbours, "_BLOCK_BYTES", 4 * 7 * 1000)
     features = torch.from_numpy(np.random.default_rng(0).integers(0, 3, (1000, 5))).float()

@@ -36,7 +36,7 @@ class Neighbours(NamedTuple):
 def nearest(features: Tensor, k: int) -> Neighbours:
     """The k nearest others of each point by Euclidean distance; a point is not its own neighbour.
 
-    Memory beyond features and result: a float32 and a float64 copy of the features and about 100 MiB.
+    Memory beyond features and result: a float32 and a float64 copy of the features, and 100 MiB.
 
     Args:
         features: (N, D), float32 or float64, finite.
@@ -47,23 +47,24 @@ def nearest(features: Tensor, k: int) -> Neighbours:
     """
     if features.ndim != 2 or not features.is_floating_point():
         raise ValueError(f"features: {tuple(features.shape)} {features.dtype}, not floats (N, D)")
-    n, width = features.shape
+    n = len(features)
     if not 1 <= k < n:
         raise ValueError(f"k = {k} neighbours among {n} points: must lie in 1..{n - 1}")
     if not torch.isfinite(features).all():
         raise ValueError("features hold NaN or infinite values")
-    points, half, slack = _prepared(features)
+    points, half, slack, scale = _prepared(features)
     spare = min(k + _SPARE, n - 1)
     indices = torch.empty((n, k), dtype=torch.int64, device=features.device)
     distances = torch.empty((n, k), dtype=torch.float64, device=features.device)
-    for rows in torch.arange(n, device=features.device).split(max(_BLOCK_BYTES // 4 // n, 1)):
+    every = torch.arange(n, device=features.device)
+    for rows in torch.split(every, max(_BLOCK_BYTES // 4 // n, 1)):
         columns, scores = _candidates(points, rows, spare)
         columns, order = columns.sort(dim=1)  # so that the stable sort below keeps it in ties
         squares, order = _squares(features, rows, columns).sort(dim=1, stable=True)
         indices[rows] = columns.gather(1, order)[:, :k]
         distances[rows] = squares[:, :k].sqrt()
         # What was passed over has at least the last candidate's score, up to rounding.
-        least = 2 * (scores.amax(dim=1) + half[rows] - slack[rows])
+        least = 2 * scale**2 * (scores.amax(dim=1) + half[rows] - slack[rows])
         if spare < n - 1:
             for row in rows[~(squares[:, k - 1] < least)].tolist():
                 indices[row], distances[row] = _whole_row(features, row, k)
@@ -96,24 +97,26 @@ def probabilities(distances: Tensor, k: int) -> Tensor:
     return (weight / weight.sum(dim=1, keepdim=True)).to(distances.dtype)
 
 
-def _prepared(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _prepared(features: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
     """What products of rows are made from.
 
     Returns:
         The points [-x_j, |x_j|^2 / 2] in float32, (N', D + 1), rows of [0, infinity] behind them
-        making N' a multiple of the group; |x_j|^2 / 2, float64, (N,); and a bound, float64, (N,),
-        on how far a row's scores |x_j|^2 / 2 - x_i x_j in float32 are from the truth.
+        making N' a multiple of the group; |x_j|^2 / 2, float64, (N,); a bound, float64, (N,), on
+        how far a row's scores |x_j|^2 / 2 - x_i x_j in float32 are from the truth; and the number
+        that the features were divided by, so that no square leaves float32's range.
     """
     n, width = features.shape
     # Distances do not change when the mean is taken away, and float32 then rounds the spread alone.
     centred = features - features.mean(dim=0, dtype=torch.float64)
+    scale = float(centred.abs().max()) or 1.0
+    centred /= -scale
     half = centred.square().sum(dim=1) / 2
     points = torch.zeros((n + -n % _GROUP, width + 1), device=features.device)
-    torch.neg(centred, out=centred)
     points[:n, :width], points[:n, width], points[n:, width] = centred, half, torch.inf
     # A rounding for each product and addition, and some for the points and halves themselves.
     unit = (width + 8) * torch.finfo(torch.float32).eps
-    return points, half, unit * (2 * (half * half.max()).sqrt() + half.max())
+    return points, half, unit * (2 * (half * half.max()).sqrt() + half.max()), scale
 
 
 def _candidates(points: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -134,7 +137,7 @@ def _candidates(points: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tenso
         part[mine.nonzero()[:, 0], rows[mine] - start] = torch.inf
         # A group is every so many-th column of the part, which is quicker than neighbouring ones.
         groups = minima[:, start // _GROUP : stop // _GROUP]
-        torch.amin(part.unflatten(1, (_GROUP, -1)), dim=1, out=groups)
+        torch.amin(part.view(len(rows), _GROUP, -1), dim=1, out=groups)
     # The lowest scores lie in the groups of the lowest minima.
     chosen = minima.topk(min(count, n // _GROUP), dim=1, largest=False, sorted=False).indices
     columns = _columns(chosen, n).flatten(1)
@@ -153,7 +156,7 @@ def _columns(groups: Tensor, n: int) -> Tensor:
 def _squares(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Squared distances of rows to their columns, float64, (rows, columns)."""
     found = torch.empty(columns.shape, dtype=torch.float64, device=features.device)
-    for some in torch.arange(len(rows), device=features.device).split(_ROWS):
+    for some in torch.split(torch.arange(len(rows), device=features.device), _ROWS):
         own = features[rows[some]].double()[:, None]
         found[some] = (features[columns[some]] - own).square_().sum(dim=2)
     return found
@@ -162,7 +165,8 @@ def _squares(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 def _whole_row(features: Tensor, row: int, k: int) -> tuple[Tensor, Tensor]:
     """Neighbours of one point among all others in float64."""
     own = features[row].double()
-    squares = torch.cat([(x.double() - own).square_().sum(dim=1) for x in features.split(_COLUMNS)])
+    parts = torch.split(features, _COLUMNS)
+    squares = torch.cat([(x - own).square_().sum(dim=1) for x in parts])
     squares[row] = torch.inf
     found, order = squares.sort(stable=True)
     return order[:k], found[:k].sqrt()
