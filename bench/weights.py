@@ -42,8 +42,14 @@ def file(name: str) -> Path:
 
 
 def model(name: str) -> str:
-    """The model of timm that weights of this name are of."""
-    return name.partition(".")[0]
+    """The model of timm that weights of this name are of.
+
+    With its tag where timm knows it: `vit_small_patch16_224.dino` wants other mean and deviation of
+    its images than the weights that timm takes for `vit_small_patch16_224`.
+    """
+    import timm
+
+    return name if name in timm.list_pretrained() else name.partition(".")[0]
 
 
 def lacking(name: str) -> str:

@@ -24,6 +24,7 @@ from bench.nn.resnet import ResNet18
 from bench.nn.standard import TimmNet
 from bench.nn.vgg import VGG
 from bench.nn.vggs import VGGS
+from bench.nn.vit import ViT
 
 BUILDERS: dict[str, type[Network]] = {
     "autoencoder": AutoEncoder,
@@ -33,6 +34,7 @@ BUILDERS: dict[str, type[Network]] = {
     "timm": TimmNet,
     "vgg": VGG,
     "vggs": VGGS,
+    "vit": ViT,
 }
 
 

@@ -26,7 +26,9 @@ class TimmNet(Network):
     Args:
         channels: Of the images: 1 or 3.
         outputs: K; 0 for a network that ends in its features.
-        model: A name that `timm.list_models()` has, such as "resnet18", "resnet50", "vgg16".
+        model: A name that `timm.list_models()` has, such as "resnet18", "resnet50", "vgg16". With
+            a tag that timm knows, as in "vit_small_patch16_224.dino", mean and deviation are those
+            of the weights of this tag, otherwise of timm's own choice of weights.
 
     Raises:
         ValueError: no such model, or another number of channels.
@@ -41,6 +43,7 @@ class TimmNet(Network):
             raise ValueError(f"network 'timm' takes images of 1 or 3 channels, not {channels}")
         self.trunk = _created(model)
         values: Mapping[str, Any] = self.trunk.pretrained_cfg
+        self.size = int(values["input_size"][-1])
         for name in ("mean", "std"):
             value = torch.tensor(values[name]).reshape(1, 3, 1, 1)
             self.register_buffer(name, value, persistent=False)
@@ -71,7 +74,7 @@ def _created(model: str) -> Any:
     import timm
 
     known = timm.list_models()
-    if model not in known:
+    if model not in known and model not in timm.list_pretrained():
         near = difflib.get_close_matches(model, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else "timm.list_models() names them"
         raise ValueError(f"timm has no model '{model}': {hint}")

@@ -1,0 +1,123 @@
+"""Features of a task's images by a frozen network, computed once for every cell that reads them.
+
+The first stage of TSP (Zhou and Zhang, "Deep clustering with features from self-supervised
+pretraining", 2022), section 3.1: DINO's CLS token after the final norm, or a ResNet's pooled map.
+The paper says nothing of the size of its images; here the whole image is resized to that of the
+network, bicubic, and `transform` = "crop" has the protocol of DINO's own evaluation. Its networks
+are files of `bench.weights`; with `network` = "dino" one is trained here, by `methods/dino.py`.
+
+    python -m bench run tsp --weights DIR
+
+asks for it with files. Both presets are alike; a cell that was stopped goes on after its last block
+of images. A network gets as many channels as it has: grey images count as three equal ones, colour
+becomes grey by its luma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.nn import networks, training
+from bench.nn.features import evaluating
+from bench.nn.images import to_tensor
+from bench.nn.standard import TimmNet
+from bench.nn.vit import ViT
+from bench.registry import method
+from bench.tasks import Need, Prediction, Run, Task, TaskInfo
+
+_DINO = "dino"
+_CROP = 224 / 256
+"""Side of the centre crop after resizing, as a fraction."""
+_LUMA = (0.299, 0.587, 0.114)
+
+
+@method("features", kinds=(), artifact=True)
+@dataclass(frozen=True)
+class Features:
+    """Features of a frozen network."""
+
+    network: str = "vit_small_patch16_224.dino"
+    """A file of `bench.weights`, or "dino": a network trained here."""
+    pretraining: str = ""
+    """The task whose images that network was trained on, the white sheep; "": the target's own,
+    where that is a task to learn representations on."""
+    dino_seed: int = 0
+    """Of that training: one network for all seeds."""
+    transform: Literal["whole", "crop"] = "whole"
+    """"whole": resized to the network's size; "crop": to 256 / 224 of it, and the middle taken."""
+    normalise: bool = False
+    """Divide each image's features by their Euclidean norm."""
+    invert: bool = False
+    """Take the images' negatives, for a network that learned from dark ink where ink is bright."""
+    block: int = 250
+    """Images at a time, and between two checkpoints."""
+
+    def __post_init__(self) -> None:
+        if self.block < 1:
+            raise ValueError(f"block = {self.block} must be at least 1")
+        if self.pretraining and self.network != _DINO:
+            raise ValueError(f"pretraining = '{self.pretraining}' needs network = 'dino'")
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
+        """The network; raises ValueError where nothing says what it is to be trained on."""
+        if self.network != _DINO:
+            # One cell for all tasks: it looks at none.
+            return {"network": Need("weights", {"name": self.network}, "digits/cluster", 0)}
+        if not self.pretraining and task.kind != "represent":
+            raise ValueError("network = 'dino' needs pretraining, such as 'digits/represent'")
+        return {"network": Need(_DINO, task=self.pretraining or None, seed=self.dino_seed)}
+
+    def fit(self, task: Task, run: Run) -> Prediction:
+        """Features of `task.target`, "features", float32 (N, D), in its order.
+
+        Raises:
+            ValueError: the network is none that takes images of one size, or a feature is NaN.
+        """
+        needed, images = run.needed("network"), task.target
+        network = networks.load(needed.architecture, needed.tensors).to(run.device)
+        if not isinstance(network, TimmNet | ViT):
+            raise ValueError(f"network '{self.network}' says nothing of the size of its images")
+        state = run.resume()
+        blocks: list[Tensor] = state["blocks"] if state else []
+        with evaluating(network):
+            for start in range(len(blocks) * self.block, len(images), self.block):
+                x = to_tensor(images[start : start + self.block], run.device)
+                x = self.prepared(x, network)
+                with training.autocast(run.device, run.dtype):
+                    features = network.features(x)
+                blocks.append(self._finished(features.float().cpu()))
+                run.progress(min(start + self.block, len(images)), len(images))
+                run.checkpoint({"blocks": blocks})
+        return Prediction(tensors={"features": torch.cat(blocks)})
+
+    def prepared(self, x: Tensor, network: TimmNet | ViT) -> Tensor:
+        """Images as the network is given them.
+
+        Args:
+            x: Float, (N, channels, height, width), in 0..1.
+            network: Whose size and number of channels they get.
+
+        Returns:
+            (N, 1 or 3, size, size), in 0..1 as pixels of a resized file would be.
+        """
+        size = network.size
+        within = round(size / _CROP) if self.transform == "crop" else size
+        x = 1.0 - x if self.invert else x
+        x = functional.interpolate(x, (within, within), mode="bicubic", antialias=True)
+        start = (within - size) // 2
+        x = x[:, :, start : start + size, start : start + size].clamp(0.0, 1.0)
+        if isinstance(network, ViT) and x.shape[1] != network.channels:
+            luma = x.new_tensor(_LUMA)[:, None, None]
+            x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else (x * luma).sum(1, keepdim=True)
+        return x
+
+    def _finished(self, features: Tensor) -> Tensor:
+        """A block's features, checked while it is not too late for the other blocks."""
+        if not torch.isfinite(features).all():
+            raise ValueError(f"network '{self.network}': its features hold NaN or infinite values")
+        return functional.normalize(features) if self.normalise else features

@@ -1,0 +1,81 @@
+"""A vision transformer for small images."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from bench.nn.network import Network
+
+
+class ViT(Network):
+    """timm's vision transformer with sizes of one's own: tokens of square patches, and CLS.
+
+    Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021; features are the CLS token after
+    the final norm, as DINO has them (Caron et al., ICCV 2021). Its positions are interpolated for
+    images of another size than its own, such as local crops. Nothing in it draws at random when it
+    runs: it has neither dropout nor stochastic depth.
+
+    Args:
+        channels: Of the images.
+        outputs: K; 0 for a network that ends in its features.
+        size: Height and width of its images in pixels.
+        patch: Height and width of a patch, which divides those of every image.
+        width: Length of a token, of which `heads` must be a divisor.
+        depth: Blocks of attention and MLP.
+        heads: Of the attention.
+
+    Raises:
+        ValueError: a number below 1, a patch that does not divide the size, or heads that do not
+            divide the width.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        *,
+        size: int = 224,
+        patch: int = 16,
+        width: int = 384,
+        depth: int = 12,
+        heads: int = 6,
+    ) -> None:
+        super().__init__()
+        if min(size, patch, width, depth, heads) < 1 or size % patch or width % heads:
+            raise ValueError(
+                f"size = {size}, patch = {patch}, width = {width}, depth = {depth} and "
+                f"heads = {heads} must be at least 1, size a multiple of patch, width of heads"
+            )
+        from timm.models.vision_transformer import VisionTransformer
+
+        self.size, self.channels = size, channels
+        self.trunk = VisionTransformer(
+            img_size=size,
+            patch_size=patch,
+            in_chans=channels,
+            num_classes=0,
+            embed_dim=width,
+            depth=depth,
+            num_heads=heads,
+            dynamic_img_size=True,
+        )
+        self.head = nn.Linear(width, outputs) if outputs else nn.Identity()
+
+    def blocks(self, x: Tensor) -> dict[str, Tensor]:
+        """The patches' tokens after each block: "block1", ... -> (N, width, h, w)."""
+        maps: list[Tensor]
+        maps = self.trunk.forward_intermediates(self._centred(x), intermediates_only=True)
+        return {f"block{number}": tokens for number, tokens in enumerate(maps, start=1)}
+
+    def features(self, x: Tensor) -> Tensor:
+        """The CLS token after the final norm, (N, width)."""
+        out: Tensor = self.trunk(self._centred(x))
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, (N, outputs), or the features where there are no outputs."""
+        out: Tensor = self.head(self.features(x))
+        return out
+
+    def _centred(self, x: Tensor) -> Tensor:
+        return (x - 0.5) / 0.5
