@@ -17,6 +17,9 @@ METRIC = {"adapt": "accuracy", "similarity": "similar F1", "represent": "knn top
 SAME_FOR_ALL_SEEDS: set[str] = set()
 """Methods that draw nothing, on tasks that draw nothing for them: none so far."""
 HELPERS = {"carrier", "spy", "oracle-spy", "artifact-spy", "spy-carrier"}
+DINO = {"network": "dino", "pretraining": "tiny/represent"}
+PARAMS = dict.fromkeys(("tsp", "scan", "tsp-kmeans", "tsp-test"), DINO)
+"""Of methods that would otherwise ask for a file."""
 
 
 def cases():
@@ -31,7 +34,7 @@ def cases():
 
 def experiment(folder, name, kind, task=None, **column):
     """An experiment with a method; an artifact is computed for a cell that needs it."""
-    row = {"method": name}
+    row = {"method": name, "params": PARAMS.get(name, {})}
     if registry.get(name).artifact:
         row = {"method": "carrier", "params": {"of": name}}
     metric = METRIC.get(kind, "ACC")
