@@ -37,6 +37,25 @@ def test_features_are_the_cls_token_after_the_final_norm():
     torch.testing.assert_close(network.features(x), trunk.norm(tokens)[:, 0])
 
 
+def test_images_are_standardised():
+    plain, other = build(mean=0.0, std=1.0), build(mean=0.3, std=0.2)
+    x = torch.rand(2, 1, 8, 8)
+    torch.testing.assert_close(other(x), plain((x - 0.3) / 0.2))
+
+
+def test_a_narrow_network_knows_where_a_patch_lies():
+    """How much features change when the two halves of an image change places."""
+    x = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    swapped = torch.cat([x[:, :, 4:], x[:, :, :4]], dim=2)
+    shifts = []
+    for narrow in (False, True):
+        network = build(width=64, narrow=narrow)
+        with torch.no_grad():
+            both = network.features(x), network.features(swapped)
+        shifts.append(float((both[0] - both[1]).norm(dim=1).mean()))
+    assert shifts[1] > 5 * shifts[0]
+
+
 def test_smaller_images_are_taken_and_others_refused():
     network = build()
     assert network.features(torch.rand(2, 1, 4, 4)).shape == (2, 16)

@@ -123,7 +123,8 @@ def resized_crop(x: Tensor, boxes: Tensor, size: int) -> Tensor:
 
     Args:
         x: Float, (N, channels, height, width).
-        boxes: Integers, (N, 4): top, left, height, width, within the image.
+        boxes: (N, 4): top, left, height, width in pixels, within the image; fractions count, and
+            sides are at least one pixel.
         size: Height and width of the result.
 
     Returns:

@@ -1,0 +1,380 @@
+"""DINO: a network that learns without labels to agree with a slow average of itself.
+
+Zhou and Zhang, "Deep clustering with features from self-supervised pretraining", 2022, section 3.1
+(equations 1 to 3), the first stage of TSP: a student is trained on global and local crops of an
+image to give the distribution that its teacher, an exponential moving average, gives to another
+global crop. Caron et al., "Emerging properties in self-supervised vision transformers", ICCV 2021,
+and its released code, whose script for ViT-S/16 the defaults are of (100 epochs).
+
+    python -m bench run digits --methods dino
+
+The paper takes networks that others trained on ImageNet; this module makes small ones on what is
+at hand. Left out, since they draw from global generators or are made for photographs in colour:
+stochastic depth, colour jitter, blur and solarisation. The quick preset is a network of 140,000
+weights on images of at most 32 pixels, for a few epochs; experiments set `images`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.nn import training
+from bench.nn.images import flip, to_tensor
+from bench.nn.networks import build, describe, seeded
+from bench.nn.views import random_boxes, resized_crop
+from bench.registry import method
+from bench.tasks import Images, Prediction, RepresentTask, Run
+
+_RATIO = (3 / 4, 4 / 3)
+"""Of crops, width / height, as torchvision has it."""
+_FINE = 4
+"""Boxes of crops are drawn in parts of a pixel, since whole ones are coarse for small images."""
+_LAST_RATE = 1e-6
+"""Of the learning rate's schedule."""
+
+
+@method(
+    "dino",
+    kinds=("represent",),
+    quick={
+        "size": 0,
+        "patch": 0,
+        "width": 64,
+        "depth": 3,
+        "heads": 4,
+        "narrow": True,
+        "local_size": 0,
+        "local_crops": 4,
+        "global_scale": (0.7, 1.0),
+        "local_scale": (0.4, 0.8),
+        "hidden": 256,
+        "bottleneck": 64,
+        "outputs": 256,
+        "batch_norm": True,
+        "epochs": 3,
+        "batch_size": 64,
+        "teacher_temperatures": (0.04, 0.04),
+        "teacher_momentum": 0.99,
+        "learning_rate": 1.6e-2,
+        "mirror": False,
+    },
+)
+@dataclass(frozen=True)
+class DINO:
+    """Self-distillation without labels."""
+
+    size: int = 224
+    """Pixels a side of a global crop and of the network's images; 0: as the images have them, 32 at
+    most, in multiples of 4."""
+    patch: int = 16
+    """Pixels a side of a token; 0: a quarter of `size`."""
+    width: int = 384
+    depth: int = 12
+    heads: int = 6
+    """Of the vision transformer: ViT-S."""
+    narrow: bool = False
+    """How its weights are drawn, see `bench.nn.vit.ViT`."""
+    local_size: int = 96
+    """Pixels a side of a local crop, a multiple of `patch`; 0: half of `size`."""
+    local_crops: int = 8
+    """Of an image, beside its two global ones."""
+    global_scale: tuple[float, float] = (0.4, 1.0)
+    """Area of a global crop as a fraction of the image's."""
+    local_scale: tuple[float, float] = (0.05, 0.4)
+    """Area of a local crop."""
+    mirror: bool = True
+    """Random flips of the crops: for objects, not for digits or letters."""
+    hidden: int = 2048
+    """Width of the two hidden layers of the projection head."""
+    bottleneck: int = 256
+    """Width before its last layer."""
+    outputs: int = 65_536
+    """Values of y, equation 1."""
+    batch_norm: bool = False
+    """In the projection head, the released code's `use_bn_in_head`. Small networks need it: their
+    features start out nearly alike, and collapse."""
+    student_temperature: float = 0.1
+    teacher_temperatures: tuple[float, float] = (0.04, 0.07)
+    """At the start and after a linear warm-up."""
+    teacher_warmup: float = 0.3
+    """Of the epochs, as a fraction: 30 of 100."""
+    centre_momentum: float = 0.9
+    """m, equation 3."""
+    teacher_momentum: float = 0.996
+    """lambda, equation 2, at the start; a cosine takes it to 1."""
+    epochs: int = 100
+    images: int = 0
+    """Train on so many images in all, counted as often as they are seen, in whole epochs; 0: for
+    `epochs`. One cost for data sets of any size."""
+    batch_size: int = 1024
+    """16 processes with 64 images each."""
+    learning_rate: float = 5e-4
+    """Of AdamW, for 256 images; proportional to `batch_size`; a cosine takes it to 1e-6."""
+    warmup: float = 0.1
+    """In which it rises from 0, as a fraction of the epochs: 10 of 100."""
+    weight_decay: tuple[float, float] = (0.04, 0.4)
+    """At the start and the end of a cosine; biases and norms have none."""
+    clip: float = 3.0
+    """Largest norm of each parameter's gradient."""
+    freeze_last_layer: int = 1
+    """Epochs in which the last layer of the head stays as it was drawn."""
+
+    def __post_init__(self) -> None:
+        counts = (self.outputs, self.hidden, self.bottleneck, self.batch_size, self.epochs)
+        if min(counts) < 1 or min(self.local_crops, self.images, self.freeze_last_layer) < 0:
+            raise ValueError(
+                "outputs, hidden, bottleneck, batch_size and epochs must be at least 1; "
+                "local_crops, images and freeze_last_layer at least 0"
+            )
+        if min(self.student_temperature, *self.teacher_temperatures) <= 0:
+            raise ValueError("student_temperature and teacher_temperatures must be above 0")
+        if not (0 <= self.warmup < 1 and 0 <= self.teacher_warmup <= 1):
+            raise ValueError("warmup and teacher_warmup are fractions of the epochs, below 1")
+
+    def fit(self, task: RepresentTask, run: Run) -> Prediction:
+        """Train on unlabelled images; gives back the teacher's network without its head."""
+        n = len(task.target)
+        epochs, steps = self._epochs(n), -(-n // self.batch_size)
+        architecture, local_size = self._describe(task.target)
+        student, teacher = (_Model(self, architecture, run).to(run.device) for _ in range(2))
+        teacher.requires_grad_(False)
+        optimiser = torch.optim.AdamW(_groups(student), fused=True)
+        centre = torch.zeros(1, self.outputs, device=run.device)
+        order, crops = run.generator("batches"), run.generator("augment")
+        parts = {"student": student, "teacher": teacher, "optimiser": optimiser}
+        parts |= {"order": order, "crops": crops}
+        rates, decays, momenta = self._schedules(epochs, steps)
+        temperatures = teacher_temperatures(*self.teacher_temperatures, self.teacher_warmup, epochs)
+        state = run.resume()
+        if state:
+            training.unpack(state, **parts)
+            centre = state["centre"].to(run.device)
+        for epoch in range(state["epoch"] if state else 0, epochs):
+            losses, entropies = [], []
+            for step, rows in enumerate(training.batches(n, self.batch_size, order)):
+                at = epoch * steps + step
+                training.set_learning_rate(optimiser, rates[at])
+                optimiser.param_groups[0]["weight_decay"] = decays[at]
+                x = to_tensor(task.target[rows.numpy()], run.device)
+                views = self.views(x, student.backbone.size, local_size, crops)
+                with training.autocast(run.device, run.dtype):
+                    outputs = student(views)
+                    with torch.no_grad():
+                        targets = teacher(views[:1])
+                q = sharpened(targets.float(), centre, temperatures[epoch])
+                loss = dino_loss(outputs.float(), q, self.student_temperature)
+                losses.append(self._step(student, optimiser, loss, epoch))
+                follow(teacher, student, momenta[at])
+                centre = recentred(centre, targets.float(), self.centre_momentum)
+                entropies.append(float(-(q * q.clamp_min(1e-30).log()).sum(dim=1).mean()))
+            # Log of `outputs` for a teacher that tells nothing apart, 0 for one that is certain.
+            run.log(epoch + 1, loss=_mean(losses), teacher_entropy=_mean(entropies))
+            run.progress(epoch + 1, epochs)
+            run.checkpoint({"epoch": epoch + 1, "centre": centre, **training.pack(**parts)})
+        return Prediction(tensors=training.weights(teacher.backbone), architecture=architecture)
+
+    def _epochs(self, n: int) -> int:
+        return max(1, round(self.images / n)) if self.images else self.epochs
+
+    def _describe(self, images: Images) -> tuple[str, int]:
+        """The network's description and the size of local crops.
+
+        Raises:
+            ValueError: a patch that does not divide both sizes.
+        """
+        size = self.size or min(*images.shape[1:3], 32) // 4 * 4
+        patch = self.patch or size // 4
+        local = self.local_size or size // 2 // max(patch, 1) * patch
+        if min(size, patch, local) < 1 or size % patch or local % patch or local > size:
+            raise ValueError(
+                f"size = {size} and local_size = {local} must be multiples of patch = {patch}, "
+                f"local_size the smaller one, for images of {images.shape[1:3]} pixels"
+            )
+        options: dict[str, Any] = {"size": size, "patch": patch}
+        options |= {
+            "narrow": self.narrow,
+            "width": self.width,
+            "depth": self.depth,
+            "heads": self.heads,
+        }
+        channels = images.shape[3]
+        mean, std = (round(float(value) / 255, 3) for value in (images.mean(), images.std()))
+        options |= {"mean": mean, "std": std or 1.0}
+        return describe("vit", channels=channels, outputs=0, **options), local
+
+    def _schedules(self, epochs: int, steps: int) -> tuple[npt.NDArray[np.float64], ...]:
+        """Learning rate, weight decay and the teacher's momentum of every step."""
+        peak, warm = self.learning_rate * self.batch_size / 256, round(self.warmup * epochs)
+        return (
+            cosine(peak, min(_LAST_RATE, peak), epochs, steps, warmup=warm),
+            cosine(*self.weight_decay, epochs, steps),
+            cosine(self.teacher_momentum, 1.0, epochs, steps),
+        )
+
+    def views(
+        self, x: Tensor, size: int, local_size: int, generator: torch.Generator
+    ) -> list[Tensor]:
+        """Crops of a batch: all global ones, then all local ones, each view after the other.
+
+        Args:
+            x: Float, (n, channels, height, width), in 0..1.
+            size: Of the global crops.
+            local_size: Of the local ones.
+            generator: On the CPU.
+
+        Returns:
+            (2 n, channels, size, size), and (local_crops · n, channels, local_size, local_size)
+            unless there are none.
+        """
+        kinds = [(2, self.global_scale, size), (self.local_crops, self.local_scale, local_size)]
+        found = []
+        for count, scale, pixels in kinds[: 1 + (self.local_crops > 0)]:
+            images = x.repeat(count, 1, 1, 1)
+            shape = tuple(_FINE * side for side in x.shape[2:])
+            boxes = random_boxes(len(images), shape, scale, _RATIO, generator) / _FINE
+            cut = resized_crop(images, boxes, pixels)
+            found.append(flip(cut, generator) if self.mirror else cut)
+        return found
+
+    def _step(
+        self, student: _Model, optimiser: torch.optim.Optimizer, loss: Tensor, epoch: int
+    ) -> float:
+        """One step of the student; the loss before it."""
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if epoch < self.freeze_last_layer:
+            student.last.grad = None
+        for parameter in student.parameters():
+            if parameter.grad is not None:
+                nn.utils.clip_grad_norm_(parameter, self.clip)
+        optimiser.step()
+        return loss.item()
+
+
+class _Model(nn.Module):
+    """f and h of the paper: a network up to its features, and a projection head.
+
+    The last layer's rows have unit length, as those of a weight-normed layer whose scale is fixed.
+    """
+
+    def __init__(self, method: DINO, architecture: str, run: Run) -> None:
+        super().__init__()
+        # One seed for both: the teacher starts as the student.
+        self.backbone = build(architecture, run.seed_for("init"))
+        with seeded(run.seed_for("head")):
+            layers: list[nn.Module] = []
+            for width in (method.width, method.hidden):
+                layers += [_linear(width, method.hidden)]
+                layers += [nn.BatchNorm1d(method.hidden)] if method.batch_norm else []
+                layers += [nn.GELU()]
+            self.mlp = nn.Sequential(*layers, _linear(method.hidden, method.bottleneck))
+            self.last = nn.Linear(method.bottleneck, method.outputs, bias=False).weight
+
+    def forward(self, views: list[Tensor]) -> Tensor:
+        """g, (all views' images, outputs), of batches of views, each of one size."""
+        features = torch.cat([self.backbone.features(x) for x in views])
+        return functional.linear(
+            functional.normalize(self.mlp(features)), functional.normalize(self.last)
+        )
+
+
+def _linear(width: int, outputs: int) -> nn.Linear:
+    """Weights as large as 2,048 inputs want them to be in the released code, 0.02, for any."""
+    layer = nn.Linear(width, outputs)
+    nn.init.trunc_normal_(layer.weight, std=width**-0.5)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _groups(student: nn.Module) -> list[dict[str, object]]:
+    """The parameters that decay, and those that do not: biases, norms."""
+    parameters = list(student.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1]},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+@torch.no_grad()
+def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
+    """Equation 2: theta_t = momentum theta_t + (1 - momentum) theta_s."""
+    for own, other in zip(teacher.parameters(), student.parameters(), strict=True):
+        own.mul_(momentum).add_(other, alpha=1 - momentum)
+
+
+def sharpened(teacher: Tensor, centre: Tensor, temperature: float) -> Tensor:
+    """The teacher's distributions, softmax((g - c) / tau_t).
+
+    Args:
+        teacher: g of the teacher, (2 n, K).
+        centre: c, (1, K).
+        temperature: tau_t.
+    """
+    return torch.softmax((teacher - centre) / temperature, dim=1)
+
+
+def recentred(centre: Tensor, teacher: Tensor, momentum: float) -> Tensor:
+    """Equation 3: c = m c + (1 - m) mean of g, of shapes (1, K) and (2 n, K)."""
+    return momentum * centre + (1 - momentum) * teacher.mean(dim=0, keepdim=True)
+
+
+def dino_loss(student: Tensor, q: Tensor, temperature: float) -> Tensor:
+    """Equation 1, as the mean over pairs of different views and over images.
+
+    Args:
+        student: g of the student, (V n, K), view by view, the global ones first.
+        q: The teacher's distributions, (2 n, K), in the order of the student's first rows.
+        temperature: tau_s.
+
+    Returns:
+        A scalar.
+    """
+    n = len(q) // 2
+    log_p = functional.log_softmax(student / temperature, dim=1)
+    views = len(student) // n
+    # All 2 V cross-entropies, summed over the batch, as one product.
+    both = q.reshape(2, -1) @ log_p.reshape(views, -1).T
+    return -(both.sum() - both.diagonal().sum()) / (n * (2 * views - 2))
+
+
+def cosine(
+    base: float, final: float, epochs: int, steps: int, *, warmup: int = 0, start: float = 0.0
+) -> npt.NDArray[np.float64]:
+    """A value for each step: linear from `start` to `base`, then half a cosine towards `final`.
+
+    Args:
+        base: After the warm-up.
+        final: Where the cosine would be one step after the last.
+        epochs: Of training.
+        steps: Of an epoch.
+        warmup: Epochs, fewer than `epochs`.
+        start: Of the warm-up.
+
+    Returns:
+        float64, (epochs · steps,).
+    """
+    rise = np.linspace(start, base, warmup * steps)
+    count = epochs * steps - len(rise)
+    fall = final + 0.5 * (base - final) * (1 + np.cos(math.pi * np.arange(count) / count))
+    return np.concatenate([rise, fall])
+
+
+def teacher_temperatures(
+    start: float, end: float, warmup: float, epochs: int
+) -> npt.NDArray[np.float64]:
+    """tau_t of each epoch, float64, (epochs,): linear over a fraction of them, then constant."""
+    count = round(warmup * epochs)
+    return np.fromiter(chain(np.linspace(start, end, count), [end] * (epochs - count)), float)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
