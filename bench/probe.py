@@ -13,6 +13,7 @@ digits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from bench.nn import probes
 from bench.nn.features import extract
 from bench.nn.network import Network
 from bench.nn.networks import load
+from bench.nn.views import prepared
 from bench.registry import method
 from bench.tasks import Images, Labelled, Prediction, ProbeTask, Run
 
@@ -50,7 +52,7 @@ class Probe:
     def fit(self, task: ProbeTask, run: Run) -> Prediction:
         """Fit on the training images, rank the classes of the test images (best five)."""
         needed = run.needed("network")
-        network = load(needed.architecture, needed.tensors).to(run.device)
+        network = _Prepared(needed.architecture, needed.tensors).to(run.device)
         done: dict[str, Any] = run.resume() or {}
         names = _block_names(network, task.target)
         for index, name in enumerate(names):
@@ -93,6 +95,20 @@ class Probe:
             n_classes=task.train.n_classes,
         )
         return ranked.numpy()
+
+
+class _Prepared(Network):
+    """A network that is given images as they are, and prepares them as it was trained on them."""
+
+    def __init__(self, architecture: str, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.network, self.prepare = load(architecture, tensors), prepared(architecture)
+
+    def blocks(self, x: Tensor) -> dict[str, Tensor]:
+        return self.network.blocks(self.prepare(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.network.features(self.prepare(x))
 
 
 def _labels(part: Labelled) -> Tensor:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.nn.alexnet import AlexNet
 from bench.nn.autoencoder import AutoEncoder
 from bench.nn.convnet import ConvNet
 from bench.nn.lenet import LeNet
@@ -26,6 +27,7 @@ from bench.nn.vgg import VGG
 from bench.nn.vggs import VGGS
 
 BUILDERS: dict[str, type[Network]] = {
+    "alexnet": AlexNet,
     "autoencoder": AutoEncoder,
     "convnet": ConvNet,
     "lenet": LeNet,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,13 @@ def described(architecture: str) -> Views:
     given = options["views"].items()
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given}
     return Views(**fields)
+
+
+def prepared(architecture: str) -> Callable[[Tensor], Tensor]:
+    """What images go through before a network: its views' `clean`, nothing where it has none."""
+    if "views" in json.loads(architecture):
+        return described(architecture).clean
+    return lambda x: x
 
 
 def random_boxes(
