@@ -10,7 +10,6 @@ Both presets are alike; its images are not looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from bench.nn import networks, training
 from bench.registry import method
@@ -22,12 +21,16 @@ from bench.tasks import Prediction, RepresentTask, Run
 class Untrained:
     """A network without any training."""
 
-    network: Literal["convnet"] = "convnet"
-    """A name in `bench.nn.networks.known()` that takes channels and outputs."""
+    network: str = "convnet"
+    """A name in `bench.nn.networks.known()` that takes channels and outputs, or such a network's
+    description with options of its own: `{"name": "alexnet", "variant": "small"}`."""
+
+    def __post_init__(self) -> None:
+        networks.completed(self.network)
 
     def fit(self, task: RepresentTask, run: Run) -> Prediction:
         """Draw the weights."""
         channels = task.target.shape[3]
-        architecture = networks.describe(self.network, channels=channels, outputs=1)
+        architecture = networks.completed(self.network, channels=channels, outputs=1)
         network = networks.build(architecture, run.seed_for("init"))
         return Prediction(tensors=training.weights(network), architecture=architecture)

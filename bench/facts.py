@@ -54,6 +54,8 @@ def _data(task: TaskSpec, role: str, preset: str) -> str:
         words.append(
             f"{column} {listed}" if len(values) <= _LISTED else f"{len(values)} of {column}"
         )
+    if part.keep:
+        words.append(f"{len(part.keep)} classes thinned out")
     if part.half is not None:
         words.append(f"half {part.half + 1} of 2")
     if preset == "quick" and role in task.quick:

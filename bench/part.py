@@ -42,6 +42,8 @@ class Part:
     """"percent" (default), "fraction" or "count"."""
     published: dict[str, str] = field(default_factory=dict)
     """Column of the published CSV -> value; a row without any has no published numbers."""
+    probe: str = ""
+    """A probe task in place of the represent task's own: what a network is worth on other data."""
     seeds: int = 0
     """Fewer than the table's, for what is costly; 0: as the table."""
     tensor: str = ""
@@ -107,6 +109,8 @@ def validate_entry(part: Part, where: str, *, scored: bool = True) -> None:
     tasks = [get_task(name, where=where) for name in part.all_tasks]
     for task in tasks:
         task.settings(part.setting, where=where)
+    if part.probe:
+        _validate_probe(part, where)
     if not part.method:
         return
     info = registry.get(part.method, where=where)
@@ -123,3 +127,11 @@ def validate_entry(part: Part, where: str, *, scored: bool = True) -> None:
             )
     if info.artifact and scored:
         raise BenchError(f"{where}: method '{part.method}' serves other cells and has no score")
+
+
+def _validate_probe(part: Part, where: str) -> None:
+    """Refuse a probe that is none, or that has no network to measure."""
+    if get_task(part.probe, where=where).kind != "probe":
+        raise BenchError(f"{where}: probe = '{part.probe}' is no probe task")
+    if any(get_task(name).kind != "represent" for name in part.all_tasks):
+        raise BenchError(f"{where}: probe = '{part.probe}' is for represent tasks alone")

@@ -164,8 +164,8 @@ def _cells_of(plan: Plan, part: Part, task: str, seed: int, options: Options) ->
     quick = part.quick if options.preset == "quick" else {}
     asked = Need(part.method, {**part.params, **quick}, task, seed)
     key = _add(plan, asked, options, setting=part.setting)
-    probe = get_task(task).related.get(PROBE)
-    if get_task(task).kind != "represent" or probe is None:
+    probe = part.probe or get_task(task).related.get(PROBE, "")
+    if get_task(task).kind != "represent" or not probe:
         return [key]
     return [key, _add(plan, Need(PROBE, {}, probe, seed), options, needs=(("network", key),))]
 

@@ -13,6 +13,8 @@ digits.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,7 @@ from bench.nn import probes
 from bench.nn.features import extract
 from bench.nn.network import Network
 from bench.nn.networks import load
+from bench.nn.views import described
 from bench.registry import method
 from bench.tasks import Images, Labelled, Prediction, ProbeTask, Run
 
@@ -50,7 +53,7 @@ class Probe:
     def fit(self, task: ProbeTask, run: Run) -> Prediction:
         """Fit on the training images, rank the classes of the test images (best five)."""
         needed = run.needed("network")
-        network = load(needed.architecture, needed.tensors).to(run.device)
+        network = _Prepared(needed.architecture, needed.tensors).to(run.device)
         done: dict[str, Any] = run.resume() or {}
         names = _block_names(network, task.target)
         for index, name in enumerate(names):
@@ -93,6 +96,24 @@ class Probe:
             n_classes=task.train.n_classes,
         )
         return ranked.numpy()
+
+
+class _Prepared(Network):
+    """A network that is given images as they are, and prepares them as it was trained on them."""
+
+    def __init__(self, architecture: str, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.network = load(architecture, tensors)
+        self.views = described(architecture) if "views" in json.loads(architecture) else None
+
+    def _prepared(self, x: Tensor) -> Tensor:
+        return self.views.clean(x) if self.views else x
+
+    def blocks(self, x: Tensor) -> dict[str, Tensor]:
+        return self.network.blocks(self._prepared(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.network.features(self._prepared(x))
 
 
 def _labels(part: Labelled) -> Tensor:

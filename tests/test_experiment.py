@@ -1,7 +1,7 @@
 """Experiment files: what a good one means, and what is said of a bad one."""
 
 import pytest
-from harness import bench, places, write_experiment
+from harness import bench, make_plan, places, write_experiment
 
 from bench import experiment, registry
 from bench.errors import BenchError
@@ -151,3 +151,34 @@ def test_a_preset_sets_parameters_of_needed_cells(tmp_path):
     )
     (needed,) = [c for c in make_plan(toml).cells.values() if c.method == "mean-image"]
     assert dict(needed.params) == {"jitter": 0.5}
+
+
+def test_a_network_is_probed_on_other_data_where_a_column_says_so(tmp_path):
+    row = {"method": "untrained"}
+    found = []
+    for name, column in (("own", {}), ("other", {"probe": "digits/probe"})):
+        path = write_experiment(
+            tmp_path / f"{name}.toml", "tiny/represent", [row], metric="knn top-1", **column
+        )
+        (slot,) = make_plan(path).slots
+        cells = make_plan(path).cells
+        found.append([(cells[k].method, cells[k].task) for k in slot.cells[0]])
+    assert found == [
+        [("untrained", "tiny/represent"), ("probe", "tiny/probe")],
+        [("untrained", "tiny/represent"), ("probe", "digits/probe")],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "probe", "words"),
+    [
+        ("tiny/represent", "tiny/cluster", "'tiny/cluster' is no probe task"),
+        ("tiny/cluster", "tiny/probe", "is for represent tasks alone"),
+        ("tiny/represent", "tiny/prob", "did you mean 'tiny/probe'"),
+    ],
+)
+def test_a_probe_that_is_none_is_refused(tmp_path, task, probe, words):
+    method = "untrained" if task == "tiny/represent" else "kmeans"
+    path = write_experiment(tmp_path / "p.toml", task, [{"method": method}], probe=probe)
+    with pytest.raises(BenchError, match=words):
+        make_plan(path)

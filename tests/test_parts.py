@@ -106,6 +106,26 @@ def test_halves_are_disjoint_and_whole(root):
     assert [len(half[0]) for half in halves] == [6, 6]
 
 
+def test_classes_are_thinned_to_their_first_images(root):
+    whole, labels = load(materialise(Part("tiny", "train"), root))
+    files = materialise(Part("tiny", "train", keep={1: 0.5, 4: 0.1}), root)
+    images, kept = load(files)
+    left = {0: 8, 1: 4, 2: 8, 3: 8, 4: 1}
+    rows = np.sort(np.concatenate([np.flatnonzero(labels == c)[:n] for c, n in left.items()]))
+    np.testing.assert_array_equal(images, whole[rows])
+    np.testing.assert_array_equal(kept, labels[rows])
+    assert (files.n, files.n_classes) == (29, 5)
+
+
+def test_unbalanced_tasks_are_what_the_paper_removes():
+    for dataset in ("mnist", "cifar10"):
+        light, heavy = (get_task(f"{dataset}/represent-{n}").target for n in ("light", "heavy"))
+        assert light.keep == {9: 0.5}
+        lost = [1.0 - heavy.keep.get(label, 1.0) for label in range(10)]
+        np.testing.assert_allclose(lost, np.arange(10) / 10)
+        assert get_task(f"{dataset}/represent-heavy").related == {"probe": f"{dataset}/probe"}
+
+
 def test_fingerprint_of_a_part(root):
     part = Part("tiny", "test")
     assert part_fingerprint(part, root) == ""  # neither prepared nor pinned
@@ -114,6 +134,7 @@ def test_fingerprint_of_a_part(root):
     others = [
         (Part("tiny", "test", half=0), None), (Part("tiny", "train"), None), (Part("tiny"), None),
         (Part("tiny", "test", {"label": (0,)}), None), (Part("tiny", "test", label="split"), None),
+        (Part("tiny", "test", keep={0: 0.5}), None), (Part("tiny", "test", keep={0: 0.4}), None),
         (part, 5), (part, None),
     ]  # fmt: skip
     assert len({part_fingerprint(p, root, limit) for p, limit in others}) == len(others)

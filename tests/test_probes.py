@@ -1,14 +1,20 @@
 """Neighbours' votes and linear probes of `bench.nn.probes`."""
 
+import dataclasses
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from fake_run import FakeRun
 from torch.nn import functional
 
+from bench import registry
 from bench.nn import probes
+from bench.nn.networks import build, describe
+from bench.nn.views import Views
+from bench.tasks import Labelled, Prediction, ProbeTask
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -116,3 +122,28 @@ def test_linear_probe_learns_what_is_linear_and_repeats_itself():
     assert (ranked[0][:, 0] == y[400:]).double().mean() > 0.9
     assert ranked[0].shape == (200, 3)
     assert torch.equal(ranked[0].sort(dim=1).values, torch.arange(3).expand(200, 3))
+
+
+def test_a_network_is_probed_on_images_as_it_was_trained_on_them():
+    """Weights that read one pixel, and views that invert: only prepared images show the class."""
+    registry.load()
+    views = dataclasses.asdict(Views(8, True, 0.5, 0.5))
+    architecture = describe("convnet", channels=1, outputs=2, widths=[4], views=views)
+    network = build(architecture, seed=0).eval()
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, size=(30, 8, 8, 1), dtype=np.uint8)
+    labels = np.arange(30) % 2
+    run = FakeRun(
+        needs={"network": Prediction(tensors=network.state_dict(), architecture=architecture)}
+    )
+    task = ProbeTask("made/probe", Labelled(images, labels, 2), images)
+    probe = registry.get("probe").build(registry.get("probe").params("quick", {"epochs": 2}))
+    found = probe.fit(task, run).classes
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2) / 255.0
+    with torch.no_grad():
+        features = network.features((1.0 - pixels - 0.5) / 0.5)
+    wanted = probes.weighted_knn(
+        features, torch.from_numpy(labels), features, k=30, sigma=0.1, n_classes=2
+    )
+    np.testing.assert_array_equal(found["knn"], wanted)
+    assert set(found) == {"linear conv1", "knn"}

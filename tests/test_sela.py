@@ -65,7 +65,8 @@ def task(n=60):
 
 def fit(run=None, the_task=None, **params):
     options = {"clusters": 6, "heads": 2, "epochs": 4, "relabellings": 4, "batch_size": 16}
-    return SeLa(**(options | params)).fit(the_task or task(), run or FakeRun())
+    small = registry.get("sela").params("quick", options | params)
+    return SeLa(**small).fit(the_task or task(), run or FakeRun())
 
 
 def test_labels_stay_balanced_and_gather_images_of_a_kind():

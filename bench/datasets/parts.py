@@ -38,6 +38,9 @@ class Part:
     half: int | None = None
     """0 or 1: the first or second half of them in canonical order, a fixed split by content for
     a dataset that has none."""
+    keep: Mapping[int, float] = field(default_factory=dict)
+    """Label -> the share of its images that is kept, > 0, the first in canonical order: a uniform
+    sample that no seed draws, to unbalance classes."""
 
     def splits(self) -> tuple[str, ...]:
         """The splits of the dataset that it reads.
@@ -70,8 +73,11 @@ def part_fingerprint(part: Part, root: Path, limit: int | None = None) -> str:
     known = fingerprints(part.dataset, root)
     if any(split not in known for split in part.splits()):
         return ""
+    declared = {**vars(part), "where": dict(part.where), "keep": sorted(part.keep.items())}
+    if not part.keep:
+        del declared["keep"]  # as it was before parts could be thinned out
     identity = {
-        "part": {**vars(part), "where": dict(part.where)},
+        "part": declared,
         "data": {split: known[split] for split in part.splits()},
         "limit": limit,
     }
@@ -130,7 +136,7 @@ def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints, int]:
     for column, values in where.items():
         names = prepared.names.get(column, ())
         keep &= np.isin(columns[column], [_number(v, names, part, column) for v in values])
-    index = np.flatnonzero(keep)
+    index = _thinned(np.flatnonzero(keep), columns[part.label], part.keep)
     if not index.size:
         raise BenchError(f"{part} selects no image of {prepared.folder}")
     classes, inverse = np.unique(columns[part.label][index], return_inverse=True)
@@ -140,6 +146,16 @@ def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints, int]:
         half = slice(middle, None) if part.half else slice(None, middle)
         index, labels = index[half], labels[half]
     return index, labels, classes.size
+
+
+def _thinned(index: Ints, labels: Ints, shares: Mapping[int, float]) -> Ints:
+    """Of the images of each label that has a share, the first ones; all of the others."""
+    dropped = [
+        own[round(share * own.size) :]
+        for label, share in shares.items()
+        for own in [index[labels[index] == label]]
+    ]
+    return np.setdiff1d(index, np.concatenate(dropped)) if dropped else index
 
 
 def _number(value: int | str, names: tuple[str, ...], part: Part, column: str) -> int:

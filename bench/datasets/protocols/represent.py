@@ -1,39 +1,67 @@
-"""Representation learning: a pair of tasks, one to learn a network, one to probe it.
+"""Representation learning: a task to learn a network, and one to probe it.
+
+The unbalanced tasks are those of SeLa (Asano, Rupprecht, Vedaldi, ICLR 2020, section 4.5): "light"
+lacks half of the last class, CIFAR-10's trucks; "heavy" a tenth of one class, two tenths of the
+next, and so on. Ten classes and nine such steps leave one class whole: our reading takes the first,
+so that class c lacks c tenths. Their networks are probed on the whole, balanced data set.
 
 Data sets that serve others as white sheep (TSP) have no probe: nobody asks for their classes.
 """
 
+from collections.abc import Mapping
+
 from bench.datasets.parts import Part
 from bench.datasets.tasks import TaskSpec, register_task
 
+LIGHT = {9: 0.5}
+HEAVY = {label: (10 - label) / 10 for label in range(1, 10)}
 
-def _represent(dataset: str, train: Part, test: Part, quick: int | None = None) -> None:
+
+def _represent(
+    dataset: str, train: Part, test: Part, n_classes: int = 10, quick: int | None = None
+) -> None:
     """Learn from the train images, probe on the test images."""
-    limits = {"target": quick} if quick else {}
-    represent, probe = f"{dataset}/represent", f"{dataset}/probe"
-    summary = "learn a network from unlabelled train images"
-    register_task(
-        TaskSpec(represent, "represent", summary, train, 10, quick=limits, related={"probe": probe})
-    )
+    _learn(f"{dataset}/represent", train, f"{dataset}/probe", n_classes, quick)
     summary = "classify test images on top of that network, given the train labels"
-    limits = {"train": quick, "target": 2000} if quick else {}
     register_task(
         TaskSpec(
-            probe,
+            f"{dataset}/probe",
             "probe",
             summary,
             test,
-            10,
+            n_classes,
             train=train,
-            quick=limits,
-            related={"represent": represent},
+            quick={"train": quick, "target": 2000} if quick else {},
+            related={"represent": f"{dataset}/represent"},
         )
     )
 
 
+def _learn(name: str, train: Part, probe: str, n_classes: int, quick: int | None) -> None:
+    limits = {"target": quick} if quick else {}
+    summary = "learn a network from unlabelled train images"
+    summary += ", classes unbalanced" if train.keep else ""
+    register_task(
+        TaskSpec(
+            name, "represent", summary, train, n_classes, quick=limits, related={"probe": probe}
+        )
+    )
+
+
+def _unbalanced(dataset: str, quick: int) -> None:
+    shares: dict[str, Mapping[int, float]] = {"light": LIGHT, "heavy": HEAVY}
+    for name, keep in shares.items():
+        train = Part(dataset, "train", keep=keep)
+        _learn(f"{dataset}/represent-{name}", train, f"{dataset}/probe", 10, quick)
+
+
 _represent("digits", Part("digits", half=0), Part("digits", half=1))
-_represent("mnist", Part("mnist", "train"), Part("mnist", "test"), 10_000)
-_represent("cifar10", Part("cifar10", "train"), Part("cifar10", "test"), 5000)
+_represent("mnist", Part("mnist", "train"), Part("mnist", "test"), quick=2500)
+_represent("cifar10", Part("cifar10", "train"), Part("cifar10", "test"), quick=5000)
+_represent("cifar100", Part("cifar100", "train"), Part("cifar100", "test"), 100, quick=5000)
+_represent("svhn", Part("svhn", "train"), Part("svhn", "test"), quick=5000)
+_unbalanced("mnist", quick=2500)
+_unbalanced("cifar10", quick=5000)
 _represent("usps", Part("usps", "train"), Part("usps", "test"))
 
 
@@ -44,6 +72,13 @@ def _white_sheep(name: str, target: Part, classes: int, summary: str, quick: int
     )
 
 
+_white_sheep(
+    "mnist-train",
+    Part("mnist", "train"),
+    10,
+    "learn a network from more unlabelled train images than mnist/represent has",
+    10_000,
+)
 _white_sheep(
     "omniglot-background",
     Part("omniglot", "background"),

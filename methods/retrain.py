@@ -1,0 +1,183 @@
+"""Networks trained anew on labels that stay as they are: SeLa's label transfer and upper bound.
+
+Asano, Rupprecht, Vedaldi, "Self-labelling via simultaneous clustering and representation learning",
+ICLR 2020, section 4.3 and table 5: labels that one network gave itself train another from scratch,
+in 90 epochs. "+Rot" of tables 7 and 9 adds a head that tells how far an image is turned (Gidaris,
+Singh, Komodakis, "Unsupervised representation learning by predicting image rotations", ICLR 2018).
+`supervised-network` is the same training on the true labels, the papers' "Supervised".
+
+    python -m bench run sela --methods label-transfer,supervised-network
+
+Milestones of the 90 epochs are not printed: our reading keeps SeLa's, in proportion. For "+Rot"
+each batch is shown once more, every image turned by 0, 90, 180 or 270 degrees. The quick preset
+takes 40 epochs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.nn import training
+from bench.nn.colour import greyed, jitter
+from bench.nn.images import flip, to_tensor
+from bench.nn.networks import build, completed
+from bench.nn.views import Views
+from bench.registry import method
+from bench.tasks import Need, Prediction, RepresentTask, Run, TaskInfo
+
+TURNS = 4
+"""Outputs of the rotation head."""
+_SMALL = {
+    "network": "convnet",
+    "size": 0,
+    "mean": 0.5,
+    "std": 0.5,
+    "mirror": False,
+    "colour": 0.0,
+    "grey": 0.0,
+    "epochs": 40,
+    "milestones": (24, 32),
+}
+"""The quick preset."""
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What both methods share: parameters and the loop."""
+
+    network: str = "alexnet"
+    """As SeLa's."""
+    rotation: bool = False
+    """With a head for rotations."""
+    epochs: int = 90
+    milestones: tuple[int, ...] = (54, 72)
+    """Epochs from which the learning rate is a tenth of what it was."""
+    learning_rate: float = 0.03
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    batch_size: int = 128
+    crop_scale: tuple[float, float] = (0.2, 1.0)
+    size: int = 224
+    """Height and width that crops are resized to; 0: the images' own."""
+    mean: float = 0.473
+    std: float = 0.201
+    mirror: bool = True
+    colour: float = 0.4
+    """Strength of `bench.nn.colour.jitter`."""
+    grey: float = 0.2
+    """Share of the images that lose their colour."""
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.batch_size) < 1:
+            raise ValueError("epochs and batch_size must be at least 1")
+        completed(self.network)
+
+    def _train(self, images: Tensor, labels: Tensor, run: Run) -> Prediction:
+        """Train a fresh network on fixed labels, int64, (heads, N)."""
+        (heads, n), clusters = labels.shape, int(labels.max()) + 1
+        size = self.size or min(images.shape[2:])
+        views = Views(size, False, self.mean, self.std, self.crop_scale)
+        options = {"outputs": heads * clusters + TURNS * self.rotation, "views": asdict(views)}
+        architecture = completed(self.network, channels=images.shape[1], **options)
+        network = build(architecture, run.seed_for("init")).to(run.device).train()
+        optimiser = torch.optim.SGD(
+            network.parameters(), self.learning_rate, self.momentum, weight_decay=self.weight_decay
+        )
+        order, augment = run.generator("batches"), run.generator("augment")
+        parts = {"network": network, "optimiser": optimiser, "order": order, "augment": augment}
+        state: dict[str, Any] = run.resume() or {"epoch": 0}
+        if state["epoch"]:
+            training.unpack(state, **parts)
+        for epoch in range(int(state["epoch"]), self.epochs):
+            rate = training.step_decay(self.learning_rate, epoch, self.milestones)
+            training.set_learning_rate(optimiser, rate)
+            losses = []
+            for rows in training.batches(n, self.batch_size, order):
+                if len(rows) == 1:
+                    continue  # One image has no batch statistics.
+                x = views.augmented(self._changed(images[rows], augment), augment)
+                with training.autocast(run.device, run.dtype):
+                    logits = network(x).float()
+                loss = _loss(logits[:, : heads * clusters], labels[:, rows], clusters)
+                if self.rotation:
+                    turned, turns = turn(x, augment)
+                    with training.autocast(run.device, run.dtype):
+                        logits = network(turned).float()
+                    loss = loss + functional.cross_entropy(logits[:, -TURNS:], turns)
+                losses.append(training.step(optimiser, loss))
+            run.log(epoch + 1, loss=sum(losses) / max(len(losses), 1))
+            run.progress(epoch + 1, self.epochs)
+            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
+        return Prediction(tensors=training.weights(network), architecture=architecture)
+
+    def _changed(self, x: Tensor, augment: torch.Generator) -> Tensor:
+        """Flips and colours."""
+        x = flip(x, augment) if self.mirror else x
+        return greyed(jitter(x, self.colour, augment), self.grey, augment)
+
+
+@method("label-transfer", kinds=("represent",), quick=_SMALL)
+@dataclass(frozen=True)
+class LabelTransfer(_Training):
+    """A fresh network trained on the labels of a finished SeLa."""
+
+    source: str = ""
+    """The network that made the labels, as SeLa's `network`; "" for the one that SeLa has."""
+    clusters: int = 0
+    """K of that SeLa; 0: as it is by itself."""
+    heads: int = 0
+    """Its T; 0: as it is by itself."""
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike on all tasks
+        """The SeLa cell of the same task and seed."""
+        asked = {"network": self.source, "clusters": self.clusters, "heads": self.heads}
+        return {"labels": Need("sela", {name: value for name, value in asked.items() if value})}
+
+    def fit(self, task: RepresentTask, run: Run) -> Prediction:
+        """Train on the labels of all heads."""
+        labels = torch.from_numpy(run.needed("labels").classes["heads"]).T.contiguous()
+        return self._train(to_tensor(task.target, run.device), labels.to(run.device), run)
+
+
+@method("supervised-network", kinds=("represent",), uses_target_labels=True, quick=_SMALL)
+@dataclass(frozen=True)
+class SupervisedNetwork(_Training):
+    """A network trained on the true labels: an upper bound."""
+
+    def fit(self, task: RepresentTask, run: Run) -> Prediction:
+        """Train on the target's labels."""
+        if task.target_labels is None:
+            raise ValueError(
+                f"supervised-network needs the target's labels; {task.name} came without"
+            )
+        labels = torch.tensor(task.target_labels, device=run.device)[None]
+        return self._train(to_tensor(task.target, run.device), labels, run)
+
+
+def turn(x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Turn each image by a random multiple of 90 degrees.
+
+    Args:
+        x: (N, channels, side, side).
+        generator: On the CPU.
+
+    Returns:
+        The turned images, and by how many quarters each, int64, (N,), 0..3.
+    """
+    quarters = torch.randint(TURNS, (len(x),), generator=generator).to(x.device)
+    turned = x.clone()
+    for k in range(1, TURNS):
+        rows = quarters == k
+        turned[rows] = torch.rot90(x[rows], k, dims=(2, 3))
+    return turned, quarters
+
+
+def _loss(logits: Tensor, labels: Tensor, clusters: int) -> Tensor:
+    """Cross-entropy averaged over heads; logits (n, heads * clusters), labels (heads, n)."""
+    each = logits.view(len(logits), -1, clusters).transpose(0, 1).flatten(0, 1)
+    return functional.cross_entropy(each, labels.flatten())
