@@ -226,3 +226,13 @@ def test_nothing_is_computed_from_a_need_that_failed_or_cannot_be_had(tmp_path):
     assert to_run(made, found, retry_failed=True, rerun_stale=True) == {needed, needing}
     made.unavailable |= {needed: "gone", needing: "gone"}
     assert to_run(made, found, retry_failed=True, rerun_stale=True) == set()
+
+
+def test_what_others_wait_for_comes_first_and_seed_0_before_seed_1(tmp_path, forkserver):
+    rows = [{"method": "centroids"}, {"method": "carrier"}]
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows, n=2)
+    assert bench("run", toml, *places(tmp_path), "--workers", 1) == 0
+    records = sorted(Store(tmp_path).records().values(), key=lambda record: record.started)
+    assert [(r.cell["seed"], r.cell["method"]) for r in records] == [
+        (seed, method) for seed in (0, 1) for method in ("mean-image", "centroids", "carrier")
+    ]

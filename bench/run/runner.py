@@ -91,7 +91,6 @@ class Runner:
         # Now, not when a cell ends: the file may be edited while the cell runs.
         self._code = {cell.key: code.of_cell(cell) for cell in self.wanted_cells()}
         self._end = time.monotonic() + options.budget if options.budget else None
-        self._order = {key: i for i, key in enumerate(plan.cells)}
         self._waiting = {
             key: {n for _, n in plan.cells[key].needs if n in self._wanted} for key in self._wanted
         }
@@ -99,9 +98,14 @@ class Runner:
         for key, needed in self._waiting.items():
             for n in needed:
                 self._dependents.setdefault(n, []).append(key)
+        # Seed by seed; of a seed, what others wait for comes first, so that no worker idles at the
+        # end of a long pretraining.
+        self._keys = sorted(
+            plan.cells, key=lambda key: (plan.cells[key].seed, key not in self._dependents)
+        )
+        self._order = {key: i for i, key in enumerate(self._keys)}
         self._ready = [self._order[key] for key, needed in self._waiting.items() if not needed]
         heapq.heapify(self._ready)
-        self._keys = list(plan.cells)
 
     def wanted_cells(self) -> list[Cell]:
         """The cells that `run` will compute, in the order of the plan."""
