@@ -216,7 +216,10 @@ def _write(name: str, slots: Iterable[Slot], results: Results, folder: Path) -> 
         summary = compare.summarise([values[s] for s in sorted(values)])
         keys = _cells(slot)
         used |= set(keys)
-        seconds = compare.summarise([records[k].wall_seconds for k in keys]).mean or 0.0
+        seconds = (
+            compare.summarise([records[k].wall_seconds / records[k].group for k in keys]).mean
+            or 0.0
+        )
         writer.writerow(
             (
                 *_key(slot),
@@ -237,7 +240,7 @@ def _write(name: str, slots: Iterable[Slot], results: Results, folder: Path) -> 
         "measured": f"{min(r.started for r in mine)} to {max(r.started for r in mine)}",
         "seeds": sorted({plan.cells[k].seed for k in used}),
         "cells": len(used),
-        "cpu_seconds": round(sum(r.cpu_seconds for r in mine)),
+        "cpu_seconds": round(sum(r.cpu_seconds / r.group for r in mine)),
         "hardware": sorted({r.hardware for r in mine}),
         "versions": [dict(v) for v in sorted({tuple(sorted(r.versions.items())) for r in mine})],
         "commits": sorted({r.commit + ("+" if r.dirty else "") for r in mine}),

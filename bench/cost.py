@@ -19,12 +19,12 @@ Kind = tuple[str, str, str]
 
 
 def medians(records: Iterable[Record]) -> dict[Kind, float]:
-    """Median wall seconds of finished cells by method, task and preset."""
+    """Median wall seconds of finished cells, or shares in a group, by method, task and preset."""
     seconds: dict[Kind, list[float]] = {}
     for r in records:
         if r.state == "done" and not r.resumed:
             kind = (r.cell["method"], r.cell["task"], r.cell["preset"])
-            seconds.setdefault(kind, []).append(r.wall_seconds)
+            seconds.setdefault(kind, []).append(r.wall_seconds / r.group)
     return {kind: statistics.median(values) for kind, values in sorted(seconds.items())}
 
 

@@ -56,6 +56,9 @@ class Record:
     """Largest resident size of the worker, bytes."""
     peak_device_memory: int = 0
     """Largest size allocated on the GPU, bytes; 0 on a CPU."""
+    group: int = 1
+    """Cells that one process computed together, seeds of the same: times and memory are those of
+    them all."""
     resumed: bool = False
     """Started from a checkpoint: the times are those of the last start alone."""
     started: str = ""

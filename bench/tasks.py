@@ -232,6 +232,13 @@ class Method(Protocol):
     It may define `needs(self, task: TaskInfo) -> dict[str, Need]`, by role; `unavailable(self) ->
     str`, what this machine lacks for it beside the data, "" for nothing; and `resolved(self)`,
     itself with parameters filled in that follow from what is here, such as a file's hash.
+
+    It may also define `fit_many(self, task, runs: Sequence[Run]) -> list[Prediction | Exception]`:
+    several seeds of one cell in one process, where that is quicker than one after another. Each
+    prediction must be, to the byte, that of `fit` with its run alone, so nothing may be drawn from
+    global generators; an exception in its place fails that seed and no other, one that is raised
+    fails them all. Each run has checkpoints of its own, which may be at different steps. Not asked
+    of tasks whose inputs are drawn by seed (pairs, similarity).
     """
 
     def fit(self, task: Any, run: Run) -> Prediction:

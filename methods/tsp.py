@@ -31,7 +31,7 @@ from bench.nn.neighbours import nearest, probabilities
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 
-_SNAPSHOTS = 20
+_SNAPSHOTS = 10
 """Assignments handed over while training, at most."""
 _FLOOR = 1e-8
 """Under the logarithm of a cluster's share, as in SCAN's code."""
@@ -183,10 +183,10 @@ class TSP(OnFeatures):
         Returns:
             (S,).
         """
-        p = logits.softmax(dim=1)
-        agreement = (p[:, :, :1] * p[:, :, 1:]).sum(dim=1).clamp_min(torch.finfo(p.dtype).tiny)
+        p, q = torch.split(logits.softmax(dim=1), [1, logits.shape[2] - 1], dim=2)
+        agreement = (p * q).sum(dim=1).clamp_min(torch.finfo(p.dtype).tiny)
         consistency = -(agreement.log() * weights).flatten(1).sum(dim=1)
-        mean = (p[:, :, 0] * share).sum(dim=2).clamp_min(_FLOOR)
+        mean = (p * share).sum(dim=(2, 3)).clamp_min(_FLOOR)
         # Ones behind, whose logarithm is 0: see `bench.nn.heads` on lengths.
         mean = functional.pad(mean, (0, -mean.shape[1] % UNIT), value=1.0)
         return consistency + self.entropy_weight * (mean * mean.log()).sum(dim=1)

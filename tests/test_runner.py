@@ -207,14 +207,15 @@ def test_a_report_at_the_last_moment_is_not_lost():
     receiver, sender = Pipe(duplex=False)
 
     def reports_and_leaves():
-        sender.send(Report())
+        sender.send([Report()])
         return False
 
     process = SimpleNamespace(is_alive=reports_and_leaves, exitcode=0)
     pool = Pool.__new__(Pool)
     pool.timeout = 60.0
-    running = _Running(SimpleNamespace(key="k"), process, receiver, time.monotonic(), begun=True)
-    assert pool._ended(running) == Report()
+    job = SimpleNamespace(key="k")
+    running = _Running((job,), process, receiver, time.monotonic(), begun=True)
+    assert pool._ended(running) == [Report()]
 
 
 def test_nothing_is_computed_from_a_need_that_failed_or_cannot_be_had(tmp_path):

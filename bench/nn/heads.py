@@ -110,7 +110,7 @@ class Heads:
 
 def assign(weight: Tensor, bias: Tensor, features: Tensor) -> Tensor:
     """The largest output of a linear layer, the first where several are: int64, (N,)."""
-    return (torch.mm(weight, features.T) + bias[:, None]).argmax(dim=0)
+    return (torch.mm(features, weight.T) + bias).argmax(dim=1)
 
 
 def pad_columns(x: Tensor) -> Tensor:

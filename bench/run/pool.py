@@ -1,4 +1,4 @@
-"""Worker processes, one a cell: started, watched against their deadline, and put an end to.
+"""Worker processes, one a cell or group: started, watched against their deadline, put an end to.
 
 A pool of long-lived workers would be quicker to write down, but a cell must find a fresh process
 and leave nothing behind. Forking from a process that has imported everything costs milliseconds.
@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import connection, forkserver
@@ -41,13 +41,13 @@ _START_SECONDS = 300.0
 
 @dataclass
 class _Running:
-    job: Job
+    jobs: tuple[Job, ...]
     process: BaseProcess
     channel: connection.Connection
     started: float
     """When the worker said that it begins; before that, when it was asked for."""
     begun: bool = False
-    report: Report | None = None
+    reports: list[Report] | None = None
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Pool:
 
     size: int
     timeout: float
-    """Seconds after which a cell is killed."""
+    """Seconds after which a cell is killed; of several cells in one process, their sum."""
     on_progress: Callable[[str, float], None] = lambda _key, _fraction: None
     _running: list[_Running] = field(default_factory=list)
     _leaving: list[BaseProcess] = field(default_factory=list)
@@ -67,15 +67,15 @@ class Pool:
         """How many more workers may start."""
         return self.size - len(self._running)
 
-    def start(self, job: Job) -> None:
-        """Start a worker on a job."""
+    def start(self, jobs: Sequence[Job]) -> None:
+        """Start a worker on a job, or on several that differ in their seed."""
         context = _context()
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=worker.main, args=(job, sender), daemon=True)
+        process = context.Process(target=worker.main, args=(tuple(jobs), sender), daemon=True)
         with _without_main():
             process.start()
         sender.close()
-        self._running.append(_Running(job, process, receiver, time.monotonic()))
+        self._running.append(_Running(tuple(jobs), process, receiver, time.monotonic()))
 
     def wait(self, seconds: float) -> list[tuple[Job, Report]]:
         """The jobs that ended within this many seconds; those past their time are killed."""
@@ -83,12 +83,12 @@ class Pool:
         nearest = min((r.started + self._patience(r) - now for r in self._running), default=seconds)
         watched = [x for r in self._running for x in (r.channel, r.process.sentinel)]
         connection.wait(watched, timeout=max(0.0, min(seconds, nearest)))
-        ended = []
+        ended: list[tuple[Job, Report]] = []
         for running in list(self._running):
-            report = self._ended(running)
-            if report is not None:
+            reports = self._ended(running)
+            if reports is not None:
                 self._dismiss(running)
-                ended.append((running.job, report))
+                ended += zip(running.jobs, reports, strict=True)
         for process in [p for p in self._leaving if not p.is_alive()]:
             self._leaving.remove(process)
             process.close()
@@ -112,30 +112,35 @@ class Pool:
 
     def _patience(self, running: _Running) -> float:
         """Seconds a worker has from `started`; the first waits for the imports of them all."""
-        return self.timeout if running.begun else self.timeout + _START_SECONDS
+        seconds = self.timeout * len(running.jobs)
+        return seconds if running.begun else seconds + _START_SECONDS
 
-    def _ended(self, running: _Running) -> Report | None:
-        """How a worker ended; None while it runs."""
+    def _ended(self, running: _Running) -> list[Report] | None:
+        """How a worker ended, by job; None while it runs."""
         # Asked before the channel is read: a worker may report and be gone right after that.
         alive = running.process.is_alive()
         with contextlib.suppress(EOFError, OSError):
             while running.channel.poll():
                 message = running.channel.recv()
-                if isinstance(message, Report):
-                    running.report = message
+                if isinstance(message, list):
+                    running.reports = message
                 elif not running.begun:
                     running.begun, running.started = True, time.monotonic()
                 else:
-                    self.on_progress(running.job.key, message)
+                    for job in running.jobs:
+                        self.on_progress(job.key, message)
         seconds = time.monotonic() - running.started
-        if running.report is not None:
-            return running.report
+        count = len(running.jobs)
+        if running.reports is not None:
+            return running.reports
         if not alive:
             message = _death(running.process.exitcode)
-            return Report("worker died", message, wall_seconds=round(seconds, 4))
+            return [Report("worker died", message, wall_seconds=round(seconds, 4))] * count
         if seconds >= self._patience(running):
             message = f"killed after {self.timeout:g} s (--timeout)"
-            return Report("timeout", message, wall_seconds=round(seconds, 4))
+            if count > 1:
+                message = f"{count} seeds killed after {count} times {self.timeout:g} s (--timeout)"
+            return [Report("timeout", message, wall_seconds=round(seconds, 4))] * count
         return None
 
 

@@ -19,7 +19,7 @@ from bench.cells import Cell
 from bench.errors import DamagedData
 from bench.plan import Plan
 from bench.record import Record
-from bench.run import outputs
+from bench.run import grouping, outputs
 from bench.run.inputs import Truth, gather
 from bench.run.pool import Pool, new_attempt
 from bench.run.worker import SNAPSHOTS, Job, Report
@@ -67,6 +67,8 @@ class RunOptions:
 class _Started:
     cell: Cell
     job: Job
+    group: int
+    """Cells that its process computes."""
     truth: Truth
     lock: FileLock
     when: str
@@ -141,18 +143,31 @@ class Runner:
             heapq.heappush(self._ready, self._order[key])
         held: list[str] = []
         while self._ready and self._pool.free:
-            cell = self._plan.cells[self._keys[heapq.heappop(self._ready)]]
-            lock = self._store.lock(cell)
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                held.append(cell.key)
-                continue
-            if self._done_meanwhile(cell):
-                lock.release()
-            else:
-                self._start(cell, lock)
+            locked = []
+            for cell in self._next():
+                lock = self._store.lock(cell)
+                try:
+                    lock.acquire(blocking=False)
+                except Timeout:
+                    held.append(cell.key)
+                    continue
+                if self._done_meanwhile(cell):
+                    lock.release()
+                else:
+                    locked.append((cell, lock))
+            if locked:
+                self._start(locked)
         self._elsewhere = held
+
+    def _next(self) -> list[Cell]:
+        """The next cell that is ready, with all such that may share its process."""
+        first = self._plan.cells[self._keys[heapq.heappop(self._ready)]]
+        cells = [first, *grouping.others(first, (self._keys[i] for i in self._ready), self._plan)]
+        if len(cells) > 1:
+            taken = {self._order[cell.key] for cell in cells}
+            self._ready = [place for place in self._ready if place not in taken]
+            heapq.heapify(self._ready)
+        return cells
 
     def _done_meanwhile(self, cell: Cell) -> bool:
         """Whether another runner has finished the cell since this one looked."""
@@ -164,8 +179,19 @@ class Runner:
         self._display.ended(cell, None)
         return True
 
-    def _start(self, cell: Cell, lock: FileLock) -> None:
-        """Prepare a cell's inputs and give it to a worker."""
+    def _start(self, locked: list[tuple[Cell, FileLock]]) -> None:
+        """Prepare the inputs of a cell, or of several alike, and give them to a worker."""
+        prepared = [self._prepare(cell, lock) for cell, lock in locked]
+        started = [one for one in prepared if one is not None]
+        for one in started:
+            one.group = len(started)
+            self._display.started(one.cell)
+            self._started[one.cell.key] = one
+        if started:
+            self._pool.start([one.job for one in started])
+
+    def _prepare(self, cell: Cell, lock: FileLock) -> _Started | None:
+        """A cell with its inputs; None, and the lock released, where its data are damaged."""
         work = self._store.work(cell)
         when = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         for _, key in cell.needs:  # which another runner may have computed again by now
@@ -181,7 +207,7 @@ class Runner:
         except DamagedData as error:
             self._give_up(cell, str(error))
             lock.release()
-            return
+            return None
         job = Job(
             key=cell.key,
             method=cell.method,
@@ -199,9 +225,7 @@ class Runner:
             memory=self._options.memory,
             checkpoint_seconds=self._options.checkpoint_seconds,
         )
-        self._display.started(cell)
-        self._pool.start(job)
-        self._started[cell.key] = _Started(cell, job, truth, lock, when)
+        return _Started(cell, job, 1, truth, lock, when)
 
     def _finish(self, started: _Started, report: Report) -> None:
         """Score a cell, put it in its place, and let those go that waited for it."""
@@ -231,6 +255,7 @@ class Runner:
             cpu_seconds=report.cpu_seconds,
             peak_memory=report.peak_memory,
             peak_device_memory=report.peak_device_memory,
+            group=started.group,
             resumed=report.resumed,
             started=started.when,
             hardware=report.device or record.hardware(),

@@ -1,4 +1,4 @@
-"""One cell in one process: open its inputs, fit, leave the prediction in a folder, report, end."""
+"""A cell, or some seeds of it, in one process: open inputs, fit, leave predictions, report, end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from bench.run.inputs import Inputs, open_task
 from bench.store import CURVES, LOG, PREDICTION, TRACEBACK
 
 SNAPSHOTS = "snapshots.npy"
+_DONE: tuple[Failure, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -72,39 +73,48 @@ class Report:
     """The GPU's name; "" on a CPU."""
 
 
-def main(job: Job, channel: connection.Connection) -> None:
-    """Run one job; sends fractions of progress, at last a `Report`, through the channel."""
+def main(jobs: Sequence[Job], channel: connection.Connection) -> None:
+    """Run one job, or several that differ in their seed and its folders alone.
+
+    Sends fractions of progress, at last a list of `Report`, one a job, through the channel.
+    """
     os.setsid()
     _die_with_parent()
     start, cpu = time.monotonic(), time.process_time()
-    run = _prepare(job, channel)
+    runs = _prepare(jobs, channel)
     channel.send(0.0)
-    failure, message = _attempt(job, run)
+    ends = _attempt(jobs, runs)
     sys.stdout.flush()
     sys.stderr.flush()
+    cuda = jobs[0].device == "cuda"
+    common = Report(
+        wall_seconds=round(time.monotonic() - start, 4),
+        cpu_seconds=round(time.process_time() - cpu, 4),
+        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_device_memory=torch.cuda.max_memory_allocated() if cuda else 0,
+        device=torch.cuda.get_device_name() if cuda else "",
+    )
     channel.send(
-        Report(
-            failure=failure,
-            message=message,
-            wall_seconds=round(time.monotonic() - start, 4),
-            cpu_seconds=round(time.process_time() - cpu, 4),
-            peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            peak_device_memory=torch.cuda.max_memory_allocated() if job.device == "cuda" else 0,
-            resumed=run.resumed,
-            device=torch.cuda.get_device_name() if job.device == "cuda" else "",
-        )
+        [
+            replace(common, failure=failure, message=message, resumed=run.resumed)
+            for (failure, message), run in zip(ends, runs, strict=True)
+        ]
     )
     channel.close()
     # No clean-up of the interpreter: a method's threads or exit hooks could hang it.
     os._exit(0)
 
 
-def _prepare(job: Job, channel: connection.Connection) -> WorkerRun:
-    """Make this process the cell's: its log, its limits, its seeds."""
+def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[WorkerRun]:
+    """Make this process the cells': its log, its limits, its seeds."""
+    job = jobs[0]
     log = os.open(job.attempt / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+    for other in jobs[1:]:
+        with contextlib.suppress(OSError):  # a file system without links: one log for all
+            os.link(job.attempt / LOG, other.attempt / LOG)
     if job.memory:
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
     torch.set_num_threads(job.threads)
@@ -113,56 +123,68 @@ def _prepare(job: Job, channel: connection.Connection) -> WorkerRun:
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.allow_tf32 = False
-    run = WorkerRun(
-        task=job.inputs.name,
-        seed=job.seed,
-        preset=job.preset,
-        device=job.device,
-        dtype=job.dtype,
-        work=job.work,
-        needs=job.needs,
-        report=channel.send,
-        checkpoint_seconds=job.checkpoint_seconds,
-    )
+    runs = [
+        WorkerRun(
+            task=one.inputs.name,
+            seed=one.seed,
+            preset=one.preset,
+            device=one.device,
+            dtype=one.dtype,
+            work=one.work,
+            needs=one.needs,
+            report=channel.send if one is job else lambda _fraction: None,
+            checkpoint_seconds=one.checkpoint_seconds,
+        )
+        for one in jobs
+    ]
     # Methods draw from named generators; this is for libraries that reach for the global ones.
     random.seed(job.seed)
     np.random.seed(job.seed % 2**32)  # noqa: NPY002
-    torch.manual_seed(run.seed_for("init"))
-    return run
+    torch.manual_seed(runs[0].seed_for("init"))
+    return runs
 
 
-def _attempt(job: Job, run: WorkerRun) -> tuple[Failure, str]:
-    """Fit and store; what goes wrong becomes the name of a state and one line."""
+def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failure, str]]:
+    """Fit and store; what goes wrong becomes, for each job, the name of a state and one line."""
+    fitted: list[Any]
     try:
-        registry.load(job.plugins)
-        info = registry.get(job.method)
-        task = open_task(job.inputs)
-        prediction = info.build(job.params).fit(task, run)
-        prediction = score.check(prediction, task, artifact=info.artifact)
-        score.check_snapshots(run.snapshots, task)
-        outputs.save(job.attempt / PREDICTION, prediction)
-        _save_curves(job.attempt, run)
-    except NonFiniteError as error:
-        return _failed(job, "non-finite", error)
-    except score.InvalidPrediction as error:
-        return _failed(job, "invalid prediction", error)
-    except MemoryError as error:
-        return _failed(job, "out of memory", error)
+        registry.load(jobs[0].plugins)
+        info = registry.get(jobs[0].method)
+        task = open_task(jobs[0].inputs)
+        method = info.build(jobs[0].params)
+        fitted = method.fit_many(task, runs) if len(jobs) > 1 else [method.fit(task, runs[0])]
+        if not isinstance(fitted, list) or len(fitted) != len(jobs):
+            raise score.InvalidPrediction(f"fit_many returned no list of {len(jobs)} predictions")
     except (Exception, SystemExit, KeyboardInterrupt) as error:
-        no_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(
-            error
-        )
-        return _failed(job, "out of memory" if no_memory else "exception", error)
-    return "", ""
+        return [_failed(job, error) for job in jobs]
+    ends = []
+    for job, run, result in zip(jobs, runs, fitted, strict=True):
+        try:
+            if isinstance(result, Exception):
+                raise result
+            prediction = score.check(result, task, artifact=info.artifact)
+            score.check_snapshots(run.snapshots, task)
+            outputs.save(job.attempt / PREDICTION, prediction)
+            _save_curves(job.attempt, run)
+            ends.append(_DONE)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            ends.append(_failed(job, error))
+    return ends
 
 
-def _failed(job: Job, failure: Failure, error: BaseException) -> tuple[Failure, str]:
-    """Keep the traceback beside the log."""
+def _failed(job: Job, error: BaseException) -> tuple[Failure, str]:
+    """Name a failure, and keep the traceback beside the log."""
     with contextlib.suppress(OSError):
-        (job.attempt / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
+        text = "".join(traceback.format_exception(error))
+        (job.attempt / TRACEBACK).write_text(text, encoding="utf-8")
     first = (str(error) or type(error).__name__).strip().split("\n", 1)[0]
-    known = failure in ("non-finite", "invalid prediction")
-    return failure, first if known else f"{type(error).__name__}: {first}"
+    if isinstance(error, NonFiniteError):
+        return "non-finite", first
+    if isinstance(error, score.InvalidPrediction):
+        return "invalid prediction", first
+    memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    memory |= "can't allocate memory" in str(error)
+    return "out of memory" if memory else "exception", f"{type(error).__name__}: {first}"
 
 
 def _save_curves(attempt: Path, run: WorkerRun) -> None:
