@@ -105,7 +105,7 @@ def test_the_teacher_is_a_moving_average():
 
 
 def test_views_are_crops_of_their_own_image_view_by_view():
-    method = DINO(**SMALL | {"mirror": True, "local_crops": 3})
+    method = DINO(**SMALL | {"mirror": True, "local_crops": 3, "jitter": 0.0})
     # Images of one grey level each: every crop of an image is of its level.
     x = torch.arange(4.0)[:, None, None, None].expand(4, 1, 8, 8) / 4
     glob, local = method.views(x, 8, 4, torch.Generator().manual_seed(0))
@@ -117,13 +117,29 @@ def test_views_are_crops_of_their_own_image_view_by_view():
 
 def test_it_learns_that_crops_are_of_one_image():
     run = FakeRun()
-    fit(run, epochs=40, teacher_momentum=0.95, learning_rate=3e-2)
+    fit(run, epochs=40, teacher_momentum=0.95, learning_rate=3e-2, jitter=0.0)
     losses = [values["loss"] for _, values in run.logged]
     entropies = [values["teacher_entropy"] for _, values in run.logged]
     # Below log K by more than chance: the student tells from a crop what the teacher says of
     # another, which it could not had either collapsed.
     assert losses[-1] < 0.9 * math.log(16) < losses[0]
     assert 0.1 < entropies[-1] < 0.9 * math.log(16)
+
+
+def test_jitter_scales_brightness_and_contrast_of_most_images():
+    x = 0.4 + 0.1 * torch.rand(2000, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    found = dino.jittered(x, 0.5, torch.Generator().manual_seed(0))
+    means = [image.mean(dim=(1, 2, 3)) for image in (x, found)]
+    spreads = [image.std(dim=(1, 2, 3)) for image in (x, found)]
+    brightness = means[1] / means[0]
+    changed = brightness != 1
+    assert abs(float(changed.float().mean()) - 0.8) < 0.03
+    torch.testing.assert_close(found[~changed], x[~changed])
+    for factor in (brightness[changed], (spreads[1] / spreads[0] / brightness)[changed]):
+        assert 0.5 - 1e-4 <= factor.min() < 0.52
+        assert 1.48 < factor.max() <= 1.5 + 1e-4
+    assert torch.equal(dino.jittered(x, 0.0, torch.Generator()), x)
+    assert dino.jittered(torch.ones(50, 1, 2, 2), 1.0, torch.Generator()).max() == 1.0
 
 
 def test_the_result_is_the_teachers_network_without_its_head():
@@ -197,6 +213,7 @@ def test_sizes_that_cannot_be(bad):
         {"local_crops": -1},
         {"student_temperature": 0.0},
         {"teacher_temperatures": (0.0, 0.1)},
+        {"jitter": 1.5},
         {"warmup": 1.0},
         {"teacher_warmup": 1.5},
     ],
