@@ -5,7 +5,7 @@ import pytest
 import timm
 import torch
 from fake_run import FakeRun
-from harness import make_plan, write_experiment
+from harness import make_plan, run, write_experiment
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -146,6 +146,16 @@ def test_normalised_features_have_length_one():
     torch.testing.assert_close(unit, raw / raw.norm(dim=1, keepdim=True))
 
 
+def test_standardised_features_have_mean_zero_and_deviation_one():
+    raw, found = (fit(GREY, small_vit(), standardise=flag) for flag in (False, True))
+    wanted = (raw - raw.mean(dim=0)) / raw.std(dim=0, correction=0)
+    torch.testing.assert_close(found, wanted)
+    alike = fit(np.repeat(GREY[:1], 4, axis=0), small_vit(), standardise=True)
+    assert torch.equal(alike, torch.zeros(4, 16))
+    both = fit(GREY, small_vit(), standardise=True, normalise=True)
+    torch.testing.assert_close(both, wanted / wanted.norm(dim=1, keepdim=True))
+
+
 def test_a_resumed_run_computes_no_finished_block_again(monkeypatch):
     network, whole, seen = small_vit(), FakeRun(), []
     forward = ViT.features
@@ -271,3 +281,18 @@ def test_without_the_file_the_cells_say_how_to_get_it(tmp_path, folder, plugins)
     assert f"`python -m bench weights fetch {NAME}`" in why
     write(folder)
     assert make_plan(toml).unavailable == {}
+
+
+def test_heads_share_features_of_a_network_trained_on_another_task(tmp_path, forkserver):
+    params = {"network": "dino", "pretraining": "tiny/represent"}
+    row = {"method": "tsp-kmeans", "params": params}
+    results = run(write_experiment(tmp_path / "x.toml", "tiny/cluster", [row], n=2), tmp_path)
+    cells = [results.plan.cells[key] for key in results.plan.cells]
+    found = sorted((cell.method, cell.task, cell.seed) for cell in cells)
+    assert found == [
+        ("dino", "tiny/represent", 0),
+        ("features", "tiny/cluster", 0),
+        ("tsp-kmeans", "tiny/cluster", 0),
+        ("tsp-kmeans", "tiny/cluster", 1),
+    ]
+    assert {record.state for record in results.records.values()} == {"done"}
