@@ -50,6 +50,9 @@ class Features:
     """Of that training: one network for all seeds."""
     transform: Literal["whole", "crop"] = "whole"
     """"whole": resized to the network's size; "crop": to 256 / 224 of it, and the middle taken."""
+    standardise: bool = False
+    """Subtract these images' mean from each dimension and divide by their deviation: features of
+    small networks have most of their length in common."""
     normalise: bool = False
     """Divide each image's features by their Euclidean norm."""
     invert: bool = False
@@ -93,7 +96,14 @@ class Features:
                 blocks.append(self._finished(features.float().cpu()))
                 run.progress(min(start + self.block, len(images)), len(images))
                 run.checkpoint({"blocks": blocks})
-        return Prediction(tensors={"features": torch.cat(blocks)})
+        features = torch.cat(blocks)
+        if self.standardise:
+            spread = features.std(dim=0, correction=0)
+            # A dimension in which images do not differ stays 0.
+            features = (features - features.mean(dim=0)) / torch.where(spread > 0, spread, 1.0)
+        if self.normalise:
+            features = functional.normalize(features)
+        return Prediction(tensors={"features": features})
 
     def prepared(self, x: Tensor, network: TimmNet | ViT) -> Tensor:
         """Images as the network is given them.
@@ -120,4 +130,4 @@ class Features:
         """A block's features, checked while it is not too late for the other blocks."""
         if not torch.isfinite(features).all():
             raise ValueError(f"network '{self.network}': its features hold NaN or infinite values")
-        return functional.normalize(features) if self.normalise else features
+        return features

@@ -10,8 +10,9 @@ and its released code, whose script for ViT-S/16 the defaults are of (100 epochs
 
 The paper takes networks that others trained on ImageNet; this module makes small ones on what is
 at hand. Left out, since they draw from global generators or are made for photographs in colour:
-stochastic depth, colour jitter, blur and solarisation. The quick preset is a network of 140,000
-weights on images of at most 32 pixels, for a few epochs; experiments set `images`.
+stochastic depth, changes of hue and saturation, blur and solarisation. The quick preset is a
+network of 150,000 weights on images of at most 32 pixels, for a few epochs; experiments set
+`images`. Its parameters were chosen on the digits with their labels in sight.
 """
 
 from __future__ import annotations
@@ -28,16 +29,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.nn import training
-from bench.nn.images import flip, to_tensor
+from bench.nn.images import to_tensor
+from bench.nn.multicrop import MultiCrop
 from bench.nn.networks import build, describe, seeded
-from bench.nn.views import random_boxes, resized_crop
+from bench.nn.projection import ProjectionHead
 from bench.registry import method
 from bench.tasks import Images, Prediction, RepresentTask, Run
 
-_RATIO = (3 / 4, 4 / 3)
-"""Of crops, width / height, as torchvision has it."""
-_FINE = 4
-"""Boxes of crops are drawn in parts of a pixel, since whole ones are coarse for small images."""
 _LAST_RATE = 1e-6
 """Of the learning rate's schedule."""
 
@@ -91,6 +89,9 @@ class DINO:
     """Area of a global crop as a fraction of the image's."""
     local_scale: tuple[float, float] = (0.05, 0.4)
     """Area of a local crop."""
+    jitter: float = 0.4
+    """Brightness and contrast of a crop change by a factor of up to 1 plus or minus this, in four
+    of five crops; hue and saturation never."""
     mirror: bool = True
     """Random flips of the crops: for objects, not for digits or letters."""
     hidden: int = 2048
@@ -120,31 +121,37 @@ class DINO:
     learning_rate: float = 5e-4
     """Of AdamW, for 256 images; proportional to `batch_size`; a cosine takes it to 1e-6."""
     warmup: float = 0.1
-    """In which it rises from 0, as a fraction of the epochs: 10 of 100."""
+    """Fraction of training in which it rises from 0: 10 epochs of 100."""
     weight_decay: tuple[float, float] = (0.04, 0.4)
     """At the start and the end of a cosine; biases and norms have none."""
     clip: float = 3.0
     """Largest norm of each parameter's gradient."""
-    freeze_last_layer: int = 1
-    """Epochs in which the last layer of the head stays as it was drawn."""
+    freeze_last_layer: float = 0.01
+    """Fraction of training in which the last layer of the head stays as drawn: 1 epoch of 100."""
 
     def __post_init__(self) -> None:
         counts = (self.outputs, self.hidden, self.bottleneck, self.batch_size, self.epochs)
-        if min(counts) < 1 or min(self.local_crops, self.images, self.freeze_last_layer) < 0:
+        if min(counts) < 1 or min(self.local_crops, self.images) < 0:
             raise ValueError(
                 "outputs, hidden, bottleneck, batch_size and epochs must be at least 1; "
-                "local_crops, images and freeze_last_layer at least 0"
+                "local_crops and images at least 0"
             )
         if min(self.student_temperature, *self.teacher_temperatures) <= 0:
             raise ValueError("student_temperature and teacher_temperatures must be above 0")
-        if not (0 <= self.warmup < 1 and 0 <= self.teacher_warmup <= 1):
-            raise ValueError("warmup and teacher_warmup are fractions of the epochs, below 1")
+        if not 0 <= self.jitter <= 1:
+            raise ValueError(f"jitter = {self.jitter} must lie in 0..1")
+        fractions = (self.warmup, self.teacher_warmup, self.freeze_last_layer)
+        if min(fractions) < 0 or max(fractions) > 1 or self.warmup == 1:
+            raise ValueError(
+                "warmup, teacher_warmup and freeze_last_layer are fractions of training, "
+                "warmup below 1"
+            )
 
     def fit(self, task: RepresentTask, run: Run) -> Prediction:
         """Train on unlabelled images; gives back the teacher's network without its head."""
         n = len(task.target)
         epochs, steps = self._epochs(n), -(-n // self.batch_size)
-        architecture, local_size = self._describe(task.target)
+        architecture, views = self._describe(task.target)
         student, teacher = (_Model(self, architecture, run).to(run.device) for _ in range(2))
         teacher.requires_grad_(False)
         optimiser = torch.optim.AdamW(_groups(student), fused=True)
@@ -165,14 +172,15 @@ class DINO:
                 training.set_learning_rate(optimiser, rates[at])
                 optimiser.param_groups[0]["weight_decay"] = decays[at]
                 x = to_tensor(task.target[rows.numpy()], run.device)
-                views = self.views(x, student.backbone.size, local_size, crops)
+                seen = views(x, crops)
                 with training.autocast(run.device, run.dtype):
-                    outputs = student(views)
+                    outputs = student(seen)
                     with torch.no_grad():
-                        targets = teacher(views[:1])
+                        targets = teacher(seen[:1])
                 q = sharpened(targets.float(), centre, temperatures[epoch])
                 loss = dino_loss(outputs.float(), q, self.student_temperature)
-                losses.append(self._step(student, optimiser, loss, epoch))
+                frozen = at < round(self.freeze_last_layer * epochs * steps)
+                losses.append(self._step(student, optimiser, loss, frozen))
                 follow(teacher, student, momenta[at])
                 centre = recentred(centre, targets.float(), self.centre_momentum)
                 entropies.append(float(-(q * q.clamp_min(1e-30).log()).sum(dim=1).mean()))
@@ -185,8 +193,8 @@ class DINO:
     def _epochs(self, n: int) -> int:
         return max(1, round(self.images / n)) if self.images else self.epochs
 
-    def _describe(self, images: Images) -> tuple[str, int]:
-        """The network's description and the size of local crops.
+    def _describe(self, images: Images) -> tuple[str, MultiCrop]:
+        """The network's description and its crops.
 
         Raises:
             ValueError: a patch that does not divide both sizes.
@@ -209,50 +217,34 @@ class DINO:
         channels = images.shape[3]
         mean, std = (round(float(value) / 255, 3) for value in (images.mean(), images.std()))
         options |= {"mean": mean, "std": std or 1.0}
-        return describe("vit", channels=channels, outputs=0, **options), local
+        crops = MultiCrop(
+            size=size,
+            local_size=local,
+            local_crops=self.local_crops,
+            global_scale=self.global_scale,
+            local_scale=self.local_scale,
+            jitter=self.jitter,
+            mirror=self.mirror,
+        )
+        return describe("vit", channels=channels, outputs=0, **options), crops
 
     def _schedules(self, epochs: int, steps: int) -> tuple[npt.NDArray[np.float64], ...]:
         """Learning rate, weight decay and the teacher's momentum of every step."""
-        peak, warm = self.learning_rate * self.batch_size / 256, round(self.warmup * epochs)
+        peak, warm = self.learning_rate * self.batch_size / 256, self.warmup * epochs
         return (
             cosine(peak, min(_LAST_RATE, peak), epochs, steps, warmup=warm),
             cosine(*self.weight_decay, epochs, steps),
             cosine(self.teacher_momentum, 1.0, epochs, steps),
         )
 
-    def views(
-        self, x: Tensor, size: int, local_size: int, generator: torch.Generator
-    ) -> list[Tensor]:
-        """Crops of a batch: all global ones, then all local ones, each view after the other.
-
-        Args:
-            x: Float, (n, channels, height, width), in 0..1.
-            size: Of the global crops.
-            local_size: Of the local ones.
-            generator: On the CPU.
-
-        Returns:
-            (2 n, channels, size, size), and (local_crops · n, channels, local_size, local_size)
-            unless there are none.
-        """
-        kinds = [(2, self.global_scale, size), (self.local_crops, self.local_scale, local_size)]
-        found = []
-        for count, scale, pixels in kinds[: 1 + (self.local_crops > 0)]:
-            images = x.repeat(count, 1, 1, 1)
-            shape = tuple(_FINE * side for side in x.shape[2:])
-            boxes = random_boxes(len(images), shape, scale, _RATIO, generator) / _FINE
-            cut = resized_crop(images, boxes, pixels)
-            found.append(flip(cut, generator) if self.mirror else cut)
-        return found
-
     def _step(
-        self, student: _Model, optimiser: torch.optim.Optimizer, loss: Tensor, epoch: int
+        self, student: _Model, optimiser: torch.optim.Optimizer, loss: Tensor, frozen: bool
     ) -> float:
-        """One step of the student; the loss before it."""
+        """One step of the student, its last layer perhaps left out; the loss before it."""
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        if epoch < self.freeze_last_layer:
-            student.last.grad = None
+        if frozen:
+            student.head.last.grad = None
         for parameter in student.parameters():
             if parameter.grad is not None:
                 nn.utils.clip_grad_norm_(parameter, self.clip)
@@ -261,38 +253,25 @@ class DINO:
 
 
 class _Model(nn.Module):
-    """f and h of the paper: a network up to its features, and a projection head.
-
-    The last layer's rows have unit length, as those of a weight-normed layer whose scale is fixed.
-    """
+    """f and h of the paper: a network up to its features, and a projection head."""
 
     def __init__(self, method: DINO, architecture: str, run: Run) -> None:
         super().__init__()
         # One seed for both: the teacher starts as the student.
         self.backbone = build(architecture, run.seed_for("init"))
         with seeded(run.seed_for("head")):
-            layers: list[nn.Module] = []
-            for width in (method.width, method.hidden):
-                layers += [_linear(width, method.hidden)]
-                layers += [nn.BatchNorm1d(method.hidden)] if method.batch_norm else []
-                layers += [nn.GELU()]
-            self.mlp = nn.Sequential(*layers, _linear(method.hidden, method.bottleneck))
-            self.last = nn.Linear(method.bottleneck, method.outputs, bias=False).weight
+            self.head = ProjectionHead(
+                method.width,
+                hidden=method.hidden,
+                bottleneck=method.bottleneck,
+                outputs=method.outputs,
+                batch_norm=method.batch_norm,
+            )
 
     def forward(self, views: list[Tensor]) -> Tensor:
         """g, (all views' images, outputs), of batches of views, each of one size."""
-        features = torch.cat([self.backbone.features(x) for x in views])
-        return functional.linear(
-            functional.normalize(self.mlp(features)), functional.normalize(self.last)
-        )
-
-
-def _linear(width: int, outputs: int) -> nn.Linear:
-    """Weights as large as 2,048 inputs want them to be in the released code, 0.02, for any."""
-    layer = nn.Linear(width, outputs)
-    nn.init.trunc_normal_(layer.weight, std=width**-0.5)
-    nn.init.zeros_(layer.bias)
-    return layer
+        out: Tensor = self.head(torch.cat([self.backbone.features(x) for x in views]))
+        return out
 
 
 def _groups(student: nn.Module) -> list[dict[str, object]]:
@@ -347,7 +326,7 @@ def dino_loss(student: Tensor, q: Tensor, temperature: float) -> Tensor:
 
 
 def cosine(
-    base: float, final: float, epochs: int, steps: int, *, warmup: int = 0, start: float = 0.0
+    base: float, final: float, epochs: int, steps: int, *, warmup: float = 0, start: float = 0.0
 ) -> npt.NDArray[np.float64]:
     """A value for each step: linear from `start` to `base`, then half a cosine towards `final`.
 
@@ -356,13 +335,13 @@ def cosine(
         final: Where the cosine would be one step after the last.
         epochs: Of training.
         steps: Of an epoch.
-        warmup: Epochs, fewer than `epochs`.
+        warmup: Epochs, or parts of one, fewer than `epochs`.
         start: Of the warm-up.
 
     Returns:
         float64, (epochs · steps,).
     """
-    rise = np.linspace(start, base, warmup * steps)
+    rise = np.linspace(start, base, round(warmup * steps))
     count = epochs * steps - len(rise)
     fall = final + 0.5 * (base - final) * (1 + np.cos(math.pi * np.arange(count) / count))
     return np.concatenate([rise, fall])

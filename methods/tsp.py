@@ -52,12 +52,15 @@ class OnFeatures:
     """How images get the network's size; the paper does not say."""
     invert: bool = False
     """Take the images' negatives."""
+    standardise: bool = False
+    """Give each dimension mean 0 and deviation 1: for small networks, whose features have most of
+    their length in common, so that the first head would hardly tell images apart."""
     normalise: bool = False
     """Divide each image's features by their Euclidean norm."""
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
         """The features, of one cell for all seeds."""
-        names = ("network", "pretraining", "dino_seed", "transform", "invert")
+        names = ("network", "pretraining", "dino_seed", "transform", "invert", "standardise")
         return {"features": Need("features", {n: getattr(self, n) for n in names}, seed=0)}
 
     def features(self, run: Run) -> Tensor:

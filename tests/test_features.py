@@ -146,6 +146,16 @@ def test_normalised_features_have_length_one():
     torch.testing.assert_close(unit, raw / raw.norm(dim=1, keepdim=True))
 
 
+def test_standardised_features_have_mean_zero_and_deviation_one():
+    raw, found = (fit(GREY, small_vit(), standardise=flag) for flag in (False, True))
+    wanted = (raw - raw.mean(dim=0)) / raw.std(dim=0, correction=0)
+    torch.testing.assert_close(found, wanted)
+    alike = fit(np.repeat(GREY[:1], 4, axis=0), small_vit(), standardise=True)
+    assert torch.equal(alike, torch.zeros(4, 16))
+    both = fit(GREY, small_vit(), standardise=True, normalise=True)
+    torch.testing.assert_close(both, wanted / wanted.norm(dim=1, keepdim=True))
+
+
 def test_a_resumed_run_computes_no_finished_block_again(monkeypatch):
     network, whole, seen = small_vit(), FakeRun(), []
     forward = ViT.features
