@@ -261,3 +261,13 @@ def test_files_are_the_same_bytes_each_time(tmp_path, monkeypatch):
         second = write(view, tmp_path / "b")
     assert [p.name for p in first] == [f"digits-b-quick.{end}" for end in ("pdf", "png", "tex")]
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+
+
+@pytest.mark.parametrize("length", [1, 12, 26])
+def test_the_legend_lies_within_the_figure(length):
+    names = [letter * length for letter in "mnopq"]
+    drawn = figures.draw(bars(*(curve(name) for name in names)))
+    drawn.draw_without_rendering()
+    (box,) = [found.get_window_extent() for found in drawn.legends]
+    assert box.x0 >= 0
+    assert box.x1 <= drawn.bbox.x1

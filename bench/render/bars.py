@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bench.render.rows import COLUMN, Curve, FigureView
-from bench.render.style import COLOURS, LEGEND, counted, empty, ticks
+from bench.render.rows import Curve, FigureView
+from bench.render.style import COLOURS, LEGEND, columns, counted, empty, ticks
 
 _HATCHES = ("", "////", "....", "xxxx")
 """The colours come again with the next of these."""
@@ -28,8 +28,10 @@ def draw(view: FigureView) -> Figure:
     """A place for each x, in it a bar for each curve; the legend below."""
     places = list(dict.fromkeys(x for curve in view.curves for x in curve.x))
     published = any(curve.published for curve in view.curves)
-    across = 2 if view.width == COLUMN else 5
-    rows = math.ceil((len(view.curves) + published) / across)
+    labels = [counted(c.label, _counts(c), c.planned) for c in view.curves]
+    labels += ["published"] if published else []
+    across = columns(labels, view.width)
+    rows = math.ceil(len(labels) / across)
     names = ticks(places)
     level = len(names) <= _LEVEL and all(len(name) <= 50 // len(names) for name in names)
     below = 0.2 if level else _LETTER * max(len(name) for name in names)
@@ -42,10 +44,8 @@ def draw(view: FigureView) -> Figure:
     for i, curve in enumerate(view.curves):
         centres = [places.index(x) - _GROUP / 2 + (i + 0.5) * width for x in curve.x]
         handles.append(_bars(axes, curve, centres, width, i))
-    labels = [counted(c.label, _counts(c), c.planned) for c in view.curves]
     if published:
         handles.append(_diamonds(axes, [], []))
-        labels.append("published")
     turned: dict[str, Any] = (
         {} if level else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     )

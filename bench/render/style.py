@@ -37,6 +37,18 @@ STYLE = {
 LEGEND = {"frameon": False, "handlelength": 2.2, "columnspacing": 1.2, "labelspacing": 0.3}
 
 
+_LETTER = 0.062
+"""Mean width of a letter of the legend, inches."""
+_SIGN = 0.5
+"""Width of its signs with the space around them, inches."""
+
+
+def columns(labels: Iterable[str], width: float) -> int:
+    """How many labels of a legend stand side by side in a figure of this width, inches."""
+    longest = max((len(label) for label in labels), default=0)
+    return max(int(width / (_SIGN + _LETTER * longest)), 1)
+
+
 def counted(label: str, counts: Iterable[int], planned: int) -> str:
     """A label with its number of seeds where that is not ten or not the planned one.
 
