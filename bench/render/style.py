@@ -39,7 +39,7 @@ LEGEND = {"frameon": False, "handlelength": 2.2, "columnspacing": 1.2, "labelspa
 
 _LETTER = 0.062
 """Mean width of a letter of the legend, inches."""
-_SIGN = 0.5
+_SIGN = 0.65
 """Width of its signs with the space around them, inches."""
 
 
