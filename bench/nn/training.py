@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -30,6 +33,28 @@ def batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
 def step_decay(base: float, at: int, milestones: Sequence[int], factor: float = 0.1) -> float:
     """A learning rate that is multiplied by `factor` at each milestone that `at` has reached."""
     return float(base * factor ** sum(at >= milestone for milestone in milestones))
+
+
+def cosine(
+    base: float, final: float, epochs: int, steps: int, *, warmup: float = 0, start: float = 0.0
+) -> npt.NDArray[np.float64]:
+    """A value for each step: linear from `start` to `base`, then half a cosine towards `final`.
+
+    Args:
+        base: After the warm-up.
+        final: Where the cosine would be one step after the last.
+        epochs: Of training.
+        steps: Of an epoch.
+        warmup: Epochs, or parts of one, fewer than `epochs`.
+        start: Of the warm-up.
+
+    Returns:
+        float64, (epochs · steps,).
+    """
+    rise = np.linspace(start, base, round(warmup * steps))
+    count = epochs * steps - len(rise)
+    fall = final + 0.5 * (base - final) * (1 + np.cos(math.pi * np.arange(count) / count))
+    return np.concatenate([rise, fall])
 
 
 def step(optimiser: Optimizer, loss: Tensor) -> float:
