@@ -5,6 +5,7 @@ are published by timm, and `python -m bench weights fetch` gets them. Others are
 under timm's names of tensors (for ResNets also torchvision's):
 
     resnet18.imagenet882    classifier of the 882 classes (DTC publishes one: "…_882_ICLR18")
+    resnet50.dino           Caron et al. 2021, learned from ImageNet without labels
     vgg16.context           Doersch, Gupta, Efros 2015, learned from context without labels
 
 A .pth file is a pickle; convert it where it may be trusted:

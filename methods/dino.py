@@ -17,10 +17,8 @@ network of 150,000 weights on images of at most 32 pixels, for a few epochs; exp
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +30,9 @@ from bench.nn import training
 from bench.nn.images import to_tensor
 from bench.nn.multicrop import MultiCrop
 from bench.nn.networks import build, describe, seeded
+from bench.nn.pixels import mean_and_deviation
 from bench.nn.projection import ProjectionHead
+from bench.nn.schedules import cosine
 from bench.registry import method
 from bench.tasks import Images, Prediction, RepresentTask, Run
 
@@ -207,16 +207,20 @@ class DINO:
                 f"size = {size} and local_size = {local} must be multiples of patch = {patch}, "
                 f"local_size the smaller one, for images of {images.shape[1:3]} pixels"
             )
-        options: dict[str, Any] = {"size": size, "patch": patch}
-        options |= {
-            "narrow": self.narrow,
-            "width": self.width,
-            "depth": self.depth,
-            "heads": self.heads,
-        }
-        channels = images.shape[3]
-        mean, std = (round(float(value) / 255, 3) for value in (images.mean(), images.std()))
-        options |= {"mean": mean, "std": std or 1.0}
+        mean, std = mean_and_deviation(images)
+        architecture = describe(
+            "vit",
+            channels=images.shape[3],
+            outputs=0,
+            size=size,
+            patch=patch,
+            width=self.width,
+            depth=self.depth,
+            heads=self.heads,
+            narrow=self.narrow,
+            mean=mean,
+            std=std,
+        )
         crops = MultiCrop(
             size=size,
             local_size=local,
@@ -226,7 +230,7 @@ class DINO:
             jitter=self.jitter,
             mirror=self.mirror,
         )
-        return describe("vit", channels=channels, outputs=0, **options), crops
+        return architecture, crops
 
     def _schedules(self, epochs: int, steps: int) -> tuple[npt.NDArray[np.float64], ...]:
         """Learning rate, weight decay and the teacher's momentum of every step."""
@@ -323,28 +327,6 @@ def dino_loss(student: Tensor, q: Tensor, temperature: float) -> Tensor:
     # All 2 V cross-entropies, summed over the batch, as one product.
     both = q.reshape(2, -1) @ log_p.reshape(views, -1).T
     return -(both.sum() - both.diagonal().sum()) / (n * (2 * views - 2))
-
-
-def cosine(
-    base: float, final: float, epochs: int, steps: int, *, warmup: float = 0, start: float = 0.0
-) -> npt.NDArray[np.float64]:
-    """A value for each step: linear from `start` to `base`, then half a cosine towards `final`.
-
-    Args:
-        base: After the warm-up.
-        final: Where the cosine would be one step after the last.
-        epochs: Of training.
-        steps: Of an epoch.
-        warmup: Epochs, or parts of one, fewer than `epochs`.
-        start: Of the warm-up.
-
-    Returns:
-        float64, (epochs · steps,).
-    """
-    rise = np.linspace(start, base, round(warmup * steps))
-    count = epochs * steps - len(rise)
-    fall = final + 0.5 * (base - final) * (1 + np.cos(math.pi * np.arange(count) / count))
-    return np.concatenate([rise, fall])
 
 
 def teacher_temperatures(

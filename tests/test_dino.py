@@ -1,5 +1,6 @@
 """DINO: its loss, centre and schedules against the released code, its parts as loops."""
 
+import json
 import math
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.nn import networks
+from bench.nn.schedules import cosine
 from bench.tasks import RepresentTask
 
 registry.load()
@@ -82,12 +84,12 @@ def test_the_loss_is_a_loop_over_pairs_of_views_and_images():
 @pytest.mark.parametrize("name", ["lr", "lr_start", "wd", "momentum"])
 def test_schedules_are_the_released_codes(name):
     base, final, epochs, steps, warmup, start = GOLDEN[f"sched_{name}_args"]
-    found = dino.cosine(base, final, int(epochs), int(steps), warmup=warmup, start=start)
+    found = cosine(base, final, int(epochs), int(steps), warmup=warmup, start=start)
     np.testing.assert_allclose(found, GOLDEN[f"sched_{name}"], rtol=1e-12)
 
 
 def test_a_warm_up_may_be_shorter_than_an_epoch():
-    found = dino.cosine(1.0, 0.0, 2, 10, warmup=0.5)
+    found = cosine(1.0, 0.0, 2, 10, warmup=0.5)
     np.testing.assert_allclose(found[:5], [0, 0.25, 0.5, 0.75, 1])
     assert found[5] == 1.0
     assert len(found) == 20
@@ -173,6 +175,17 @@ def test_the_networks_size_follows_from_the_images(side, size):
     assert f'"size": {size}' in text
     assert f'"patch": {size // 4}' in text
     assert (views.size, views.local_size) == (size, size // 2)
+
+
+def test_its_network_standardises_pixels_as_its_images_want_it():
+    images = np.random.default_rng(0).integers(0, 200, (1500, 8, 8, 3), dtype=np.uint8)
+    options = json.loads(DINO(**SMALL)._describe(images)[0])
+    assert options["mean"] == pytest.approx(images.mean() / 255, abs=6e-4)
+    assert options["std"] == pytest.approx(images.std() / 255, abs=6e-4)
+    assert options["channels"] == 3
+    flat = np.full((2, 8, 8, 1), 51, np.uint8)
+    options = json.loads(DINO(**SMALL)._describe(flat)[0])
+    assert (options["mean"], options["std"]) == (0.2, 1.0)
 
 
 # What cannot be.
