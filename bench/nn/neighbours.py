@@ -18,7 +18,9 @@ _SPARE = 8
 _GROUP = 16
 """Columns whose minimum stands for them in the first round of selection."""
 _BLOCK_BYTES = 64 * 2**20
-_COLUMNS = 4096
+_BLOCK_ROWS = 512
+"""Of the scores that are held at once: as many as fit, but more are no faster."""
+_COLUMNS = 2048
 """Of one product; they and their scores stay in the processor's cache."""
 _ROWS = 16
 """Whose candidates are compared in float64 at a time, in the cache as well."""
@@ -57,7 +59,7 @@ def nearest(features: Tensor, k: int) -> Neighbours:
     indices = torch.empty((n, k), dtype=torch.int64, device=features.device)
     distances = torch.empty((n, k), dtype=torch.float64, device=features.device)
     every = torch.arange(n, device=features.device)
-    for rows in torch.split(every, max(_BLOCK_BYTES // 4 // n, 1)):
+    for rows in torch.split(every, min(max(_BLOCK_BYTES // 4 // n, 1), _BLOCK_ROWS)):
         columns, scores = _candidates(points, rows, spare)
         columns, order = columns.sort(dim=1)  # so that the stable sort below keeps it in ties
         squares, order = _squares(features, rows, columns).sort(dim=1, stable=True)

@@ -4,6 +4,7 @@ from bench.datasets.protocols import (  # noqa: F401
     adapt,
     clustering,
     discovery,
+    held_out,
     imagenet,
     noisy_pairs,
     office31,
