@@ -96,6 +96,7 @@ class _Training:
         for epoch in range(int(state["epoch"]), self.epochs):
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)
             training.set_learning_rate(optimiser, rate)
+            torch.manual_seed(run.seed_for(f"dropout {epoch}"))  # AlexNet's, whatever the device
             losses = []
             for rows in training.batches(n, self.batch_size, order):
                 if len(rows) == 1:

@@ -140,6 +140,7 @@ class SeLa:
         for epoch in range(state["epoch"] if state else 0, self.epochs):
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)
             training.set_learning_rate(optimiser, rate)
+            torch.manual_seed(run.seed_for(f"dropout {epoch}"))  # AlexNet's, whatever the device
             losses, right = [], 0.0
             for step, rows in enumerate(training.batches(n, self.batch_size, order)):
                 labeller.relabel_if_due((epoch * -(-n // self.batch_size) + step) * self.batch_size)

@@ -8,6 +8,8 @@ import torch
 from fake_run import FakeRun
 
 from bench import registry
+from bench.nn.convnet import ConvNet
+from bench.nn.networks import BUILDERS
 from bench.tasks import RepresentTask
 
 registry.load()
@@ -111,6 +113,44 @@ def test_a_resumed_cell_ends_in_the_same_bytes(assignment):
     again = fit(whole.resumed(whole.checkpoints[1]), assignment=assignment)
     np.testing.assert_array_equal(wanted.assignments, again.assignments)
     assert all(torch.equal(t, again.tensors[name]) for name, t in wanted.tensors.items())
+
+
+class Dropping(ConvNet):
+    """A network that draws at random by itself, as AlexNet does."""
+
+    def features(self, x):
+        return torch.dropout(super().features(x), 0.5, self.training)
+
+
+def test_dropout_is_the_same_in_a_resumed_cell(monkeypatch):
+    monkeypatch.setitem(BUILDERS, "dropping", Dropping)
+    whole = FakeRun()
+    wanted = fit(whole, network="dropping")
+    assert not torch.equal(wanted.tensors["head.weight"], fit().tensors["head.weight"])
+    torch.manual_seed(7)
+    again = fit(whole.resumed(whole.checkpoints[1]), network="dropping")
+    np.testing.assert_array_equal(wanted.classes["heads"], again.classes["heads"])
+    assert all(torch.equal(t, again.tensors[name]) for name, t in wanted.tensors.items())
+
+
+def test_the_labels_of_all_heads_are_handed_over():
+    run = FakeRun()
+    found = fit(run)
+    assert found.classes["heads"].shape == (60, 2)
+    np.testing.assert_array_equal(found.classes["heads"][:, 0], found.assignments)
+    logged = {name for _, values in run.logged for name in values}
+    assert logged == {"loss", "accuracy", "changed", "alike"}
+    shares = [v["accuracy"] for _, v in run.logged if "accuracy" in v]
+    assert all(0 <= share <= 1 for share in shares)
+    assert "views" in found.architecture
+
+
+@pytest.mark.parametrize("change", [{"mirror": True}, {"colour": 0.4}, {"grey": 0.5}, {"size": 12}])
+def test_flips_and_colours_reach_the_network(change):
+    grey = task().target
+    coloured = RepresentTask("made/represent", np.concatenate([grey, 255 - grey, grey], axis=3))
+    plain, changed = fit(the_task=coloured), fit(the_task=coloured, **change)
+    assert not torch.equal(plain.tensors["head.weight"], changed.tensors["head.weight"])
 
 
 def test_a_last_batch_of_one_image_is_passed_over():

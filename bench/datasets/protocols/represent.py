@@ -22,19 +22,7 @@ def _represent(
 ) -> None:
     """Learn from the train images, probe on the test images."""
     _learn(f"{dataset}/represent", train, f"{dataset}/probe", n_classes, quick)
-    summary = "classify test images on top of that network, given the train labels"
-    register_task(
-        TaskSpec(
-            f"{dataset}/probe",
-            "probe",
-            summary,
-            test,
-            n_classes,
-            train=train,
-            quick={"train": quick, "target": 2000} if quick else {},
-            related={"represent": f"{dataset}/represent"},
-        )
-    )
+    _probe(f"{dataset}/probe", train, test, n_classes, quick)
 
 
 def _learn(name: str, train: Part, probe: str, n_classes: int, quick: int | None) -> None:
@@ -46,6 +34,12 @@ def _learn(name: str, train: Part, probe: str, n_classes: int, quick: int | None
             name, "represent", summary, train, n_classes, quick=limits, related={"probe": probe}
         )
     )
+
+
+def _probe(name: str, train: Part, test: Part, n_classes: int, quick: int | None) -> None:
+    limits = {"train": quick, "target": 2000} if quick else {}
+    summary = "classify test images on top of a network, given the train labels"
+    register_task(TaskSpec(name, "probe", summary, test, n_classes, train=train, quick=limits))
 
 
 def _unbalanced(dataset: str, quick: int) -> None:
@@ -63,6 +57,9 @@ _represent("svhn", Part("svhn", "train"), Part("svhn", "test"), quick=5000)
 _unbalanced("mnist", quick=2500)
 _unbalanced("cifar10", quick=5000)
 _represent("usps", Part("usps", "train"), Part("usps", "test"))
+# Where CIFAR-100's train images are not at hand: one half of its test images against the other.
+HALVES = [Part("cifar100", "test", half=half) for half in (0, 1)]
+_probe("cifar100-test/probe", HALVES[0], HALVES[1], 100, quick=5000)
 
 
 def _white_sheep(name: str, target: Part, classes: int, summary: str, quick: int) -> None:
