@@ -9,7 +9,7 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.nn.convnet import ConvNet
-from bench.nn.networks import BUILDERS
+from bench.nn.networks import known
 from bench.tasks import RepresentTask
 
 registry.load()
@@ -123,7 +123,7 @@ class Dropping(ConvNet):
 
 
 def test_dropout_is_the_same_in_a_resumed_cell(monkeypatch):
-    monkeypatch.setitem(BUILDERS, "dropping", Dropping)
+    monkeypatch.setitem(known(), "dropping", Dropping)
     whole = FakeRun()
     wanted = fit(whole, network="dropping")
     assert not torch.equal(wanted.tensors["head.weight"], fit().tensors["head.weight"])
