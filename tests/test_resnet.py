@@ -159,5 +159,5 @@ def test_the_recipes_name_networks_of_512_features(dataset, network, features):
 
 def test_cells_without_a_recipe_keep_their_keys():
     info = registry.get("pretrain")
-    assert info.neutral == {"recipe": "own"}
+    assert info.neutral["recipe"] == "own"
     assert info.params("paper", {})["recipe"] == "own"
