@@ -20,6 +20,7 @@ from bench.metrics import METRICS, is_count
 from bench.plan import Slot, limit
 from bench.published import Published
 from bench.render.rows import Cloud, Curve, Drawing, EmbeddingView, FigureView, HeatmapView, Panel
+from bench.snapshots import NATS
 from bench.states import Results
 from bench.store import CURVES
 
@@ -51,7 +52,9 @@ def _by_label(slots: Sequence[Slot]) -> dict[str, list[Slot]]:
 
 def _scale(figure: Figure) -> float:
     """What a value is multiplied by: fractions are drawn as percent."""
-    return 1.0 if figure.logged or is_count(figure.metric) else 100.0
+    own = {figure.metric or curve.metric for curve in figure.curve}
+    plain = figure.logged or own & NATS or is_count(figure.metric)
+    return 1.0 if plain else 100.0
 
 
 def _metric_label(figure: Figure) -> str:
@@ -158,7 +161,7 @@ def _training(
     for slot in slots:
         values: dict[float, list[float]] = {}
         for seed in sorted(slot.cells):
-            for step, value in _series(slot.cells[seed][0], figure, results):
+            for step, value in _series(slot.cells[seed][0], slot.part.metric, figure, results):
                 values.setdefault(step, []).append(value)
         steps = sorted(values)
         summaries = [compare.summarise(values[step]) for step in steps]
@@ -182,7 +185,7 @@ def _training(
     )
 
 
-def _series(key: str, figure: Figure, results: Results) -> list[tuple[float, float]]:
+def _series(key: str, metric: str, figure: Figure, results: Results) -> list[tuple[float, float]]:
     """Steps and values of one cell; none where it is not done or left no such curve."""
     if results.states[key] not in USABLE:
         return []
@@ -192,7 +195,7 @@ def _series(key: str, figure: Figure, results: Results) -> list[tuple[float, flo
         if figure.logged:
             return [(float(step), float(v)) for step, v in content["logged"][figure.logged]]
         snapshots = content["snapshots"]
-        pairs = zip(snapshots["step"], snapshots[figure.metric], strict=True)
+        pairs = zip(snapshots["step"], snapshots[metric], strict=True)
         return [(float(step), float(v)) for step, v in pairs]
     except (OSError, ValueError, KeyError, TypeError):
         return []

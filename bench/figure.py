@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 from bench.errors import BenchError, unknown
 from bench.part import PRESETS, Part, validate_entry
-
-SNAPSHOT_METRICS = ("ACC", "NMI")
-"""What is scored of the assignments that a method hands over while it trains."""
+from bench.snapshots import SNAPSHOT_METRICS
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,8 @@ class Figure:
     task: str = ""
     metric: str = ""
     logged: str = ""
-    """Of training: a value that the method logs, in place of a metric."""
+    """Of training: a value that the method logs, in place of a metric, which may be the figure's or
+    each curve's own."""
     tensor: str = ""
     """Of an embedding: the stored tensor, unless the part names its own."""
     best: Literal["", "max"] = ""
@@ -145,8 +144,10 @@ class Figure:
 
     def _validate_entry(self, entry: Part, where: str) -> None:
         """Refuse one entry that the kind cannot show."""
-        scored = self.kind != "embedding" and not self.logged
-        validate_entry(entry, where, scored=scored)
+        scored = self.kind not in ("embedding", "training")
+        # Over training, the snapshots' metrics, which `_validate_kind` knows.
+        one = dataclasses.replace(entry, metric="") if self.kind == "training" else entry
+        validate_entry(one, where, scored=scored)
         if entry.fact:
             raise BenchError(f"{where}: a fact is for tables; name a metric")
         if self.kind in ("training", "embedding") and (not entry.task or not entry.method):
@@ -196,10 +197,12 @@ class Figure:
         heads = [g.label for g in self.groups]
         if len(set(heads)) < len(heads) or "" in heads:
             raise BenchError(f"{where}: each group needs a label of its own, or a task")
-        if self.kind == "training" and bool(self.logged) == bool(self.metric):
-            raise BenchError(f"{where}: training needs either a metric or a logged value")
-        if self.kind == "training" and self.metric and self.metric not in SNAPSHOT_METRICS:
-            raise unknown("metric of snapshots", self.metric, SNAPSHOT_METRICS, where=where)
+        if self.kind == "training":
+            named = {self.metric or curve.metric for curve in self.curve}
+            if bool(self.logged) == any(named) or (len(named) > 1 and "" in named):
+                raise BenchError(f"{where}: training needs either a metric or a logged value")
+            for metric in named - {"", *SNAPSHOT_METRICS}:
+                raise unknown("metric of snapshots", metric, SNAPSHOT_METRICS, where=where)
         if self.kind == "embedding" and self.metric:
             raise BenchError(f"{where}: an embedding has no metric")
 

@@ -137,18 +137,3 @@ def score(
     declared = setting.get("n_clusters") or int(assignments.max(initial=0)) + 1
     table = metrics.contingency(labels, assignments, n_classes=n_classes, n_clusters=declared)
     return metrics.cluster_scores(table, declared)
-
-
-def score_snapshots(snapshots: Any, labels: Ints) -> dict[str, list[float]]:
-    """ACC and NMI of the assignments that a method handed over while it trained.
-
-    Args:
-        snapshots: Integers, (S, N).
-        labels: int64, (N,).
-    """
-    curves: dict[str, list[float]] = {"ACC": [], "NMI": []}
-    for assignments in np.asarray(snapshots):
-        table = metrics.contingency(labels, assignments.astype(np.int64))
-        curves["ACC"].append(metrics.clustering_accuracy(table))
-        curves["NMI"].append(metrics.nmi(table, "sqrt"))
-    return curves

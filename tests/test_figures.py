@@ -126,6 +126,12 @@ BAD = {
     "two in one": (TRAINING, '"ACC"', '"ACC"\nlogged = "loss"', "either a metric or a logged"),
     "neither": (TRAINING, 'metric = "ACC"', "", "either a metric or a logged"),
     "no snapshot": (TRAINING, '"ACC"', '"ARI"', "unknown metric of snapshots 'ARI'"),
+    "curve's snapshot": (
+        TRAINING.replace('metric = "ACC"', "") + 'metric = "ACC"\n',
+        'metric = "ACC"',
+        'metric = "ARI"',
+        "unknown metric of snapshots 'ARI'",
+    ),
     "its axis": (TRAINING, 'name = "t"', 'name = "t"\nx = { values = [1] }', "x has a label alone"),
     "its seeds": (TRAINING, 'name = "t"', 'name = "t"\nseeds = -1', "seeds must be at least 1"),
     "no tensor": (EMBEDDING, 'tensor = "outputs"', "", "names no tensor"),
@@ -290,7 +296,13 @@ def test_a_curve_has_its_printed_number_and_scale(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "scale"), [('metric = "ACC"', 100), ('logged = "loss"', 1), ('logged = "los"', None)]
+    ("asked", "scale"),
+    [
+        ('metric = "ACC"', 100),
+        ('metric = "mean entropy"', 1),
+        ('logged = "loss"', 1),
+        ('logged = "los"', None),
+    ],
 )
 def test_training_shows_mean_and_spread_at_each_step(asked, scale, tmp_path):
     plan = make_plan(write(tmp_path, TRAINING.replace('metric = "ACC"', asked)))
@@ -299,7 +311,8 @@ def test_training_shows_mean_and_spread_at_each_step(asked, scale, tmp_path):
     for cell, steps in ((first, [1, 2, 3]), (second, [1, 2])):
         values = [0.1 * s + 0.4 * cell.seed for s in steps]
         pairs = [[s, v] for s, v in zip(steps, values, strict=True)]
-        curves = {"logged": {"loss": pairs}, "snapshots": {"step": steps, "ACC": values}}
+        scores = {"ACC": values, "mean entropy": values}
+        curves = {"logged": {"loss": pairs}, "snapshots": {"step": steps, **scores}}
         finish(store, cell, {"ACC": values[-1]}, curves=curves)
     (curve,) = shown(plan, store).curves
     if scale is None:
@@ -309,6 +322,17 @@ def test_training_shows_mean_and_spread_at_each_step(asked, scale, tmp_path):
     assert curve.mean == pytest.approx((0.3 * scale, 0.4 * scale, 0.3 * scale))
     assert curve.std[:2] == pytest.approx((0.4 / 2**0.5 * scale,) * 2)
     assert (curve.std[2], curve.n, curve.planned) == (None, (2, 2, 1), 2)
+
+
+def test_curves_over_training_may_have_a_metric_each(tmp_path):
+    two = TRAINING.replace('metric = "ACC"\n', "") + 'metric = "lowest entropy"\n'
+    other = '[[figure.curve]]\nlabel = "o"\nmethod = "centroids"\nmetric = "highest entropy"\n'
+    plan, store = make_plan(write(tmp_path, two + other)), Store(tmp_path)
+    scores = {"step": [1, 2], "lowest entropy": [0.5, 0.25], "highest entropy": [1.5, 1.25]}
+    for cell in plan.cells.values():
+        finish(store, cell, {"ACC": 0.5}, curves={"logged": {}, "snapshots": scores})
+    lowest, highest = shown(plan, store).curves
+    assert (lowest.mean, highest.mean) == ((0.5, 0.25), (1.5, 1.25))
 
 
 def test_an_embedding_is_computed_once_and_shows_true_classes(tmp_path, monkeypatch):

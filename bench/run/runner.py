@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from filelock import FileLock, Timeout
 
-from bench import code, record, registry, score, states
+from bench import code, record, registry, score, snapshots, states
 from bench.cells import Cell
 from bench.errors import DamagedData
 from bench.plan import Plan
@@ -316,7 +316,7 @@ def _score(cell: Cell, started: _Started) -> dict[str, float]:
     stored = attempt / SNAPSHOTS
     if stored.exists():
         curves = json.loads((attempt / CURVES).read_text(encoding="utf-8"))
-        curves["snapshots"] |= score.score_snapshots(np.load(stored, allow_pickle=False), labels)
+        curves["snapshots"] |= snapshots.score(np.load(stored, allow_pickle=False), labels)
         (attempt / CURVES).write_text(json.dumps(curves), encoding="utf-8")
     if registry.get(cell.method).artifact:
         return {}
