@@ -9,8 +9,7 @@ are files of `bench.weights`; with `network` = "dino" one is trained here, by `m
     python -m bench run tsp --weights DIR
 
 asks for it with files. Both presets are alike; a cell that was stopped goes on after its last block
-of images. A network gets as many channels as it has: grey images count as three equal ones, colour
-becomes grey by its luma.
+of images.
 """
 
 from __future__ import annotations
@@ -25,15 +24,11 @@ from torch.nn import functional
 from bench.nn import networks, training
 from bench.nn.features import evaluating
 from bench.nn.images import to_tensor
-from bench.nn.standard import TimmNet
-from bench.nn.vit import ViT
+from bench.nn.sized import has_size, sized
 from bench.registry import method
 from bench.tasks import Need, Prediction, Run, Task, TaskInfo
 
 _DINO = "dino"
-_CROP = 224 / 256
-"""Side of the centre crop after resizing, as a fraction."""
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @method("features", kinds=(), artifact=True)
@@ -83,14 +78,14 @@ class Features:
         """
         needed, images = run.needed("network"), task.target
         network = networks.load(needed.architecture, needed.tensors).to(run.device)
-        if not isinstance(network, TimmNet | ViT):
+        if not has_size(network):
             raise ValueError(f"network '{self.network}' says nothing of the size of its images")
         state = run.resume()
         blocks: list[Tensor] = state["blocks"] if state else []
         with evaluating(network):
             for start in range(len(blocks) * self.block, len(images), self.block):
                 x = to_tensor(images[start : start + self.block], run.device)
-                x = self.prepared(x, network)
+                x = sized(x, network, crop=self.transform == "crop", invert=self.invert)
                 with training.autocast(run.device, run.dtype):
                     features = network.features(x)
                 blocks.append(self._finished(features.float().cpu()))
@@ -104,27 +99,6 @@ class Features:
         if self.normalise:
             features = functional.normalize(features)
         return Prediction(tensors={"features": features})
-
-    def prepared(self, x: Tensor, network: TimmNet | ViT) -> Tensor:
-        """Images as the network is given them.
-
-        Args:
-            x: Float, (N, channels, height, width), in 0..1.
-            network: Whose size and number of channels they get.
-
-        Returns:
-            (N, 1 or 3, size, size), in 0..1 as pixels of a resized file would be.
-        """
-        size = network.size
-        within = round(size / _CROP) if self.transform == "crop" else size
-        x = 1.0 - x if self.invert else x
-        x = functional.interpolate(x, (within, within), mode="bicubic", antialias=True)
-        start = (within - size) // 2
-        x = x[:, :, start : start + size, start : start + size].clamp(0.0, 1.0)
-        if isinstance(network, ViT) and x.shape[1] != network.channels:
-            luma = x.new_tensor(_LUMA)[:, None, None]
-            x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else (x * luma).sum(1, keepdim=True)
-        return x
 
     def _finished(self, features: Tensor) -> Tensor:
         """A block's features, checked while it is not too late for the other blocks."""

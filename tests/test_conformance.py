@@ -18,7 +18,7 @@ SAME_FOR_ALL_SEEDS: set[str] = set()
 """Methods that draw nothing, on tasks that draw nothing for them: none so far."""
 HELPERS = {"carrier", "spy", "oracle-spy", "artifact-spy", "spy-carrier"}
 DINO = {"network": "dino", "pretraining": "tiny/represent"}
-PARAMS = dict.fromkeys(("tsp", "scan", "tsp-kmeans", "tsp-test"), DINO)
+PARAMS = dict.fromkeys(("tsp", "scan", "tsp-kmeans", "tsp-test", "tsp-finetuned"), DINO)
 """Of methods that would otherwise ask for a file."""
 
 

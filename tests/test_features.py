@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from bench import registry, weights
 from bench.nn import networks, training
+from bench.nn.sized import sized
 from bench.nn.vit import ViT
 from bench.tasks import ClusterTask, Prediction, TaskInfo
 
@@ -110,30 +111,30 @@ def test_a_tag_that_timm_knows_decides_mean_and_deviation(folder):
 def test_a_crop_is_the_middle_of_a_larger_image():
     network = networks.build(small_vit(size=28).architecture)
     x = torch.rand(2, 1, 20, 20)
-    found = Features(transform="crop").prepared(x, network)
+    found = sized(x, network, crop=True)
     wanted = torch.nn.functional.interpolate(x, (32, 32), mode="bicubic", antialias=True)
     torch.testing.assert_close(found, wanted[:, :, 2:30, 2:30].clamp(0, 1))
 
 
-def test_what_prepared_gives_keeps_to_the_range_of_pixels():
+def test_resized_images_keep_to_the_range_of_pixels():
     network = networks.build(small_vit(size=28).architecture)
     edge = torch.zeros(1, 1, 8, 8)
     edge[..., 4:] = 1.0
-    found = Features().prepared(edge, network)
+    found = sized(edge, network)
     assert found.min() == 0.0
     assert found.max() == 1.0
-    torch.testing.assert_close(Features(invert=True).prepared(1 - edge, network), found)
+    torch.testing.assert_close(sized(1 - edge, network, invert=True), found)
 
 
 def test_channels_become_those_of_a_trained_network():
     grey, colour = (networks.build(small_vit(channels).architecture) for channels in (1, 3))
     assert isinstance(grey, ViT)
     x = torch.rand(2, 3, 8, 8)
-    found = Features().prepared(x, grey)
+    found = sized(x, grey)
     luma = 0.299 * x[:, 0] + 0.587 * x[:, 1] + 0.114 * x[:, 2]
     torch.testing.assert_close(found[:, 0], luma, rtol=0, atol=1e-5)
     x = torch.rand(2, 1, 8, 8)
-    torch.testing.assert_close(Features().prepared(x, colour), x.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(sized(x, colour), x.expand(-1, 3, -1, -1))
 
 
 def test_blocks_change_nothing_but_rounding():
