@@ -32,6 +32,8 @@ class Metric(NamedTuple):
     """A number of things, not a fraction in 0..1."""
 
 
+FEATURES = "label consistency"
+"""The one metric of methods that serve others."""
 METRICS: dict[str, Metric] = {
     "ACC": Metric("clustering accuracy, best one-to-one match of clusters and classes", True),
     "NMI": Metric("normalised mutual information, geometric mean of the entropies", True),
@@ -49,6 +51,7 @@ METRICS: dict[str, Metric] = {
     "dissimilar precision": Metric("precision of the pairs called dissimilar", True),
     "dissimilar recall": Metric("recall of the pairs of two classes", True),
     "N-way accuracy": Metric("share of queries whose exemplar scores highest", True),
+    FEATURES: Metric("nearest neighbours of one class, of features", True),
     "similar F1": Metric("harmonic mean of similar precision and recall", True),
 }
 

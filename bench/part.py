@@ -9,7 +9,7 @@ from typing import Any
 from bench import published, registry
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
-from bench.metrics import METRICS, is_metric
+from bench.metrics import FEATURES, METRICS, is_metric
 
 PRESETS = ("quick", "paper")
 UNITS = ("percent", "fraction", "count")
@@ -120,13 +120,16 @@ def validate_entry(part: Part, where: str, *, scored: bool = True) -> None:
     if not tasks or (scored and not part.metric):
         raise BenchError(f"{where}: a method needs a task and a metric, from its row or column")
     for task in tasks:
-        if task.kind not in info.kinds:
+        if info.kinds and task.kind not in info.kinds:
             raise BenchError(
                 f"{where}: method '{part.method}' takes {'/'.join(info.kinds)} tasks, "
                 f"'{task.name}' is a {task.kind} task"
             )
-    if info.artifact and scored:
-        raise BenchError(f"{where}: method '{part.method}' serves other cells and has no score")
+    if info.artifact and scored and part.metric != FEATURES:
+        raise BenchError(
+            f"{where}: method '{part.method}' serves other cells and has no score; features alone "
+            f"have '{FEATURES}'"
+        )
 
 
 def _validate_probe(part: Part, where: str) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from bench import metrics
+from bench.consistency import label_consistency
 from bench.errors import NonFiniteError
+from bench.metrics import FEATURES
 from bench.tasks import Ints, Prediction, Task
 
 
@@ -137,3 +139,15 @@ def score(
     declared = setting.get("n_clusters") or int(assignments.max(initial=0)) + 1
     table = metrics.contingency(labels, assignments, n_classes=n_classes, n_clusters=declared)
     return metrics.cluster_scores(table, declared)
+
+
+def score_features(features: Any, labels: Ints) -> dict[str, float]:
+    """The metric of an artifact's features, where they are one row for each image, else none.
+
+    Args:
+        features: Floats, (N, D).
+        labels: int64, (N,).
+    """
+    if len(features) != len(labels) or len(labels) < 2 or np.ndim(features) < 2:
+        return {}
+    return {FEATURES: label_consistency(features, labels)}

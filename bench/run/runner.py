@@ -312,17 +312,17 @@ def _score(cell: Cell, started: _Started) -> dict[str, float]:
     inputs, truth, attempt = started.job.inputs, started.truth, started.job.attempt
     labels = np.load(truth.labels, allow_pickle=False)
     pairs = np.load(inputs.drawn["pairs"]) if inputs.kind == "similarity" else None
-    prediction = outputs.load(attempt / PREDICTION)
     stored = attempt / SNAPSHOTS
     if stored.exists():
         curves = json.loads((attempt / CURVES).read_text(encoding="utf-8"))
         curves["snapshots"] |= snapshots.score(np.load(stored, allow_pickle=False), labels)
         (attempt / CURVES).write_text(json.dumps(curves), encoding="utf-8")
     if registry.get(cell.method).artifact:
-        return {}
+        found = outputs.features(attempt / PREDICTION)
+        return {} if found is None else score.score_features(found, labels)
     return score.score(
         inputs.kind,
-        prediction,
+        outputs.load(attempt / PREDICTION),
         labels,
         n_classes=truth.n_classes,
         setting=inputs.setting,
