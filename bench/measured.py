@@ -14,7 +14,8 @@ def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[st
     """A slot's values by seed, of cells that are done or stale, and all its seeds' states.
 
     Over several tasks a value is their mean, and there is none while one of them has none.
-    A cell that is done but lacks the metric (an undefined precision, say) counts as missing.
+    A cell that is done but lacks the metric counts as "undefined": a precision of nothing, say, or
+    a probe of a block that the network does not have.
     """
     records, found = results.records, results.states
     values: dict[int, float] = {}
@@ -28,6 +29,6 @@ def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[st
                 values[seed] = sum(have) / len(have)
                 word = "stale" if "stale" in {found[k] for k in keys} else "done"
             else:
-                word = "missing"
+                word = "undefined"
         counter[word] += 1
     return values, counter

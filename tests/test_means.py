@@ -61,7 +61,7 @@ def test_there_is_no_mean_while_one_task_is_missing(tmp_path):
         chosen.slots[0], results_of(chosen, {"digits/cluster": 0.2})
     )
     assert values == {}
-    assert counter == {"missing": 2}
+    assert counter == {"undefined": 2}
 
 
 def test_a_mean_is_selected_by_all_of_its_tasks_and_takes_extra_rows(tmp_path):

@@ -13,7 +13,7 @@ SEEDS = 10
 DASH, MINUS, DELTA = "\N{EN DASH}", "\N{MINUS SIGN}", "Δ"
 
 VERDICTS = {"reproduced": "R", "better": "B", "worse": "W", "not comparable": "N", "open": "O"}
-_STATES = ("failed", "unavailable", "blocked", "missing", "stale")
+_STATES = ("failed", "unavailable", "blocked", "missing", "undefined", "stale")
 
 
 @dataclass(frozen=True)
