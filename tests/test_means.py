@@ -55,7 +55,7 @@ def test_a_value_over_tasks_is_their_mean_for_each_seed(tmp_path):
     assert aggregate.measured(single, found)[0] == pytest.approx({0: 0.2, 1: 0.3})
 
 
-def test_there_is_no_mean_while_one_task_is_missing(tmp_path):
+def test_there_is_no_mean_while_one_task_has_no_value(tmp_path):
     chosen = means_plan(tmp_path)
     values, counter = aggregate.measured(
         chosen.slots[0], results_of(chosen, {"digits/cluster": 0.2})
