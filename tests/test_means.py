@@ -55,13 +55,13 @@ def test_a_value_over_tasks_is_their_mean_for_each_seed(tmp_path):
     assert aggregate.measured(single, found)[0] == pytest.approx({0: 0.2, 1: 0.3})
 
 
-def test_there_is_no_mean_while_one_task_has_no_value(tmp_path):
+def test_there_is_no_mean_while_one_task_is_missing(tmp_path):
     chosen = means_plan(tmp_path)
     values, counter = aggregate.measured(
         chosen.slots[0], results_of(chosen, {"digits/cluster": 0.2})
     )
     assert values == {}
-    assert counter == {"undefined": 2}
+    assert counter == {"missing": 2}
 
 
 def test_a_mean_is_selected_by_all_of_its_tasks_and_takes_extra_rows(tmp_path):
@@ -99,3 +99,11 @@ def test_the_experiment_of_the_paper_is_whole():
                 metric="",
                 where=name,
             )
+
+
+def test_a_metric_that_a_finished_cell_lacks_is_undefined_and_not_missing(tmp_path):
+    chosen = means_plan(tmp_path)
+    found = results_of(chosen, {"digits/cluster": 0.2, "digits/transfer": 0.6})
+    del next(iter(found.records.values())).metrics["ACC"]
+    values, counter = aggregate.measured(chosen.slots[0], found)
+    assert (len(values), counter) == (1, {"undefined": 1, "done": 1})
