@@ -82,6 +82,10 @@ def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
             references |= {(one.name, *key): s for key, s in _read(path).items()}
     known, family = {one for one, *_ in references}, len(references)
     slots = [s for s in plan.slots if s.experiment in known and s.part.scored]
+    # What no cell of the plan could ever have, such as a probe of a block that is not there.
+    slots = [
+        s for s in slots if (s.experiment, *_key(s)) in references or not _undefined(s, results)
+    ]
     found = [
         _compare(
             slot,
@@ -154,6 +158,11 @@ def _compare(
     )
 
 
+def _undefined(slot: Slot, results: Results) -> bool:
+    """Whether its cells are there and none of them has such a metric."""
+    return set(measured(slot, results)[1]) == {"undefined"}
+
+
 def _key(slot: Slot) -> tuple[str, ...]:
     """What names a number within an experiment: the first six columns of the file."""
     part = slot.part
@@ -194,6 +203,7 @@ def update(results: Results, folder: Path = FOLDER) -> list[Path]:
         slots = [s for s in results.plan.slots if s.experiment == one.name and s.part.scored]
         slots = [s for s in slots if any(results.states[k] != "unavailable" for k in _cells(s))]
         wrong = {results.states[k] for s in slots for k in _cells(s)} - {"done"}
+        slots = [s for s in slots if not _undefined(s, results)]
         if wrong:
             raise BenchError(
                 f"{one.name}: some cells are {' and '.join(sorted(wrong))}; "

@@ -21,7 +21,7 @@ def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[st
     values: dict[int, float] = {}
     counter: Counter[str] = Counter()
     for seed, keys in slot.cells.items():
-        word = next((found[k] for k in keys if found[k] not in USABLE), found[keys[0]])
+        word: str = next((found[k] for k in keys if found[k] not in USABLE), found[keys[0]])
         if word in USABLE:
             metrics = [records[k].metrics for k in keys]
             have = [m[slot.part.metric] for m in metrics if slot.part.metric in m]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from harness import FAULTY, PLUGINS, bench, make_plan, places
 
-from bench import aggregate, code, embedding, experiment, registry, states
+from bench import aggregate, check, code, embedding, experiment, registry, states
 from bench.check import compare_all
 from bench.errors import BenchError
 from bench.record import Record
@@ -333,6 +333,21 @@ def test_curves_over_training_may_have_a_metric_each(tmp_path):
         finish(store, cell, {"ACC": 0.5}, curves={"logged": {}, "snapshots": scores})
     lowest, highest = shown(plan, store).curves
     assert (lowest.mean, highest.mean) == ((0.5, 0.25), (1.5, 1.25))
+
+
+def test_what_no_cell_can_have_is_in_no_reference(tmp_path):
+    """Curves over training have metrics of snapshots, which records lack."""
+    toml = write(tmp_path, TRAINING.replace('"ACC"', '"mean entropy"') + CURVE)
+    plan, store = make_plan(toml), Store(tmp_path)
+    for cell in plan.cells.values():
+        finish(store, cell, {"ACC": 0.5})
+    found = states.read(plan, store)
+    check.update(found, tmp_path / "reference")
+    text = next((tmp_path / "reference").glob("*.csv")).read_text()
+    assert "ACC" in text
+    assert "entropy" not in text
+    compared = check.compare_all(found, tmp_path / "reference")
+    assert {(one.metric, one.verdict) for one in compared} == {("ACC", "ok")}
 
 
 def test_an_embedding_is_computed_once_and_shows_true_classes(tmp_path, monkeypatch):
