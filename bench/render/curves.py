@@ -9,21 +9,29 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.render.rows import Curve, FigureView
-from bench.render.style import COLOURS, LEGEND, MARKERS, counted, empty
+from bench.render.style import COLOURS, LEGEND, MARKERS, columns, counted, empty
 
 _TICKS_AT_VALUES = 8
 """Up to so many values of x have a tick each, instead of round numbers."""
 _MANY = 20
 """Points from which on a band replaces the error bars and not every point has a marker."""
 
+_ACROSS = 2
+"""Entries of the legend side by side, at most."""
+
 
 def draw(view: FigureView) -> Figure:
     """The axes above, the legend below them, outside the data."""
     published = any(curve.published for curve in view.curves)
-    rows = math.ceil((len(view.curves) + (view.truth is not None) + published) / 2)
+    labels = [_label(curve) for curve in view.curves]
+    labels += [view.truth_label] if view.truth is not None else []
+    labels += ["published"] if published else []
+    across = min(columns(labels, view.width), _ACROSS)
+    rows = math.ceil(len(labels) / across)
     figure = Figure(figsize=(view.width, 2.1 + 0.16 * rows), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(view.x_label)
@@ -33,17 +41,14 @@ def draw(view: FigureView) -> Figure:
     for i, curve in enumerate(view.curves):
         band = view.kind == "training" or len(curve.x) > _MANY
         handles.append(_plot(axes, curve, [places[x] for x in curve.x], i, band=band))
-    labels = [_label(curve) for curve in view.curves]
     _scale_x(axes, view, places)
     if view.truth is not None:
         place = places.get(view.truth, view.truth)
         handles.append(axes.axvline(place, color="0.4", linewidth=0.8, linestyle="--"))
-        labels.append(view.truth_label)
     if published:
         handles.append(Line2D([], [], color="0.4", linewidth=1, linestyle=":"))
-        labels.append("published")
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=2, **LEGEND)
+        figure.legend(handles, labels, loc="outside lower center", ncols=across, **LEGEND)
     return figure
 
 
@@ -56,6 +61,8 @@ def _scale_x(axes: Axes, view: FigureView, places: dict[float | str, float]) -> 
         empty(axes, "nothing measured yet")
     elif any(isinstance(x, str) for x in places):
         axes.set_xticks(range(len(places)), [str(x) for x in places])
+    elif view.kind == "training" and not view.x_log:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     elif len(places) <= _TICKS_AT_VALUES:
         axes.set_xticks(list(places.values()), [f"{x:g}" for x in places.values()])
         axes.minorticks_off()
