@@ -6,20 +6,15 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from bench import compare, published
+from bench import compare, panels, published
 from bench.compare import Summary
-from bench.datasets import get_task, materialise
-from bench.embedding import coordinates
-from bench.errors import BenchError, Unavailable
 from bench.experiment import Experiment
 from bench.figure import Figure
 from bench.measured import USABLE, measured
 from bench.metrics import METRICS, is_count
-from bench.plan import Slot, limit
+from bench.plan import Slot
 from bench.published import Published
-from bench.render.rows import Cloud, Curve, Drawing, EmbeddingView, FigureView, HeatmapView, Panel
+from bench.render.rows import Curve, Drawing, FigureView, HeatmapView, Panel
 from bench.snapshots import NATS
 from bench.states import Results
 from bench.store import CURVES
@@ -36,7 +31,8 @@ def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Res
     """
     makers: dict[str, Callable[..., Drawing]] = {
         "curve": _curves, "bars": _curves, "training": _training,
-        "heatmap": _heatmap, "embedding": _embedding,
+        "heatmap": _heatmap, "embedding": panels.embedding, "images": panels.images,
+        "confusion": panels.confusion,
     }  # fmt: skip
     named = {"experiment": one.name, "name": figure.name, "caption": figure.caption}
     return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.preset})
@@ -125,13 +121,13 @@ def _heatmap(
     figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
 ) -> HeatmapView:
     """A panel for each part: the mean over seeds, or the best of them."""
-    preset, scale, panels = results.plan.preset, _scale(figure), []
+    preset, scale, maps = results.plan.preset, _scale(figure), []
     columns, rows = figure.x.at(preset), figure.y.at(preset)
     for label, mine in _by_label(slots).items():
         at = {(figure.x.value(s.part), figure.y.value(s.part)): s for s in mine}
         found = [[_summary(at[x, y], results) for x in columns] for y in rows]
         chosen = [[best if figure.best else s.mean for s, best, _ in row] for row in found]
-        panels.append(
+        maps.append(
             Panel(
                 label=label,
                 value=tuple(_times(scale, row) for row in chosen),
@@ -147,7 +143,7 @@ def _heatmap(
         value_label=_metric_label(figure),
         x=columns,
         y=rows,
-        panels=tuple(panels),
+        panels=tuple(maps),
         top=None if is_count(figure.metric) else 100.0,
         best=bool(figure.best),
     )
@@ -199,35 +195,3 @@ def _series(key: str, metric: str, figure: Figure, results: Results) -> list[tup
         return [(float(step), float(v)) for step, v in pairs]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-
-
-def _embedding(
-    figure: Figure,  # noqa: ARG001 - as the other kinds are called
-    slots: Sequence[Slot],
-    results: Results,
-    named: dict[str, Any],
-) -> EmbeddingView:
-    """A panel for each part, of its first seed's cell."""
-    return EmbeddingView(**named, panels=tuple(_cloud(slot, results) for slot in slots))
-
-
-def _cloud(slot: Slot, results: Results) -> Cloud:
-    """The points of one cell with their true classes, or why there are none."""
-    part = slot.part
-    keys = next(iter(slot.cells.values()), [])
-    state = results.states[keys[0]] if keys else "missing"
-    if state not in USABLE:
-        return Cloud(part.label, words="not measured" if state == "missing" else state)
-    spec, cell = get_task(part.task), results.plan.cells[keys[0]]
-    try:
-        most = limit(spec, "target", results.plan.preset)
-        files = materialise(spec.target, results.plan.data_root, limit=most)
-        folder, digest = results.runs / cell.folder, results.records[keys[0]].output
-        points = coordinates(results.runs, folder, digest, part.tensor, n=files.n)
-    except Unavailable:
-        return Cloud(part.label, words="the data are not here")
-    except (BenchError, ValueError) as error:
-        return Cloud(part.label, words=str(error))
-    classes = np.load(files.labels, allow_pickle=False)[: len(points)]
-    pairs = tuple((float(x), float(y)) for x, y in points)
-    return Cloud(part.label, pairs, tuple(int(c) for c in classes))

@@ -1,6 +1,7 @@
-"""Stored tensors as points in the plane, by t-SNE, for the figures of `kind = "embedding"`.
+"""Stored tensors as points in the plane, for the figures of `kind = "embedding"`.
 
-Van der Maaten, Hinton, "Visualizing data using t-SNE", JMLR 2008, as scikit-learn computes it. The
+Van der Maaten, Hinton, "Visualizing data using t-SNE", JMLR 2008, as scikit-learn computes it, or
+McInnes, Healy, Melville, "UMAP", arXiv:1802.03426, as umap-learn does where it is installed. The
 coordinates are kept under the digest of the output that they were made from, so that a figure is
 drawn again at once and as the same bytes.
 """
@@ -11,6 +12,7 @@ import hashlib
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +26,13 @@ Points = npt.NDArray[np.float32]
 IMAGES = 1000
 """At most so many, the first in canonical order: a uniform sample, since that order is by hash."""
 PERPLEXITY = 30.0
+NEIGHBOURS = 15
+"""Of UMAP."""
 _FEWEST = 5
 _FOLDER = ".embeddings"
 
 
-def coordinates(runs: Path, folder: Path, digest: str, tensor: str, *, n: int) -> Points:
+def coordinates(runs: Path, folder: Path, digest: str, tensor: str, *, n: int, by: str) -> Points:
     """A cell's tensor in the plane, float32, (at most `IMAGES`, 2): kept from before, or now.
 
     Args:
@@ -37,12 +41,16 @@ def coordinates(runs: Path, folder: Path, digest: str, tensor: str, *, n: int) -
         digest: Of the cell's output, from its record.
         tensor: Its name.
         n: The number of the task's images.
+        by: "t-SNE" or "umap".
 
     Raises:
         BenchError: the prediction is damaged, or the coordinates cannot be written.
-        ValueError: there is no such tensor, it has another length, or it cannot be embedded.
+        ValueError: there is no such tensor, it has another length, it cannot be embedded, or
+            umap-learn is not installed.
     """
-    options = {"output": digest, "tensor": tensor, "images": IMAGES, "perplexity": PERPLEXITY}
+    options: dict[str, Any] = {"output": digest, "tensor": tensor, "images": IMAGES}
+    # t-SNE's name says nothing of the algorithm: such files are kept from before there were two.
+    options |= {"perplexity": PERPLEXITY} if by == "t-SNE" else {"by": by, "neighbours": NEIGHBOURS}
     name = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:32]
     path = runs / _FOLDER / f"{name}.npy"
     try:
@@ -56,23 +64,24 @@ def coordinates(runs: Path, folder: Path, digest: str, tensor: str, *, n: int) -
     values = tensors[tensor].float().numpy()
     if not values.ndim or len(values) != n:
         raise ValueError(f"'{tensor}' has {len(values) if values.ndim else 0} rows for {n} images")
-    found = embed(values)
+    found = embed(values, by)
     out = io.BytesIO()
     np.save(out, found)
     replace(path, out.getvalue())
     return found
 
 
-def embed(values: npt.NDArray[np.floating]) -> Points:
+def embed(values: npt.NDArray[np.floating], by: str = "t-SNE") -> Points:
     """The first images in the plane, on one thread, so that every machine's cores do the same.
 
     Args:
         values: Floats, (N, ...), a row an image.
+        by: "t-SNE" or "umap".
 
     Raises:
-        ValueError: fewer than five images or two features, or values that are not finite.
+        ValueError: fewer than five images or two features, values that are not finite, or
+            umap-learn is not installed.
     """
-    from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     rows = np.asarray(values)[:IMAGES]
@@ -81,7 +90,24 @@ def embed(values: npt.NDArray[np.floating]) -> Points:
         raise ValueError(f"{len(rows)} images of {rows.shape[1]} features are too few to embed")
     if not np.isfinite(rows).all():
         raise ValueError("the tensor holds NaN or infinite values")
-    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
     with threadpool_limits(1):
-        plane = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(rows)
+        plane = (_umap if by == "umap" else _tsne)(rows)
     return np.asarray(plane, np.float32)
+
+
+def _tsne(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    from sklearn.manifold import TSNE
+
+    perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
+    found = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(rows)
+    return np.asarray(found)
+
+
+def _umap(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise ValueError("umap-learn is not installed: pip install umap-learn") from error
+    neighbours = min(NEIGHBOURS, len(rows) - 1)
+    found = UMAP(n_neighbors=neighbours, random_state=0, n_jobs=1).fit_transform(rows)
+    return np.asarray(found)

@@ -10,6 +10,13 @@ from bench.errors import BenchError, unknown
 from bench.part import PRESETS, Part, validate_entry
 from bench.snapshots import SNAPSHOT_METRICS
 
+_ONE_CELL = ("embedding", "images", "confusion")
+_CHOICES = {
+    "by": ("t-SNE", "umap"),
+    "show": ("clusters", "neighbours", "filters"),
+    "pick": ("purest", "random"),
+}
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -53,13 +60,17 @@ class Figure:
     curve: a metric against what `x` varies, a curve for each part. heatmap: a metric over `x` and
     `y`, a panel a part. bars: a metric by group, a bar for each part. training: a metric or a
     logged value over training, a curve a part. embedding: t-SNE of a stored tensor, a panel a part.
+    images: rows of pictures that `show` names, a panel a part. confusion: classes by clusters, a
+    panel a part. The last three are each of the part's first seed alone.
     """
 
     name: str
     caption: str
     curve: tuple[Part, ...]
     """The curves, the bars of a group, or the panels."""
-    kind: Literal["curve", "heatmap", "bars", "training", "embedding"] = "curve"
+    kind: Literal["curve", "heatmap", "bars", "training", "embedding", "images", "confusion"] = (
+        "curve"
+    )
     x: Axis = Axis()
     y: Axis = Axis()
     """Of a heat map."""
@@ -73,7 +84,14 @@ class Figure:
     """Of training: a value that the method logs, in place of a metric, which may be the figure's or
     each curve's own."""
     tensor: str = ""
-    """Of an embedding: the stored tensor, unless the part names its own."""
+    """Of an embedding, neighbours and filters: the stored tensor, unless the part names its own."""
+    by: str = ""
+    """Of an embedding: "t-SNE", which is the default, or "umap"."""
+    show: str = ""
+    """Of images: "clusters" of the stored assignments, "neighbours" by the stored tensor, or that
+    tensor itself as the "filters" of a first convolution."""
+    pick: str = ""
+    """Of images of clusters: the "purest" ones or "random" ones."""
     best: Literal["", "max"] = ""
     """Of a heat map, "max": the best of the restarts and not their mean. It is chosen after
     scoring, so with the labels, and the caption says so."""
@@ -82,6 +100,11 @@ class Figure:
     published: dict[str, str] = field(default_factory=dict)
     """What the filters of all parts share that have one."""
     seeds: int = 0
+
+    @property
+    def of_one_cell(self) -> bool:
+        """Whether it shows the output of each part's first seed, and no score."""
+        return self.kind in _ONE_CELL
 
     @property
     def groups(self) -> tuple[Part, ...]:
@@ -144,16 +167,21 @@ class Figure:
 
     def _validate_entry(self, entry: Part, where: str) -> None:
         """Refuse one entry that the kind cannot show."""
-        scored = self.kind not in ("embedding", "training")
+        scored = self.kind != "training" and not self.of_one_cell
         # Over training, the snapshots' metrics, which `_validate_kind` knows.
         one = dataclasses.replace(entry, metric="") if self.kind == "training" else entry
         validate_entry(one, where, scored=scored)
         if entry.fact:
             raise BenchError(f"{where}: a fact is for tables; name a metric")
-        if self.kind in ("training", "embedding") and (not entry.task or not entry.method):
+        if not scored and (not entry.task or not entry.method):
             raise BenchError(f"{where}: {self.kind} shows one method on one task; name both")
-        if self.kind == "embedding" and not entry.tensor:
+        if self.of_one_cell and entry.metric:
+            raise BenchError(f"{where}: {self.kind} shows one cell and has no metric")
+        of_tensor = self.kind == "embedding" or self.show in ("neighbours", "filters")
+        if of_tensor and not entry.tensor:
             raise BenchError(f'{where}: names no tensor, such as tensor = "outputs"')
+        if entry.tensor and not of_tensor:
+            raise BenchError(f"{where}: {self.show or self.kind} show no tensor; leave it out")
 
     def _validate_axis(self, axis: str, where: str) -> None:
         """Refuse an axis that its kind lacks, or that varies nothing or two things."""
@@ -185,11 +213,19 @@ class Figure:
         """Refuse keys that belong to another kind, and a kind that lacks its own."""
         own = {
             "best": "heatmap", "group": "bars", "tasks": "bars", "logged": "training",
-            "tensor": "embedding",
+            "tensor": "embedding or images", "by": "embedding", "show": "images", "pick": "images",
         }  # fmt: skip
-        for key, kind in own.items():
-            if getattr(self, key) and self.kind != kind:
-                raise BenchError(f'{where}: {key} is for kind = "{kind}", not "{self.kind}"')
+        for key, kinds in own.items():
+            if getattr(self, key) and self.kind not in kinds.split(" or "):
+                quoted = " or ".join(f'"{kind}"' for kind in kinds.split(" or "))
+                raise BenchError(f'{where}: {key} is for kind = {quoted}, not "{self.kind}"')
+        for key, known in _CHOICES.items():
+            if getattr(self, key) and getattr(self, key) not in known:
+                raise unknown(key, getattr(self, key), known, where=where)
+        if self.kind == "images" and not self.show:
+            raise BenchError(f"{where}: images need show = {', '.join(_CHOICES['show'])}")
+        if bool(self.pick) != (self.show == "clusters"):
+            raise BenchError(f'{where}: pick = "purest" or "random" is for clusters, which need it')
         if self.kind == "heatmap" and self.x.key == self.y.key:
             raise BenchError(f"{where}: x and y both vary '{self.x.key}'")
         if self.kind == "bars" and not self.groups:
@@ -203,8 +239,6 @@ class Figure:
                 raise BenchError(f"{where}: training needs either a metric or a logged value")
             for metric in named - {"", *SNAPSHOT_METRICS}:
                 raise unknown("metric of snapshots", metric, SNAPSHOT_METRICS, where=where)
-        if self.kind == "embedding" and self.metric:
-            raise BenchError(f"{where}: an embedding has no metric")
 
 
 def _in_group(part: Part, group: Part, where: str) -> Part:

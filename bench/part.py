@@ -47,7 +47,7 @@ class Part:
     seeds: int = 0
     """Fewer than the table's, for what is costly; 0: as the table."""
     tensor: str = ""
-    """Of an embedding's panel: which of the cell's stored tensors it shows."""
+    """Of a panel of an embedding or of images: which of the cell's stored tensors it shows."""
     note: str = ""
     differs: str = ""
     """In what the measured number is of another experiment than the published one, if it is."""
@@ -120,6 +120,7 @@ def validate_entry(part: Part, where: str, *, scored: bool = True) -> None:
     if not tasks or (scored and not part.metric):
         raise BenchError(f"{where}: a method needs a task and a metric, from its row or column")
     for task in tasks:
+        # An artifact that names no kind takes any.
         if info.kinds and task.kind not in info.kinds:
             raise BenchError(
                 f"{where}: method '{part.method}' takes {'/'.join(info.kinds)} tasks, "

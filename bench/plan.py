@@ -141,8 +141,8 @@ def _slots(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int,
             for part, group in figure.entries(curve, options.preset):
                 if wanted(part):
                     chosen = seeds(part.seeds, figure.seeds)
-                    # An embedding shows one cell and no mean.
-                    chosen = chosen[:1] if figure.kind == "embedding" else chosen
+                    # One cell is shown and no mean.
+                    chosen = chosen[:1] if figure.of_one_cell else chosen
                     yield Slot(one.name, figure.name, part, group), chosen
 
 

@@ -136,7 +136,12 @@ BAD = {
     "its seeds": (TRAINING, 'name = "t"', 'name = "t"\nseeds = -1', "seeds must be at least 1"),
     "no tensor": (EMBEDDING, 'tensor = "outputs"', "", "names no tensor"),
     "tensor": (CURVE, 'name = "c"', 'name = "c"\ntensor = "o"', 'tensor is for kind = "embedding"'),
-    "scored": (EMBEDDING, "tensor =", 'metric = "ACC"\ntensor =', "an embedding has no metric"),
+    "scored": (
+        EMBEDDING,
+        "tensor =",
+        'metric = "ACC"\ntensor =',
+        "embedding shows one cell and has no metric",
+    ),
     "no task": (EMBEDDING, 'task = "tiny/cluster"', "", "needs a task"),
     "list": (CURVE, "[1, 4]", "[[1], [4]]", "[1] is no number, word or truth value"),
     "log of 0": (CURVE, "[1, 4]", "[0, 4]", "logarithmic and needs numbers above 0"),

@@ -10,9 +10,10 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from bench.errors import unknown
-from bench.render import bars, curves, embedding, heatmap
+from bench.render import bars, confusion, curves, embedding, heatmap, images
 from bench.render.files import replace, stem
 from bench.render.rows import Drawing, EmbeddingView, HeatmapView
+from bench.render.sheets import ConfusionView, ImagesView
 from bench.render.style import STYLE
 
 # Dates and versions would make two equal figures differ.
@@ -46,4 +47,8 @@ def draw(view: Drawing) -> Figure:
         return heatmap.draw(view)
     if isinstance(view, EmbeddingView):
         return embedding.draw(view)
+    if isinstance(view, ImagesView):
+        return images.draw(view)
+    if isinstance(view, ConfusionView):
+        return confusion.draw(view)
     return bars.draw(view) if view.kind == "bars" else curves.draw(view)

@@ -9,7 +9,8 @@ from bench.render import legend
 from bench.render.cells import Cell
 from bench.render.files import stem
 from bench.render.grid import Column, Row, columns, rows
-from bench.render.rows import COLUMN, Drawing, TableView
+from bench.render.rows import Drawing, TableView
+from bench.render.sizes import COLUMN
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }

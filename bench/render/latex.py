@@ -10,7 +10,8 @@ from bench.render.cells import Cell
 from bench.render.escape import latex as escape
 from bench.render.files import stem
 from bench.render.grid import LABEL, Column, Row, panels
-from bench.render.rows import COLUMN, Drawing, TableView
+from bench.render.rows import Drawing, TableView
+from bench.render.sizes import COLUMN
 
 WIDTH = 100
 """Characters of a panel: fits a text width of 5.5 inches in footnote size."""

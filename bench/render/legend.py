@@ -6,6 +6,7 @@ from itertools import combinations
 
 from bench.render.cells import DELTA, MINUS, SEEDS, VERDICTS
 from bench.render.rows import Drawing, EmbeddingView, Entry, FigureView, HeatmapView, TableView
+from bench.render.sheets import ConfusionView, ImagesView
 
 SPREAD = f"± is the sample standard deviation (ddof 1) over seeds; n = {SEEDS} unless shown."
 BEST = (
@@ -38,7 +39,16 @@ def figure_caption(view: Drawing) -> str:
     if isinstance(view, HeatmapView):
         parts += _of_heatmap(view)
     elif isinstance(view, EmbeddingView):
-        parts.append("t-SNE of one cell's output; colour and marker: true class.")
+        how = "UMAP" if view.by == "umap" else view.by
+        parts.append(f"{how} of one cell's output; colour and marker: true class.")
+    elif isinstance(view, ImagesView):
+        parts += [_of_images(view), "One seed."]
+    elif isinstance(view, ConfusionView):
+        parts.append(
+            "Each field: percent of a class's images in a cluster; clusters stand below the class "
+            "that they are matched to, those to spare last. Bars: the cluster's percent of all "
+            "images. One seed."
+        )
     else:
         parts += _of_curves(view)
     return " ".join(part for part in parts if part)
@@ -54,6 +64,20 @@ def _of_curves(view: FigureView) -> list[str]:
         source = f" ({view.published_source})" if view.published_source else ""
         parts.append(f"{sign}: published{source}.")
     return parts
+
+
+def _of_images(view: ImagesView) -> str:
+    """Of rows, their labels and frames."""
+    if view.show == "filters":
+        return "Filters of the first convolution, each scaled by itself from black to white."
+    frame = "frame (colour and dashes): true class."
+    if view.show == "neighbours":
+        return f"First column: queries; then the nearest by inner product, nearest first; {frame}"
+    which = "of lowest entropy" if view.pick == "purest" else "drawn at random"
+    return (
+        f"Rows: images drawn at random from the clusters {which}; left: entropy of the true "
+        f"classes in the cluster, nats; {frame}"
+    )
 
 
 def _of_heatmap(view: HeatmapView) -> list[str]:

@@ -13,9 +13,9 @@ from typing import Literal
 
 from bench.compare import Unit, Verdict
 from bench.errors import BenchError
+from bench.render.sheets import ConfusionView, ImagesView
+from bench.render.sizes import BOTH_COLUMNS, COLUMN, of_panels
 
-COLUMN, BOTH_COLUMNS = 3.4, 7.0
-"""Inches of a two-column paper."""
 _BARS_OF_A_COLUMN = 12
 
 
@@ -208,7 +208,7 @@ class HeatmapView:
     @property
     def width(self) -> float:
         """Inches."""
-        return COLUMN if len(self.panels) == 1 else BOTH_COLUMNS
+        return of_panels(len(self.panels))
 
 
 @dataclass(frozen=True)
@@ -232,11 +232,13 @@ class EmbeddingView:
     caption: str
     preset: str
     panels: tuple[Cloud, ...]
+    by: str = "t-SNE"
+    """What made the coordinates."""
 
     @property
     def width(self) -> float:
         """Inches."""
-        return COLUMN if len(self.panels) == 1 else BOTH_COLUMNS
+        return of_panels(len(self.panels))
 
 
-Drawing = FigureView | HeatmapView | EmbeddingView
+Drawing = FigureView | HeatmapView | EmbeddingView | ImagesView | ConfusionView

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,8 @@ from bench.render.cells import SEEDS
 # colours and eight markers: 56 curves before a pair of them comes again.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*")
+DASHES: tuple[Any, ...] = ("-", (0, (3, 1)), (0, (1, 1)))
+"""Of frames, beyond the seventh class."""
 MISSING: dict[str, Any] = {
     "facecolor": "0.93",
     "edgecolor": "0.6",
@@ -36,6 +39,8 @@ STYLE = {
 }
 LEGEND = {"frameon": False, "handlelength": 2.2, "columnspacing": 1.2, "labelspacing": 0.3}
 
+_WORDS = 36
+"""Letters of a line in a panel of a third of both columns."""
 
 _LETTER = 0.062
 """Mean width of a letter of the legend, inches."""
@@ -72,7 +77,8 @@ def counted(label: str, counts: Iterable[int], planned: int) -> str:
 def empty(axes: Axes, words: str) -> None:
     """Say why there is nothing to see."""
     axes.set(xticks=[], yticks=[])
-    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center")
+    lines = textwrap.fill(words, _WORDS)
+    axes.text(0.5, 0.5, lines, transform=axes.transAxes, ha="center", va="center")
 
 
 def ticks(values: Iterable[float | str]) -> list[str]:
