@@ -5,6 +5,9 @@ lacks half of the last class, CIFAR-10's trucks; "heavy" a tenth of one class, t
 next, and so on. Ten classes and nine such steps leave one class whole: our reading takes the first,
 so that class c lacks c tenths. Their networks are probed on the whole, balanced data set.
 
+Places205 has a probe alone: what networks learned on ImageNet are worth on scenes (SeLa, table 9,
+after Zhang, Isola, Efros, "Split-brain autoencoders", CVPR 2017).
+
 Data sets that serve others as white sheep (TSP) have no probe: nobody asks for their classes.
 """
 
@@ -60,6 +63,11 @@ _represent("usps", Part("usps", "train"), Part("usps", "test"))
 # Where CIFAR-100's train images are not at hand: one half of its test images against the other.
 HALVES = [Part("cifar100", "test", half=half) for half in (0, 1)]
 _probe("cifar100-test/probe", HALVES[0], HALVES[1], 100, quick=5000)
+# Fewer to learn from than to probe with: methods hold these as float32, 786 kB an image.
+IMAGENET = Part("imagenet", "train")
+_learn("imagenet/represent", IMAGENET, "imagenet/probe", 1000, quick=5000)
+_probe("imagenet/probe", IMAGENET, Part("imagenet", "val"), 1000, quick=10_000)
+_probe("places205/probe", Part("places205", "train"), Part("places205", "val"), 205, quick=10_000)
 
 
 def _white_sheep(name: str, target: Part, classes: int, summary: str, quick: int) -> None:
