@@ -50,13 +50,13 @@ def draw(view: ConfusionView) -> Figure:
 
 def _panel(bars: Axes, fields: Axes, panel: Matrix, colours: Any, top: float) -> None:
     """Bars of the sizes over the map of one cell."""
-    bars.set_title(panel.label, fontsize="medium")
     if not panel.percent:
         bars.set_axis_off()
-        bars.set_title(panel.label, fontsize="medium")
+        fields.set_title(panel.label, fontsize="medium")
         fields.spines[:].set_visible(True)
         empty(fields, panel.words)
         return
+    bars.set_title(panel.label, fontsize="medium")
     places = range(len(panel.size))
     bars.bar(places, panel.size, width=0.8, color=COLOURS[0])
     bars.set(xticks=[], xlim=(-0.5, len(places) - 0.5), ylim=(0, 1.1 * top), ylabel="%")

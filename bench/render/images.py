@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bench.render.sheets import ImagesView, Picture, Sheet
-from bench.render.style import COLOURS, DASHES, empty
+from bench.render.style import DASHES, FRAMES, empty
 
 _ACROSS = 2
-_LARGEST = 0.42
+_LARGEST = 0.5
 """Side of a picture with the gap beside it, inches, at most."""
 _LABEL = 0.35
 """Inches that the labels of rows take."""
@@ -82,7 +82,7 @@ def _picture(axes: Axes, picture: Picture, x: float, y: float) -> None:
     axes.imshow(pixels, extent=place, interpolation="nearest", aspect="equal")
     if picture.frame is not None:
         look = {
-            "edgecolor": COLOURS[picture.frame % len(COLOURS)],
-            "linestyle": DASHES[picture.frame // len(COLOURS) % len(DASHES)],
+            "edgecolor": FRAMES[picture.frame % len(FRAMES)],
+            "linestyle": DASHES[picture.frame // len(FRAMES) % len(DASHES)],
         }
         axes.add_patch(Rectangle((x, y), wide, tall, fill=False, linewidth=1.4, **look))

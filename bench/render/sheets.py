@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from bench.render.sizes import of_panels
 
+_NARROW = 10
+"""Pictures side by side that still fit one column, over all panels."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -54,7 +57,9 @@ class ImagesView:
     @property
     def width(self) -> float:
         """Inches."""
-        return of_panels(len(self.panels))
+        strips = [strip for sheet in self.panels for strip in sheet.strips]
+        pictures = max((len(strip.pictures) for strip in strips), default=_NARROW)
+        return of_panels(1 if pictures * len(self.panels) <= _NARROW else len(self.panels))
 
 
 @dataclass(frozen=True)

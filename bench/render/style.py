@@ -14,6 +14,8 @@ from bench.render.cells import SEEDS
 # colours and eight markers: 56 curves before a pair of them comes again.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*")
+FRAMES = (*COLOURS[:-1], "#999999")
+"""Of pictures: black would not be seen around dark ones."""
 DASHES: tuple[Any, ...] = ("-", (0, (3, 1)), (0, (1, 1)))
 """Of frames, beyond the seventh class."""
 MISSING: dict[str, Any] = {

@@ -1,0 +1,366 @@
+"""Figures of one cell a panel: images, confusion and embeddings, beside the true classes."""
+
+import math
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+from harness import DATA, FAULTY, PLUGINS, make_plan
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
+from test_figures import EMBEDDING, shown, write
+
+from bench import code, embedding, experiment, registry
+from bench.datasets import get_task, materialise
+from bench.errors import BenchError
+from bench.record import Record
+from bench.render import figures, html, latex, legend
+from bench.render.rows import EmbeddingView
+from bench.render.sheets import ConfusionView, ImagesView, Matrix, Picture, Sheet, Strip
+from bench.render.style import DASHES, FRAMES
+from bench.render.write import write as write_view
+from bench.run import outputs
+from bench.store import PREDICTION, Store
+from bench.tasks import Prediction
+
+CLUSTERS = """
+[[figure]]
+kind = "images"
+name = "i"
+caption = "C."
+task = "tiny/cluster"
+show = "clusters"
+pick = "purest"
+[[figure.curve]]
+label = "centroids"
+method = "centroids"
+"""
+NEIGHBOURS = (
+    CLUSTERS.replace('"clusters"', '"neighbours"')
+    .replace('pick = "purest"', 'tensor = "features"')
+    .replace('method = "centroids"', 'method = "mean-image"')
+)
+FILTERS = NEIGHBOURS.replace('"neighbours"', '"filters"')
+CONFUSION = CLUSTERS.replace('show = "clusters"\npick = "purest"\n', "").replace(
+    '"images"', '"confusion"'
+)
+
+BAD = {
+    "show": (
+        CLUSTERS,
+        '"clusters"',
+        '"cluster"',
+        "unknown show 'cluster': did you mean 'clusters'",
+    ),
+    "no show": (CLUSTERS, 'show = "clusters"', "", "images need show = clusters, neighbours, filt"),
+    "pick": (CLUSTERS, '"purest"', '"pures"', "unknown pick 'pures': did you mean 'purest'?"),
+    "no pick": (CLUSTERS, 'pick = "purest"', "", 'pick = "purest" or "random" is for clusters'),
+    "its pick": (NEIGHBOURS, "tensor", 'pick = "random"\ntensor', "is for clusters, which need"),
+    "a tensor": (CLUSTERS, "pick", 'tensor = "w"\npick', "clusters show no tensor; leave it out"),
+    "none": (FILTERS, 'tensor = "features"', "", "names no tensor"),
+    "show of": (CONFUSION, "task", 'show = "filters"\ntask', 'show is for kind = "images", not "c'),
+    "tensor of": (CONFUSION, "task", 'tensor = "w"\ntask', 'for kind = "embedding" or "images"'),
+    "part's": (CONFUSION, 'label = "c', 'tensor = "w"\nlabel = "c', "confusion show no tensor"),
+    "by": (EMBEDDING, "tensor", 'by = "tSNE"\ntensor', "unknown by 'tSNE': did you mean 't-SNE'?"),
+    "by of": (CONFUSION, "task", 'by = "umap"\ntask', 'by is for kind = "embedding"'),
+    "scored": (CONFUSION, "task", 'metric = "ACC"\ntask', "confusion shows one cell and has no m"),
+    "its metric": (CLUSTERS, 'label = "c', 'metric = "ACC"\nlabel = "c', "images shows one cell"),
+    "no method": (CONFUSION, 'method = "centroids"', "", "shows one method on one task"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _plugins():
+    registry.load([PLUGINS, FAULTY])
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """Images and labels of the task."""
+    registry.load([PLUGINS, FAULTY])
+    files = materialise(get_task("tiny/cluster").target, DATA, limit=150)
+    return np.load(files.images), np.load(files.labels)
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_is_said_in_one_sentence(case, tmp_path):
+    text, old, new, expected = BAD[case]
+    assert text.count(old) >= 1
+    with pytest.raises(BenchError) as caught:
+        experiment.load(str(write(tmp_path, text.replace(old, new, 1))))
+    assert expected in str(caught.value)
+
+
+def view_of(tmp_path, text, prediction=None, state="done"):
+    """The figure of an experiment whose one cell gave back a prediction."""
+    plan, store = make_plan(write(tmp_path, text)), Store(tmp_path)
+    (slot,) = plan.slots
+    assert list(slot.cells) == [0]
+    cell = plan.cells[slot.cells[0][0]]
+    if prediction is not None:
+        attempt = store.work(cell) / "attempt"
+        attempt.mkdir(parents=True)
+        outputs.save(attempt / PREDICTION, prediction)
+        output, of = outputs.digest(attempt / PREDICTION), code.of_cell(cell)
+        record = Record(key=cell.key, cell=cell.identity(), state=state, code=of, output=output)
+        store.publish(cell, attempt, record)
+    return shown(plan, store)
+
+
+def place(picture, images):
+    """Which image a picture is."""
+    assert picture.shape == images.shape[1:]
+    found = [i for i, image in enumerate(images) if image.tobytes() == picture.pixels]
+    assert len(found) == 1
+    return found[0]
+
+
+def slow_entropy(classes):
+    shares = [np.mean(classes == c) for c in set(classes.tolist())]
+    return sum(share * math.log(1 / share) for share in shares)
+
+
+@pytest.mark.parametrize("pick", ["purest", "random"])
+def test_images_of_clusters_are_of_them_and_framed_by_class(pick, tmp_path, tiny):
+    images, labels = tiny
+    # More clusters than are shown, some of one class, number 5 without any image.
+    drawn = np.random.default_rng(3).integers(4, size=150)
+    assignments = np.where(np.arange(150) % 2, labels, 6 + (4 * labels + drawn) % 9)
+    assignments = np.where(np.arange(150) % 7 == 0, 4 + drawn * 2, assignments)
+    prediction = Prediction(assignments=assignments)
+    text = CLUSTERS.replace('"purest"', f'"{pick}"')
+    view = view_of(tmp_path, text, prediction)
+    (sheet,) = view.panels
+    filled = sorted(set(assignments.tolist()))
+    entropy = {k: slow_entropy(labels[assignments == k]) for k in filled}
+    clusters = []
+    for strip in sheet.strips:
+        places = [place(p, images) for p in strip.pictures]
+        (cluster,) = set(assignments[places].tolist())
+        assert len(set(places)) == len(places) == min(9, np.sum(assignments == cluster))
+        assert [p.frame for p in strip.pictures] == labels[places].tolist()
+        assert strip.label == f"{entropy[cluster]:.2f}"
+        clusters.append(cluster)
+    assert len(set(clusters)) == len(clusters) == min(10, len(filled))
+    values = [entropy[k] for k in clusters]
+    assert len(filled) > 10
+    assert values == pytest.approx(sorted(values))
+    if pick == "purest":
+        assert values == pytest.approx(sorted(entropy.values())[:10])
+
+
+def test_neighbours_are_the_largest_inner_products_of_each_class_first_image(tmp_path, tiny):
+    images, labels = tiny
+    features = np.random.default_rng(0).normal(size=(150, 6)).astype(np.float32)
+    prediction = Prediction(tensors={"features": torch.from_numpy(features)})
+    (sheet,) = view_of(tmp_path, NEIGHBOURS, prediction).panels
+    assert len(sheet.strips) == 4
+    for c, strip in enumerate(sheet.strips):
+        query = labels.tolist().index(c)
+        products = {i: float(features[i] @ features[query]) for i in range(150) if i != query}
+        nearest = sorted(products, key=products.__getitem__, reverse=True)[:5]
+        assert [place(p, images) for p in strip.pictures] == [query, *nearest]
+        assert [p.frame for p in strip.pictures] == labels[[query, *nearest]].tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_filters_are_scaled_each_by_itself_in_a_square(channels, tmp_path):
+    weights = np.random.default_rng(0).normal(size=(7, channels, 2, 5)).astype(np.float32)
+    weights[3] = 0.25
+    prediction = Prediction(tensors={"features": torch.from_numpy(weights)})
+    (sheet,) = view_of(tmp_path, FILTERS, prediction).panels
+    assert [len(strip.pictures) for strip in sheet.strips] == [3, 3, 1]
+    for one, picture in zip(weights, [p for s in sheet.strips for p in s.pictures], strict=True):
+        assert (picture.shape, picture.frame) == ((2, 5, channels), None)
+        pixels = np.frombuffer(picture.pixels, np.uint8).reshape(picture.shape)
+        for y, x, c in np.ndindex(picture.shape):
+            span = max(float(one.max() - one.min()), 1e-9)
+            assert pixels[y, x, c] == pytest.approx(255 * (one[c, y, x] - one.min()) / span, abs=1)
+
+
+def test_confusion_counts_classes_in_clusters_by_matched_class(tmp_path, tiny):
+    _, labels = tiny
+    # Classes 0, 1, 2, 3 mostly in clusters 3, 5, 0, 1; cluster 2 is mixed, cluster 4 empty.
+    assignments = np.array([3, 5, 0, 1])[labels]
+    assignments[::9] = 2
+    text = CONFUSION.replace('label = "c', 'setting = { n_clusters = 6 }\nlabel = "c')
+    (panel,) = view_of(tmp_path, text, Prediction(assignments=assignments)).panels
+    assert panel.classes == (0, 1, 2, 3)
+    assert panel.matched == (0, 1, 2, 3, None, None)
+    order = [3, 5, 0, 1, 2, 4]
+    for c, row in zip(panel.classes, panel.percent, strict=True):
+        own = assignments[labels == c]
+        assert row == pytest.approx([100 * np.mean(own == k) for k in order])
+        assert sum(row) == pytest.approx(100)
+    assert panel.size == pytest.approx([100 * np.mean(assignments == k) for k in order])
+
+
+@pytest.mark.parametrize(
+    ("text", "prediction", "words"),
+    [
+        (CLUSTERS, None, "not measured"),
+        (CLUSTERS, Prediction(), "no assignments are stored"),
+        (CONFUSION, Prediction(assignments=np.zeros(9, int)), "9 assignments for 150 images"),
+        (NEIGHBOURS, Prediction(), "no tensor 'features' is stored"),
+        (
+            NEIGHBOURS,
+            Prediction(tensors={"features": torch.zeros(9, 2)}),
+            "'features' has 9 rows for 150 images",
+        ),
+        (
+            NEIGHBOURS,
+            Prediction(tensors={"features": torch.full((150, 2), float("nan"))}),
+            "the tensor holds NaN or infinite values",
+        ),
+        (
+            FILTERS,
+            Prediction(tensors={"features": torch.zeros(4, 2, 3, 3)}),
+            "'features' has shape (4, 2, 3, 3), not (filters, 1 or 3, height, width)",
+        ),
+    ],
+)
+def test_what_is_lacking_is_said(text, prediction, words, tmp_path):
+    assert [p.words for p in view_of(tmp_path, text, prediction).panels] == [words]
+
+
+def test_a_failed_cell_is_said(tmp_path):
+    (panel,) = view_of(tmp_path, CONFUSION, Prediction(), state="failed").panels
+    assert panel.words == "failed"
+
+
+# --- UMAP ---------------------------------------------------------------------------------------
+
+
+def test_umap_is_asked_for_with_a_fixed_state_and_kept_apart(tmp_path, monkeypatch):
+    asked = []
+
+    class UMAP:
+        def __init__(self, **options):
+            asked.append(options)
+
+        def fit_transform(self, rows):
+            return rows[:, :2]
+
+    end = EMBEDDING.index('[[figure.curve]]\nlabel = "an artifact"')
+    text = EMBEDDING[:end].replace("tensor", 'by = "umap"\ntensor')
+    values = torch.from_numpy(np.random.default_rng(0).normal(size=(150, 7)))
+    monkeypatch.setitem(sys.modules, "umap", None)
+    view = view_of(tmp_path, text, Prediction(tensors={"outputs": values}))
+    assert view.panels[0].words == "umap-learn is not installed: pip install umap-learn"
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=UMAP))
+    view = view_of(tmp_path, text)
+    assert np.allclose(view.panels[0].points, values[:, :2])
+    assert asked == [{"n_neighbors": 15, "random_state": 0, "n_jobs": 1}]
+    assert "UMAP of one cell's output" in legend.figure_caption(view)
+    assert view_of(tmp_path, text).panels == view.panels
+    assert len(asked) == 1
+    monkeypatch.setattr(embedding, "_tsne", lambda rows: rows[:, 2:4])
+    other = view_of(tmp_path, text.replace('by = "umap"\n', ""))
+    assert np.allclose(other.panels[0].points, values[:, 2:4])
+    assert len(list((tmp_path / "runs" / ".embeddings").iterdir())) == 2
+
+
+def test_coordinates_of_t_sne_keep_the_name_that_they_had(tmp_path):
+    folder = tmp_path / ".embeddings"
+    folder.mkdir()
+    # SHA-256 of {"images": 1000, "output": "d", "perplexity": 30.0, "tensor": "t"}.
+    np.save(folder / "b562c37d735bf9ba24aa0fe65ec77649.npy", np.ones((3, 2), np.float32))
+    found = embedding.coordinates(tmp_path, tmp_path, "d", "t", n=3, by="t-SNE")
+    assert found.tolist() == [[1, 1]] * 3
+
+
+# --- drawing ------------------------------------------------------------------------------------
+
+
+def picture(frame=None, shape=(4, 8, 1)):
+    return Picture(shape, bytes(range(int(np.prod(shape)))), frame)
+
+
+def images_view(*panels, **fields):
+    fields = {"show": "clusters", "pick": "random"} | fields
+    return ImagesView("d", "i", "C", "quick", panels=panels, **fields)
+
+
+SHEET = Sheet("a", (Strip((picture(0), picture(8)), "0.25"), Strip((picture(15),), "1.00")))
+MATRIX = Matrix(
+    "m", ((75.0, 25.0, 0.0), (0.2, 0.0, 99.8)), (0, 2), (0, 2, None), (40.0, 10.0, 50.0)
+)
+
+
+def confusion_view(*panels):
+    return ConfusionView("d", "c", "C", "quick", panels)
+
+
+def test_pictures_are_framed_by_class_and_rows_labelled():
+    axes, other = figures.draw(images_view(SHEET, Sheet("b", words="failed"))).axes
+    frames = [p for p in axes.patches if isinstance(p, Rectangle)]
+    assert [f.get_edgecolor() for f in frames] == [to_rgba(FRAMES[i]) for i in (0, 1, 1)]
+    assert [f.get_linestyle() for f in frames] == list(DASHES)
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["0.25", "1.00"]
+    assert (axes.get_title(), [t.get_text() for t in other.texts]) == ("a", ["failed"])
+    shown_pixels = np.asarray(axes.images[0].get_array())
+    assert shown_pixels.shape == (4, 8, 3)
+    assert shown_pixels[1, 2].tolist() == [10, 10, 10]
+    left, right, bottom, top = axes.images[0].get_extent()
+    assert right - left == pytest.approx(2 * (bottom - top))
+
+
+def test_colour_is_shown_as_it_is_and_filters_have_no_frame():
+    sheet = Sheet("a", (Strip((picture(shape=(2, 2, 3)),)),))
+    view = images_view(sheet, show="filters", pick="")
+    axes = figures.draw(view).axes[0]
+    assert np.asarray(axes.images[0].get_array())[0, 1].tolist() == [3, 4, 5]
+    assert not axes.patches
+    assert "Filters of the first convolution" in legend.figure_caption(view)
+
+
+def test_captions_say_what_is_seen():
+    caption = legend.figure_caption(images_view(SHEET))
+    assert "clusters drawn at random" in caption
+    assert "entropy of the true classes in the cluster, nats" in caption
+    assert "frame (colour and dashes): true class" in caption
+    assert "lowest entropy" in legend.figure_caption(images_view(SHEET, pick="purest"))
+    near = legend.figure_caption(images_view(SHEET, show="neighbours", pick=""))
+    assert "First column: queries" in near
+    assert "percent of a class's images" in legend.figure_caption(confusion_view(MATRIX))
+
+
+def test_confusion_has_bars_over_its_map_and_no_number_for_what_rounds_to_nothing():
+    drawn = figures.draw(confusion_view(MATRIX, Matrix("n", words="not measured")))
+    bars, _, fields, empty = drawn.axes[:4]
+    assert [p.get_height() for p in bars.patches] == [40, 10, 50]
+    assert [t.get_text() for t in fields.texts] == ["75", "25", "100"]
+    assert [t.get_text() for t in fields.get_xticklabels()] == ["0", "2", "\N{EN DASH}"]
+    assert [t.get_text() for t in fields.get_yticklabels()] == ["0", "2"]
+    assert [t.get_text() for t in empty.texts] == ["not measured"]
+
+
+def test_many_clusters_have_no_numbers_and_few_ticks():
+    wide = Matrix("w", ((1.0,) * 100,), (0,), (0, *[None] * 99), (1.0,) * 100)
+    fields = figures.draw(confusion_view(wide)).axes[1]
+    assert not fields.texts
+    assert len(fields.get_xticks()) == 25
+
+
+@pytest.mark.parametrize(
+    ("view", "wide"),
+    [
+        (images_view(SHEET, SHEET), False),
+        (images_view(Sheet("a", (Strip((picture(1),) * 6),)), SHEET), True),
+        (confusion_view(MATRIX, MATRIX), True),
+        (confusion_view(MATRIX), False),
+    ],
+)
+def test_files_are_the_same_bytes_each_time(view, wide, tmp_path):
+    one, two = (write_view(view, tmp_path / name) for name in "ab")
+    assert [p.suffix for p in one] == [".pdf", ".png", ".tex"]
+    assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
+    assert (r"\begin{figure*}" in latex.figure(view)) == wide
+    assert ('<img class="wide"' in html.page([view], "quick")) == wide
+
+
+def test_views_without_panels_are_drawn():
+    for view in (images_view(), confusion_view(), EmbeddingView("d", "e", "C", "quick", ())):
+        assert figures.draw(view).axes
