@@ -96,6 +96,7 @@ def embed(values: npt.NDArray[np.floating], by: str = "t-SNE") -> Points:
 
 
 def _tsne(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Rows (N, D) in the plane, (N, 2)."""
     from sklearn.manifold import TSNE
 
     perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)
@@ -104,10 +105,11 @@ def _tsne(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 
 def _umap(rows: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """The same; raises ValueError where umap-learn is not installed."""
     try:
         from umap import UMAP
     except ImportError as error:
-        raise ValueError("umap-learn is not installed: pip install umap-learn") from error
+        raise ValueError("umap-learn is not installed: pip install -e '.[umap]'") from error
     neighbours = min(NEIGHBOURS, len(rows) - 1)
     found = UMAP(n_neighbors=neighbours, random_state=0, n_jobs=1).fit_transform(rows)
     return np.asarray(found)

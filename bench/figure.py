@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bench.errors import BenchError, unknown
 from bench.part import PRESETS, Part, validate_entry
-from bench.snapshots import SNAPSHOT_METRICS
+from bench.snapshots import NATS, SNAPSHOT_METRICS
 
 _ONE_CELL = ("embedding", "images", "confusion")
 _CHOICES = {
@@ -59,9 +59,9 @@ class Figure:
 
     curve: a metric against what `x` varies, a curve for each part. heatmap: a metric over `x` and
     `y`, a panel a part. bars: a metric by group, a bar for each part. training: a metric or a
-    logged value over training, a curve a part. embedding: t-SNE of a stored tensor, a panel a part.
-    images: rows of pictures that `show` names, a panel a part. confusion: classes by clusters, a
-    panel a part. The last three are each of the part's first seed alone.
+    logged value over training, a curve a part. embedding: t-SNE or UMAP of a stored tensor, a panel
+    a part. images: rows of pictures that `show` names, a panel a part. confusion: classes by
+    clusters, a panel a part. The last three are each of the part's first seed alone.
     """
 
     name: str
@@ -81,8 +81,7 @@ class Figure:
     task: str = ""
     metric: str = ""
     logged: str = ""
-    """Of training: a value that the method logs, in place of a metric, which may be the figure's or
-    each curve's own."""
+    """Of training: a value that the method logs, in place of a metric."""
     tensor: str = ""
     """Of an embedding, neighbours and filters: the stored tensor, unless the part names its own."""
     by: str = ""
@@ -234,11 +233,17 @@ class Figure:
         if len(set(heads)) < len(heads) or "" in heads:
             raise BenchError(f"{where}: each group needs a label of its own, or a task")
         if self.kind == "training":
-            named = {self.metric or curve.metric for curve in self.curve}
-            if bool(self.logged) == any(named) or (len(named) > 1 and "" in named):
-                raise BenchError(f"{where}: training needs either a metric or a logged value")
-            for metric in named - {"", *SNAPSHOT_METRICS}:
-                raise unknown("metric of snapshots", metric, SNAPSHOT_METRICS, where=where)
+            self._validate_training(where)
+
+    def _validate_training(self, where: str) -> None:
+        """Refuse curves over training without a value, or with values of two units."""
+        named = {self.metric or curve.metric for curve in self.curve}
+        if bool(self.logged) == any(named) or (len(named) > 1 and "" in named):
+            raise BenchError(f"{where}: training needs either a metric or a logged value")
+        if named & NATS and named - NATS:
+            raise BenchError(f"{where}: entropies and fractions do not share an axis")
+        for metric in named - {"", *SNAPSHOT_METRICS}:
+            raise unknown("metric of snapshots", metric, SNAPSHOT_METRICS, where=where)
 
 
 def _in_group(part: Part, group: Part, where: str) -> Part:

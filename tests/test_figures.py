@@ -132,6 +132,13 @@ BAD = {
         'metric = "ARI"',
         "unknown metric of snapshots 'ARI'",
     ),
+    "two units": (
+        TRAINING.replace('metric = "ACC"\n', "")
+        + 'metric = "ACC"\n[[figure.curve]]\nlabel = "o"\nmethod = "centroids"\nmetric = "NMI"\n',
+        'metric = "NMI"',
+        'metric = "mean entropy"',
+        "entropies and fractions do not share an axis",
+    ),
     "its axis": (TRAINING, 'name = "t"', 'name = "t"\nx = { values = [1] }', "x has a label alone"),
     "its seeds": (TRAINING, 'name = "t"', 'name = "t"\nseeds = -1', "seeds must be at least 1"),
     "no tensor": (EMBEDDING, 'tensor = "outputs"', "", "names no tensor"),

@@ -19,7 +19,7 @@ from bench.errors import BenchError
 
 IMAGES = "data/vision/torralba/deeplearning/images256"
 CLASSES = tuple(f"{number:03d}" for number in range(205))
-"""The lists number the scenes and name them nowhere."""
+"""The lists number the scenes; their names are in the paths alone."""
 
 
 def list_of(root: Path, split: str) -> Path:
