@@ -248,7 +248,7 @@ def test_umap_is_asked_for_with_a_fixed_state_and_kept_apart(tmp_path, monkeypat
     values = torch.from_numpy(np.random.default_rng(0).normal(size=(150, 7)))
     monkeypatch.setitem(sys.modules, "umap", None)
     view = view_of(tmp_path, text, Prediction(tensors={"outputs": values}))
-    assert view.panels[0].words == "umap-learn is not installed: pip install umap-learn"
+    assert view.panels[0].words == "umap-learn is not installed: pip install -e '.[umap]'"
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=UMAP))
     view = view_of(tmp_path, text)
     assert np.allclose(view.panels[0].points, values[:, :2])
