@@ -158,6 +158,12 @@ def _compare(
     )
 
 
+def left_out(results: Results) -> list[str]:
+    """Numbers of no reference: their cells are done, and none of them has such a metric."""
+    scored = [s for s in results.plan.slots if s.part.scored and _undefined(s, results)]
+    return [f"{s.experiment} {s.name}: {s.part.label}, {s.part.metric}" for s in scored]
+
+
 def _undefined(slot: Slot, results: Results) -> bool:
     """Whether its cells are there and none of them has such a metric."""
     return set(measured(slot, results)[1]) == {"undefined"}

@@ -360,6 +360,7 @@ def test_what_no_cell_can_have_is_in_no_reference(tmp_path):
     assert "entropy" not in text
     compared = check.compare_all(found, tmp_path / "reference")
     assert {(one.metric, one.verdict) for one in compared} == {("ACC", "ok")}
+    assert check.left_out(found) == ["figures t: centroids, mean entropy"]
 
 
 def test_an_embedding_is_computed_once_and_shows_true_classes(tmp_path, monkeypatch):

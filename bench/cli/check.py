@@ -48,6 +48,8 @@ def act(arguments: argparse.Namespace) -> int:
         for path in check.update(results):
             print(f"wrote  {path}")
         print(f"wrote  {cost.update(_records(results))}")
+        for name in check.left_out(results):
+            print(f"without {name}: no cell has it")
         return 0
     comparisons = check.compare_all(results)
     if not comparisons:
