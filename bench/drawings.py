@@ -55,8 +55,8 @@ def _scale(figure: Figure) -> float:
 
 def _metric_label(figure: Figure) -> str:
     """Of the axis: what the figure says, or the one thing that all its curves show."""
-    own = {curve.metric for curve in figure.curve} if len(figure.curve) == 1 else {""}
-    named = figure.logged or figure.metric or own.pop()
+    own = {curve.metric for curve in figure.curve}
+    named = figure.logged or figure.metric or (own.pop() if len(own) == 1 else "")
     known = figure.metric in METRICS and _scale(figure) == 100.0
     return figure.y_label or (f"{named} (%)" if known else named)
 

@@ -10,7 +10,6 @@ model, nothing else. Both take turns, so that other load on the machine hits bot
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,36 +20,11 @@ from bench.nn.features import evaluating
 from bench.nn.images import to_tensor
 from bench.nn.sized import sized
 from bench.nn.standard import TimmNet
-from bench.run.context import WorkerRun
 from bench.tasks import ClusterTask, Prediction
+from benchmarks.alone import Alone
 from benchmarks.measure import Target, arguments, report, seconds
 
 BATCH = 20
-
-
-class Alone(WorkerRun):
-    """A run without a harness around it."""
-
-    def __init__(self, network: Prediction) -> None:
-        super().__init__(
-            task="benchmark",
-            seed=0,
-            preset="paper",
-            device="cpu",
-            dtype="float32",
-            work=Path(),
-            needs={},
-            report=lambda _fraction: None,
-            checkpoint_seconds=float("inf"),
-        )
-        self._network = network
-
-    def needed(self, role: str) -> Prediction:  # noqa: ARG002 - there is one
-        """The network."""
-        return self._network
-
-    def resume(self) -> None:
-        """Nothing: there is no folder for a checkpoint."""
 
 
 def main() -> int:
@@ -66,7 +40,7 @@ def main() -> int:
     network = networks.build(text, 0)
     if not isinstance(network, TimmNet):
         raise TypeError(f"{given.model} is none of timm's")
-    run = Alone(Prediction(tensors=training.weights(network), architecture=text))
+    run = Alone(0, Prediction(tensors=training.weights(network), architecture=text))
     method = registry.get("features").build({"block": BATCH})
     task = ClusterTask("benchmark", images, 2)
     x = (sized(to_tensor(images, "cpu"), network) - network.mean) / network.std

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,8 @@ from threadpoolctl import threadpool_limits
 
 from bench import registry
 from bench.nn.neighbours import nearest
-from bench.run.context import WorkerRun
 from bench.tasks import ClusterTask, Prediction, Run
+from benchmarks.alone import Alone
 from benchmarks.measure import Target, arguments, report
 
 SEEDS = 10
@@ -35,31 +34,6 @@ CLUSTERS = 10
 NEIGHBOURS = 20
 EPOCHS = 100
 """Of the paper."""
-
-
-class Alone(WorkerRun):
-    """A run without a harness around it."""
-
-    def __init__(self, seed: int, features: torch.Tensor) -> None:
-        super().__init__(
-            task="benchmark",
-            seed=seed,
-            preset="paper",
-            device="cpu",
-            dtype="float32",
-            work=Path(),
-            needs={},
-            report=lambda _fraction: None,
-            checkpoint_seconds=float("inf"),
-        )
-        self._features = features
-
-    def needed(self, role: str) -> Prediction:
-        """The features, whatever the role."""
-        return Prediction(tensors={role: self._features})
-
-    def resume(self) -> None:
-        """Nothing: there is no folder for a checkpoint."""
 
 
 def clustered(n: int, width: int) -> torch.Tensor:
@@ -111,6 +85,7 @@ def _each(method: Any, task: ClusterTask, runs: Sequence[Run]) -> list[Predictio
 def heads(n: int, width: int, epochs: int) -> list[dict[str, Any]]:
     """Seeds one after another and together: an epoch, what comes before it, and all of 100."""
     features = clustered(n, width)
+    needed = Prediction(tensors={"features": features})
     task = ClusterTask("benchmark", np.zeros((n, 1, 1, 1), np.uint8), CLUSTERS)
     tsp = registry.get("tsp").cls
     module = sys.modules[tsp.__module__]
@@ -119,10 +94,10 @@ def heads(n: int, width: int, epochs: int) -> list[dict[str, Any]]:
     same = []
     try:
         module.nearest = lambda _features, _k: known  # type: ignore[attr-defined]
-        tsp(neighbours=NEIGHBOURS, epochs=1).fit(task, Alone(0, features))  # imports and caches
+        tsp(neighbours=NEIGHBOURS, epochs=1).fit(task, Alone(0, needed))  # imports and caches
         for count in (1, epochs):
             method = tsp(neighbours=NEIGHBOURS, epochs=count)
-            runs = [[Alone(seed, features) for seed in range(SEEDS)] for _ in range(2)]
+            runs = [[Alone(seed, needed) for seed in range(SEEDS)] for _ in range(2)]
             taken["together"][count], group = timed(partial(method.fit_many, task, runs[0]))
             taken["one after another"][count], alone = timed(partial(_each, method, task, runs[1]))
             same += [a.assignments == b.assignments for a, b in zip(group, alone, strict=True)]

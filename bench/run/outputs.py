@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,23 +41,6 @@ def smallest(values: npt.ArrayLike) -> npt.NDArray[np.signedinteger]:
         if array.size == 0 or (np.abs(array).max() <= np.iinfo(kind).max):
             return array.astype(kind)
     return array
-
-
-def features(path: Path) -> npt.NDArray[np.floating[Any]] | None:
-    """The tensor "features" of a stored prediction as an array, None where there is none.
-
-    Raises:
-        BenchError: the file is missing or damaged.
-    """
-    try:
-        with safe_open(path, framework="np") as file:
-            if "tensors/features" not in file.keys():  # noqa: SIM118 - not iterable
-                return None
-        # By torch, which alone knows bfloat16.
-        with safe_open(path, framework="pt") as file:
-            return np.asarray(file.get_tensor("tensors/features").float().numpy())
-    except (SafetensorError, OSError) as error:
-        raise BenchError(f"{path}: damaged or missing prediction: {error}") from error
 
 
 def load(path: Path, *, tensors: bool = False) -> Prediction:

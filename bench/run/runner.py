@@ -318,8 +318,8 @@ def _score(cell: Cell, started: _Started) -> dict[str, float]:
         curves["snapshots"] |= snapshots.score(np.load(stored, allow_pickle=False), labels)
         (attempt / CURVES).write_text(json.dumps(curves), encoding="utf-8")
     if registry.get(cell.method).artifact:
-        found = outputs.features(attempt / PREDICTION)
-        return {} if found is None else score.score_features(found, labels)
+        found = outputs.load(attempt / PREDICTION, tensors=True).tensors.get("features")
+        return {} if found is None else score.score_features(found.float().numpy(), labels)
     return score.score(
         inputs.kind,
         outputs.load(attempt / PREDICTION),
