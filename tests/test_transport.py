@@ -31,7 +31,7 @@ def random_log_p(n, k, scale=2.0, dtype=torch.float64):
 @pytest.mark.parametrize("script", ["main", "cifar"])
 def test_labels_and_stopping_are_the_released_codes(case, script):
     p = torch.from_numpy(GOLDEN[f"P__{case}"])
-    stop = Stop(tolerance={"main": 0.1, "cifar": 0.01}[script])
+    stop = Stop(tolerance={"main": 0.1, "cifar": 0.01}[script], memory=0)
     plan = balance(p.log(), float(case.split("lam")[1]), stop=stop)
     assert plan.iterations == int(GOLDEN[f"iters_{script}__{case}"])
     assert plan.error == pytest.approx(float(GOLDEN[f"err_{script}__{case}"]), rel=1e-6, abs=1e-11)
@@ -40,10 +40,51 @@ def test_labels_and_stopping_are_the_released_codes(case, script):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("script", ["main", "cifar"])
+def test_extrapolated_labels_are_the_released_codes_from_fewer_iterations(case, script):
+    p = torch.from_numpy(GOLDEN[f"P__{case}"])
+    stop = Stop(tolerance={"main": 0.1, "cifar": 0.01}[script])
+    plan = balance(p.log(), float(case.split("lam")[1]), stop=stop)
+    np.testing.assert_array_equal(plan.labels, GOLDEN[f"labels_{script}__{case}"])
+    assert plan.converged
+    assert plan.iterations < int(GOLDEN[f"iters_{script}__{case}"])
+
+
+@pytest.mark.parametrize("sharpness", [3.0, 25.0, 100.0])
+def test_the_bound_on_the_error_is_one_and_the_limit_is_the_published_plan(sharpness):
+    log_p, tight = random_log_p(500, 9, scale=3.0), 1e-7
+    fast = balance(log_p, sharpness, stop=Stop(tolerance=tight))
+    slow = balance(log_p, sharpness, stop=Stop(tolerance=tight, memory=0))
+    assert fast.converged
+    assert slow.converged
+    assert fast.iterations < slow.iterations
+    np.testing.assert_allclose(
+        fast.log_a - fast.log_a.mean(), slow.log_a - slow.log_a.mean(), atol=1e-6
+    )
+    # One published step from where it stopped, b from a, the next a from b, the next b from that.
+    kernel = (sharpness * log_p + fast.log_a).softmax(dim=1)
+    turn = (1 / 9) / kernel.mean(dim=0)
+    assert float((kernel @ turn - 1).abs().sum()) <= fast.error * (1 + 1e-6) <= tight
+
+
+def test_a_point_that_is_no_nearer_is_dropped(monkeypatch):
+    """Extrapolation to anywhere, and to nowhere: the plan is reached all the same."""
+    log_p = random_log_p(300, 6, scale=3.0)
+    exact = balance(log_p, 25.0, stop=Stop(tolerance=1e-6, memory=0))
+    for wrong in (3.0, -40.0, float("nan")):
+        mixture = lambda turns, step, rcond: (np.full(turns.shape[1], wrong),)  # noqa: B023, E731
+        monkeypatch.setattr(np.linalg, "lstsq", mixture)
+        plan = balance(log_p, 25.0, stop=Stop(tolerance=1e-6))
+        assert plan.converged
+        assert plan.iterations <= 2 * exact.iterations + 2
+        np.testing.assert_array_equal(plan.labels, exact.labels)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_the_plan_is_the_released_codes(case):
     p = torch.from_numpy(GOLDEN[f"P__{case}"])
     sharpness = float(case.split("lam")[1])
-    plan = balance(p.log(), sharpness)
+    plan = balance(p.log(), sharpness, stop=Stop(memory=0))
     q = (sharpness * p.log() + plan.log_a).softmax(dim=1) / len(p)
     np.testing.assert_allclose(q, GOLDEN[f"Q_main__{case}"], rtol=1e-9)
     np.testing.assert_allclose(plan.columns, GOLDEN[f"Q_main__{case}"].sum(axis=0), rtol=1e-9)
@@ -54,7 +95,11 @@ def test_any_marginals_are_met_as_literally():
     clusters = np.array([0.1, 0.3, 0.2, 0.15, 0.25])
     samples = np.arange(1, 24) / 276
     plan = balance(
-        log_p, 3.0, clusters=clusters, samples=samples, stop=Stop(tolerance=1e-13, limit=41)
+        log_p,
+        3.0,
+        clusters=clusters,
+        samples=samples,
+        stop=Stop(tolerance=1e-13, limit=41, memory=0),
     )
     q = literal(log_p.exp().numpy(), 3.0, clusters, samples, plan.iterations)
     np.testing.assert_allclose(plan.columns, q.sum(axis=0), rtol=1e-11)
@@ -86,10 +131,11 @@ def test_a_kernel_out_of_range_falls_back_to_logarithms(monkeypatch):
     """A trial that saw none of what is to come: its factors are all one."""
     monkeypatch.setattr("bench.nn.transport._trial", lambda kernel, clusters: clusters.log())
     log_p = (random_log_p(600, 6) + 4.0 * torch.arange(6)).log_softmax(dim=1)
-    exact = balance(log_p, 50.0)
-    plan = balance(log_p.float(), 50.0)
+    exact, close = balance(log_p, 50.0, stop=Stop(memory=0)), balance(log_p, 50.0)
+    plan = balance(log_p.float(), 50.0, stop=Stop(memory=0))
     assert plan.iterations == exact.iterations
-    assert (plan.labels == exact.labels).all()
+    for labels in (plan.labels, close.labels, balance(log_p.float(), 50.0).labels):
+        assert (labels == exact.labels).all()
     with pytest.raises(ValueError, match="overwrite=False"):
         balance(log_p.float(), 50.0, overwrite=True)
 
