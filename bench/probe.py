@@ -7,7 +7,8 @@ crops while the classifier is trained; features are of clean images.
 
 Features of the training images that take more than `memory` are made anew, a batch at a time, in
 each epoch: 1.3 million images of 9,600 numbers would take 49 GB. Those of the test images are
-never held whole.
+never held whole. Where the network's own labels came with it, so do those that it gives to the test
+images: its first head's, as SeLa's figures A.6 and A.8 show.
 
     python -m bench run my.toml            with a table whose task is digits/represent
 
@@ -32,7 +33,7 @@ from bench.nn.network import Network
 from bench.nn.networks import load
 from bench.nn.views import described
 from bench.registry import method
-from bench.tasks import Images, Labelled, Prediction, ProbeTask, Run
+from bench.tasks import Images, Ints, Labelled, Prediction, ProbeTask, Run
 
 _MEMORY = 4 * 2**30
 _BATCH = 1000
@@ -83,7 +84,10 @@ class Probe:
                 run.progress(index + 1, len(names) + 1)
                 run.checkpoint(done)
         classes = {**done, "knn": self._neighbours(network, task)}
-        return Prediction(classes={name: np.asarray(ranked) for name, ranked in classes.items()})
+        return Prediction(
+            classes={name: np.asarray(ranked) for name, ranked in classes.items()},
+            assignments=_pseudo_classes(network, needed, task.target),
+        )
 
     def _linear(self, network: Network, block: str, task: ProbeTask, run: Run) -> Any:
         """Ranked classes of the test images by a linear classifier on one block."""
@@ -185,8 +189,27 @@ class _Prepared(Network):
         extract(self, images, of=note)
         return names
 
+    def outputs(self, x: Tensor) -> Tensor:
+        """Of all heads, (n, heads · K), the first head's first."""
+        found: Tensor = self.network(self._prepared(x))
+        return found
+
     def features(self, x: Tensor) -> Tensor:
         return self.network.features(self._prepared(x))
+
+
+def _pseudo_classes(network: _Prepared, needed: Prediction, images: Images) -> Ints | None:
+    """The first head's likeliest class of each image, int64, (M,); None if it has no classes.
+
+    The needed cell's labels of all heads, (N, heads), say how many heads share the outputs.
+    """
+    labels = needed.classes.get("heads")
+    if needed.assignments is None or labels is None:
+        return None
+    outputs = _Made(network, images, network.outputs)
+    own = outputs.width // labels.reshape(len(labels), -1).shape[1]
+    parts = torch.split(torch.arange(len(images)), _BATCH)
+    return torch.cat([outputs[rows][:, :own].argmax(dim=1) for rows in parts]).numpy()
 
 
 def _labels(part: Labelled) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench import probe as bench_probe
-from bench import registry
+from bench import registry, score
 from bench.nn import probes
 from bench.nn.features import extract
 from bench.nn.networks import build, describe, load
@@ -244,6 +244,44 @@ def test_features_are_kept_as_they_are_extracted():
     assert torch.equal(features.all(), extract(network, task.train.images))
     some = torch.tensor([7, 2299, 3])
     torch.testing.assert_close(features[some], features.all()[some])
+
+
+@pytest.mark.parametrize("heads", [0, 1, 2])
+def test_test_images_are_given_the_first_heads_classes(heads):
+    task, _, _ = made(1300)
+    task = ProbeTask(task.name, task.train, task.train.images[:1100])
+    views = dataclasses.asdict(Views(8, True, 0.4, 0.3))
+    architecture = describe("convnet", channels=1, outputs=6, widths=[4], views=views)
+    network = build(architecture, seed=1).eval()
+    x = (1.0 - torch.from_numpy(task.target).permute(0, 3, 1, 2) / 255.0 - 0.4) / 0.3
+    with torch.no_grad():  # outputs about 0, and those of a second head about 1
+        network.head.bias -= network(x).mean(0) - (torch.arange(6) > 2).float()
+        logits = network(x)
+    labels = {"heads": np.zeros((1300, heads), int)} if heads else {}
+    given = Prediction(
+        assignments=np.zeros(1300, int) if heads else None,
+        classes=labels,
+        tensors=network.state_dict(),
+        architecture=architecture,
+    )
+    found = bench_probe.Probe(limit=4, epochs=1).fit(task, FakeRun(needs={"network": given}))
+    scored = score.score("probe", found, np.arange(1100) % 4, n_classes=4, setting={})
+    assert set(scored) == {"linear conv1 top-1", "knn top-1"}
+    if not heads:
+        assert found.assignments is None
+        return
+    wanted = logits[:, : 6 // heads].argmax(dim=1).numpy()
+    assert len(set(wanted.tolist())) > 1
+    np.testing.assert_array_equal(found.assignments, wanted)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(29, int), np.full(30, -1)])
+def test_classes_that_fit_no_test_images_are_refused(wrong):
+    images = np.zeros((30, 8, 8, 1), np.uint8)
+    task = ProbeTask("m/probe", Labelled(images, np.zeros(30, int), 1), images)
+    found = Prediction(classes={"knn": np.zeros(30, int)}, assignments=wrong)
+    with pytest.raises(score.InvalidPrediction, match="assignments"):
+        score.check(found, task, artifact=False)
 
 
 def test_a_memory_below_0_is_refused():
