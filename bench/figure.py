@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.part import PRESETS, Part, validate_entry
 from bench.snapshots import NATS, SNAPSHOT_METRICS
@@ -15,6 +16,7 @@ _CHOICES = {
     "by": ("t-SNE", "umap"),
     "show": ("clusters", "neighbours", "filters"),
     "pick": ("purest", "random"),
+    "on": ("probe",),
 }
 
 
@@ -91,6 +93,9 @@ class Figure:
     tensor itself as the "filters" of a first convolution."""
     pick: str = ""
     """Of images of clusters: the "purest" ones or "random" ones."""
+    on: str = ""
+    """Of images of clusters: "probe" for the images that the network is tested on, in the same
+    clusters as those of the images that it was trained on."""
     best: Literal["", "max"] = ""
     """Of a heat map, "max": the best of the restarts and not their mean. It is chosen after
     scoring, so with the labels, and the caption says so."""
@@ -181,6 +186,8 @@ class Figure:
             raise BenchError(f'{where}: names no tensor, such as tensor = "outputs"')
         if entry.tensor and not of_tensor:
             raise BenchError(f"{where}: {self.show or self.kind} show no tensor; leave it out")
+        if self.on and not (entry.probe or get_task(entry.task).related.get("probe")):
+            raise BenchError(f"{where}: '{entry.task}' has no probe to take images from")
 
     def _validate_axis(self, axis: str, where: str) -> None:
         """Refuse an axis that its kind lacks, or that varies nothing or two things."""
@@ -213,6 +220,7 @@ class Figure:
         own = {
             "best": "heatmap", "group": "bars", "tasks": "bars", "logged": "training",
             "tensor": "embedding or images", "by": "embedding", "show": "images", "pick": "images",
+            "on": "images",
         }  # fmt: skip
         for key, kinds in own.items():
             if getattr(self, key) and self.kind not in kinds.split(" or "):
@@ -225,6 +233,8 @@ class Figure:
             raise BenchError(f"{where}: images need show = {', '.join(_CHOICES['show'])}")
         if bool(self.pick) != (self.show == "clusters"):
             raise BenchError(f'{where}: pick = "purest" or "random" is for clusters, which need it')
+        if self.on and self.show != "clusters":
+            raise BenchError(f'{where}: on = "probe" is for clusters')
         if self.kind == "heatmap" and self.x.key == self.y.key:
             raise BenchError(f"{where}: x and y both vary '{self.x.key}'")
         if self.kind == "bars" and not self.groups:

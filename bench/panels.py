@@ -41,6 +41,8 @@ class _Cell:
     part: Part
     key: str
     results: Results
+    measured_by: str = ""
+    """The key of the probe's cell, for a network."""
 
     @property
     def folder(self) -> Path:
@@ -50,7 +52,8 @@ class _Cell:
     @cached_property
     def files(self) -> PartFiles:
         """The images and labels; raises Unavailable where they are not here."""
-        spec, plan = get_task(self.part.task), self.results.plan
+        plan = self.results.plan
+        spec = get_task(plan.cells[self.key].task)
         most = limit(spec, "target", plan.preset)
         return materialise(spec.target, plan.data_root, limit=most)
 
@@ -58,6 +61,14 @@ class _Cell:
     def labels(self) -> Ints:
         """The true classes, int64, (N,)."""
         return np.asarray(np.load(self.files.labels, allow_pickle=False), np.int64)
+
+    @property
+    def probe(self) -> _Cell:
+        """The cell that measured this one's network; raises ValueError where it is not done."""
+        state = self.results.states[self.measured_by]
+        if state not in USABLE:
+            raise ValueError(f"the probe: {'not measured' if state == 'missing' else state}")
+        return _Cell(self.part, self.measured_by, self.results)
 
     def assignments(self) -> Ints:
         """The stored clusters, int64, (N,).
@@ -102,11 +113,13 @@ def images(
 ) -> ImagesView:
     """What `show` names, a panel a part."""
     makers: dict[str, Callable[[_Cell], Sheet]] = {
-        "clusters": partial(_clusters, pick=figure.pick),
+        "clusters": partial(_clusters, pick=figure.pick, on=figure.on),
         "neighbours": _neighbours, "filters": _filters,
     }  # fmt: skip
     panels = [_panel(Sheet, makers[figure.show], slot, results) for slot in slots]
-    return ImagesView(**named, show=figure.show, pick=figure.pick, panels=tuple(panels))
+    return ImagesView(
+        **named, show=figure.show, pick=figure.pick, on=figure.on, panels=tuple(panels)
+    )
 
 
 def confusion(
@@ -128,7 +141,7 @@ def _panel(empty: type[P], make: Callable[[_Cell], P], slot: Slot, results: Resu
     if state not in USABLE:
         return empty(label, words="not measured" if state == "missing" else state)
     try:
-        return make(_Cell(slot.part, keys[0], results))
+        return make(_Cell(slot.part, keys[0], results, keys[-1]))
     except Unavailable:
         return empty(label, words="the data are not here")
     except (BenchError, ValueError) as error:
@@ -143,8 +156,11 @@ def _cloud(cell: _Cell, *, by: str) -> Cloud:
     return Cloud(part.label, pairs, tuple(int(c) for c in cell.labels[: len(points)]))
 
 
-def _clusters(cell: _Cell, *, pick: str) -> Sheet:
-    """SeLa (Asano et al., ICLR 2020), figures A.5 and A.7: the same images at each call."""
+def _clusters(cell: _Cell, *, pick: str, on: str) -> Sheet:
+    """SeLa (Asano et al., ICLR 2020), figures A.5 to A.8: the same images at each call.
+
+    Clusters are chosen by the images that the network was trained on, whichever are shown.
+    """
     assignments = cell.assignments()
     table = contingency(cell.labels, assignments)
     filled, entropy = np.flatnonzero(table.any(axis=0)), entropies(table)
@@ -153,14 +169,15 @@ def _clusters(cell: _Cell, *, pick: str) -> Sheet:
         chosen = some[np.argsort(entropy[some], kind="stable")]
     else:
         chosen = np.argsort(entropy, kind="stable")[:CLUSTERS]
-    strips = []
+    shown = cell.probe if on == "probe" else cell
+    assignments, strips = shown.assignments(), []
     for i in chosen:
         cluster = int(filled[i])
         # Of its own seed: a cluster's images are those whichever other clusters are shown.
         mine = np.random.default_rng([0, cluster]).permutation(
             np.flatnonzero(assignments == cluster)
         )
-        strips.append(Strip(cell.pictures(mine[:PER_CLUSTER]), f"{entropy[i]:.2f}"))
+        strips.append(Strip(shown.pictures(mine[:PER_CLUSTER]), f"{entropy[i]:.2f}"))
     return Sheet(cell.part.label, tuple(strips))
 
 

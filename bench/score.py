@@ -43,8 +43,11 @@ def check(prediction: Any, task: Task, *, artifact: bool) -> Prediction:
             check_integers("assignments", prediction.assignments, n, None)
     elif kind == "SimilarityTask":
         _probabilities(prediction.scores, len(task.pairs))  # type: ignore[union-attr]
-    elif not prediction.classes:
-        raise InvalidPrediction("fit returned no classes")
+    else:
+        if not prediction.classes:
+            raise InvalidPrediction("fit returned no classes")
+        if prediction.assignments is not None:
+            check_integers("assignments", prediction.assignments, n, None)
     for name, classes in prediction.classes.items():
         check_integers(f"classes['{name}']", classes, n, None)
     return prediction

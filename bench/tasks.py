@@ -140,9 +140,10 @@ class Prediction:
 
     Cluster, pairs: `assignments`. Adapt: `assignments`, the predicted classes. Similarity:
     `scores`. Represent: `architecture` and `tensors`, with `assignments` where the method makes
-    pseudo-labels, and those of all its heads in `classes`. Probe: `classes`. `tensors` may
-    accompany any of them for cells that need them, and are all that an artifact method
-    (pretraining, features) gives back.
+    pseudo-labels, and those of all its heads in `classes`. Probe: `classes`, with `assignments`
+    where the network has classes of its own, which are not scored. `tensors` may accompany any of
+    them for cells that need them, and are all that an artifact method (pretraining, features) gives
+    back.
     """
 
     assignments: Ints | None = None

@@ -28,7 +28,7 @@ from bench.nn.images import flip, to_tensor
 from bench.nn.networks import build, completed
 from bench.nn.views import Views
 from bench.registry import method
-from bench.tasks import Need, Prediction, RepresentTask, Run, TaskInfo
+from bench.tasks import Images, Need, Prediction, RepresentTask, Run, TaskInfo
 
 TURNS = 4
 """Outputs of the rotation head."""
@@ -77,13 +77,13 @@ class _Training:
             raise ValueError("epochs and batch_size must be at least 1")
         completed(self.network)
 
-    def _train(self, images: Tensor, labels: Tensor, run: Run) -> Prediction:
+    def _train(self, images: Images, labels: Tensor, run: Run) -> Prediction:
         """Train a fresh network on fixed labels, int64, (heads, N)."""
         (heads, n), clusters = labels.shape, int(labels.max()) + 1
-        size = self.size or min(images.shape[2:])
+        size = self.size or min(images.shape[1:3])
         views = Views(size, False, self.mean, self.std, self.crop_scale)
         options = {"outputs": heads * clusters + TURNS * self.rotation, "views": asdict(views)}
-        architecture = completed(self.network, channels=images.shape[1], **options)
+        architecture = completed(self.network, channels=images.shape[3], **options)
         network = build(architecture, run.seed_for("init")).to(run.device).train()
         optimiser = torch.optim.SGD(
             network.parameters(), self.learning_rate, self.momentum, weight_decay=self.weight_decay
@@ -101,7 +101,8 @@ class _Training:
             for rows in training.batches(n, self.batch_size, order):
                 if len(rows) == 1:
                     continue  # One image has no batch statistics.
-                x = views.augmented(self._changed(images[rows], augment), augment)
+                x = self._changed(to_tensor(images[rows.numpy()], run.device), augment)
+                x = views.augmented(x, augment)
                 with training.autocast(run.device, run.dtype):
                     logits = network(x).float()
                 loss = _loss(logits[:, : heads * clusters], labels[:, rows], clusters)
@@ -142,7 +143,7 @@ class LabelTransfer(_Training):
     def fit(self, task: RepresentTask, run: Run) -> Prediction:
         """Train on the labels of all heads."""
         labels = torch.from_numpy(run.needed("labels").classes["heads"]).T.contiguous()
-        return self._train(to_tensor(task.target, run.device), labels.to(run.device), run)
+        return self._train(task.target, labels.to(run.device), run)
 
 
 @method("supervised-network", kinds=("represent",), uses_target_labels=True, quick=_SMALL)
@@ -157,7 +158,7 @@ class SupervisedNetwork(_Training):
                 f"supervised-network needs the target's labels; {task.name} came without"
             )
         labels = torch.tensor(task.target_labels, device=run.device)[None]
-        return self._train(to_tensor(task.target, run.device), labels, run)
+        return self._train(task.target, labels, run)
 
 
 def turn(x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

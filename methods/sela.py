@@ -7,6 +7,10 @@ share the network (section 3.5).
 
     python -m bench run digits --methods sela
 
+Images are read as bytes, a batch at a time, and may lie on a disk. Beside the network there are
+held, in float32, N x K log-probabilities of each head that is relabelled and a copy of one head's;
+where N x D features of each view are smaller, these and the log-probabilities of one head.
+
 Defaults are those of the released CIFAR script. The paper prints lambda = 25 where that script has
 10; it sums the losses of the heads where the script averages them, which scales the learning rate.
 Colours are changed before the crop, not after it. The quick preset has a small network, images as
@@ -16,9 +20,12 @@ of digits/represent.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from sklearn.cluster import KMeans
 from sklearn.metrics import normalized_mutual_info_score
@@ -34,7 +41,7 @@ from bench.nn.networks import build, completed
 from bench.nn.transport import Stop, balance
 from bench.nn.views import Views
 from bench.registry import method
-from bench.tasks import Prediction, RepresentTask, Run
+from bench.tasks import Images, Prediction, RepresentTask, Run
 
 _SNAPSHOTS = 20
 """Assignments handed over while training, at most."""
@@ -85,7 +92,8 @@ class SeLa:
     mode: Literal["train", "eval"] = "train"
     """Of the network while labels are made; the released code leaves it in training mode."""
     views: int = 1
-    """Random views of an image whose log-probabilities are averaged for its label (section 3.4)."""
+    """Random views of an image whose log-probabilities are averaged for its label (section 3.4);
+    K-means takes one."""
     head_loss: Literal["mean", "sum"] = "mean"
     """Over heads; the paper writes the sum."""
     epochs: int = 400
@@ -121,16 +129,18 @@ class SeLa:
         n = len(task.target)
         if self.clusters > n:
             raise ValueError(f"clusters = {self.clusters} for {n} images: at most one each")
-        images = to_tensor(task.target, run.device)
-        size = self.size or min(images.shape[2:])
+        size = self.size or min(task.target.shape[1:3])
         views = Views(size, False, self.mean, self.std, self.crop_scale)
-        options = {"channels": images.shape[1], "outputs": self.clusters * self.heads}
+        options = {"channels": task.target.shape[3], "outputs": self.clusters * self.heads}
         architecture = completed(self.network, **options, views=asdict(views))
         network = build(architecture, run.seed_for("init")).to(run.device).train()
         optimiser = torch.optim.SGD(
             network.parameters(), self.learning_rate, self.momentum, weight_decay=self.weight_decay
         )
-        order, labeller = run.generator("batches"), _Labeller(self, network, images, views, run)
+        order, labeller = (
+            run.generator("batches"),
+            _Labeller(self, network, task.target, views, run),
+        )
         parts = {"network": network, "optimiser": optimiser, "order": order}
         parts |= {"crops": labeller.crops}
         state = run.resume()
@@ -183,23 +193,26 @@ class SeLa:
 
 
 class _Labeller:
-    """The labels of all images and what remakes them: every head's, (heads, N)."""
+    """The labels of all images and what remakes them: every head's, (heads, N).
+
+    Images stay the bytes that they are given as, and become floats a batch at a time.
+    """
 
     def __init__(
-        self, method: SeLa, network: Network, images: Tensor, views: Views, run: Run
+        self, method: SeLa, network: Network, images: Images, views: Views, run: Run
     ) -> None:
         self.method, self.network, self.images, self.run = method, network, images, run
         self.views = views
         n, drawn = len(images), run.generator("labels")
         each = [torch.randperm(n, generator=drawn) % method.clusters for _ in range(method.heads)]
-        self.labels = torch.stack(each).to(images.device)
+        self.labels = torch.stack(each).to(run.device)
         self.times = relabelling_times(n, method.epochs, method.relabellings, method.schedule)
         self.done = 0
         self.crops = run.generator("augment")
 
     def view(self, rows: Tensor) -> Tensor:
         """Random views of some images."""
-        x = self.images[rows.to(self.images.device)]
+        x = to_tensor(self.images[rows.numpy()], self.run.device)
         x = flip(x, self.crops) if self.method.mirror else x
         x = greyed(jitter(x, self.method.colour, self.crops), self.method.grey, self.crops)
         return self.views.augmented(x, self.crops)
@@ -209,41 +222,99 @@ class _Labeller:
         if self.done == len(self.times) or seen < self.times[self.done]:
             return
         everyone = self.method.relabel == "all"
-        heads = range(self.method.heads) if everyone else [self.done % self.method.heads]
-        features = [self._features() for _ in range(self.method.views)]
+        heads = list(range(self.method.heads)) if everyone else [self.done % self.method.heads]
         old = self.labels.clone()
-        for head in heads:
-            make = self._by_kmeans if self.method.assignment == "k-means" else self._by_transport
-            self.labels[head] = make(head, features)
-        changed = (self.labels != old).float().mean(dim=1)[list(heads)].mean()
+        make = self._by_kmeans if self.method.assignment == "k-means" else self._by_transport
+        for head, found in zip(heads, make(heads), strict=True):
+            self.labels[head] = found
+        changed = (self.labels != old).float().mean(dim=1)[heads].mean()
         self.done += 1
         old_labels, new_labels = (x[heads[0]].cpu().numpy() for x in (old, self.labels))
         alike = normalized_mutual_info_score(old_labels, new_labels)
         self.run.log(self.done, changed=float(changed), alike=float(alike))
 
-    def _features(self) -> Tensor:
-        """The network's features of one random view of each image, (N, D), without gradients."""
-        found = []
+    def _look(self, take: Callable[[Tensor, Tensor], None]) -> None:
+        """Hand the features of one random view of each image to `take`, a batch at a time.
+
+        It is given the images' indices, (n,), and their features, (n, D), without gradients.
+        """
         with torch.no_grad() if self.method.mode == "train" else evaluating(self.network):
-            for rows in torch.arange(len(self.images)).split(self.method.batch_size):
+            for rows in self._parts():
                 with training.autocast(self.run.device, self.run.dtype):
-                    found.append(self.network.features(self.view(rows)).float())
-        return torch.cat(found)
+                    features = self.network.features(self.view(rows))
+                take(rows, features.float())
 
-    def _by_transport(self, head: int, features: list[Tensor]) -> Tensor:
-        """Balanced labels from the head's log-probabilities, averaged over the views."""
-        k = self.method.clusters
-        weight, bias = (p.detach()[head * k : (head + 1) * k] for p in self._layer.parameters())
-        views = [functional.linear(x, weight, bias).log_softmax(dim=1) for x in features]
-        log_p = sum(views[1:], start=views[0]) / len(views)
+    def _features(self) -> Tensor:
+        """Of one random view of each image, (N, D)."""
+        found = self._empty(self._layer.in_features)
+        self._look(found.__setitem__)
+        return found
+
+    def _by_transport(self, heads: list[int]) -> Iterator[Tensor]:
+        """Balanced labels from each head's log-probabilities, averaged over the views.
+
+        These are held for all heads or, where they are larger, the features that they follow from.
+        """
+        k, views = self.method.clusters, range(self.method.views)
+        if len(heads) * k > len(views) * self._layer.in_features:
+            held = [self._features() for _ in views]
+            yield from (self._from_features(head, held) for head in heads)
+            return
+        log_p = [self._empty(k).zero_() for _ in heads]
+
+        def add(rows: Tensor, features: Tensor) -> None:
+            for head, of_head in zip(heads, log_p, strict=True):
+                of_head[rows] += self._log_p(head, features)
+
+        for _ in views:
+            self._look(add)
+        for of_head in log_p:
+            yield self._balanced(of_head.div_(len(views)))
+
+    def _from_features(self, head: int, views: list[Tensor]) -> Tensor:
+        """Balanced labels of a head from all images' features, (N, D) for each view."""
+
+        def log_p() -> Tensor:
+            made = self._empty(self.method.clusters)
+            for rows in self._parts():
+                each = [self._log_p(head, features[rows]) for features in views]
+                made[rows] = sum(each[1:], start=each[0]) / len(each)
+            return made
+
+        try:
+            return self._balanced(log_p(), overwrite=True)
+        except ValueError:  # Factors too far apart for one copy, if nothing else is wrong.
+            return self._balanced(log_p())
+
+    def _balanced(self, log_p: Tensor, *, overwrite: bool = False) -> Tensor:
+        """The transport's labels, (N,)."""
         stop = Stop(self.method.tolerance)
-        return balance(log_p, self.method.sharpness, stop=stop).labels
+        return balance(log_p, self.method.sharpness, stop=stop, overwrite=overwrite).labels
 
-    def _by_kmeans(self, head: int, features: list[Tensor]) -> Tensor:
-        """Clusters of the features; they fit no earlier numbering, so the head is drawn anew."""
+    def _log_p(self, head: int, features: Tensor) -> Tensor:
+        """(n, D) -> (n, K)."""
+        rows = slice(head * self.method.clusters, (head + 1) * self.method.clusters)
+        weight, bias = (p.detach()[rows] for p in self._layer.parameters())
+        return functional.linear(features, weight, bias).log_softmax(dim=1)
+
+    def _empty(self, width: int) -> Tensor:
+        """A float32 matrix with a row for each image, on the run's device."""
+        return torch.empty(len(self.images), width, device=self.run.device)
+
+    def _parts(self) -> Sequence[Tensor]:
+        """Indices of all images in order, a batch at a time."""
+        return torch.arange(len(self.images)).split(self.method.batch_size)
+
+    def _by_kmeans(self, heads: list[int]) -> Iterator[Tensor]:
+        """Clusters of one view's features."""
+        features = self._features().cpu().numpy()
+        return (self._clustered(head, features) for head in heads)
+
+    def _clustered(self, head: int, features: npt.NDArray[np.float32]) -> Tensor:
+        """Clusters of features, (N, D); no numbers of earlier ones: the head is drawn anew."""
         k = self.method.clusters
         seed = (self.run.seed_for("k-means") + self.done) % 2**32
-        found = KMeans(k, n_init=1, random_state=seed).fit_predict(features[0].cpu().numpy())
+        found = KMeans(k, n_init=1, random_state=seed).fit_predict(features)
         drawn = torch.Generator().manual_seed(seed)
         rows = slice(head * k, (head + 1) * k)
         with torch.no_grad():

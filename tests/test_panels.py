@@ -15,6 +15,7 @@ from test_figures import EMBEDDING, shown, write
 from bench import code, embedding, experiment, registry
 from bench.datasets import get_task, materialise
 from bench.errors import BenchError
+from bench.plan import limit
 from bench.record import Record
 from bench.render import figures, html, latex, legend
 from bench.render.rows import EmbeddingView
@@ -60,6 +61,9 @@ BAD = {
     "its pick": (NEIGHBOURS, "tensor", 'pick = "random"\ntensor', "is for clusters, which need"),
     "a tensor": (CLUSTERS, "pick", 'tensor = "w"\npick', "clusters show no tensor; leave it out"),
     "none": (FILTERS, 'tensor = "features"', "", "names no tensor"),
+    "on": (CLUSTERS, "pick", 'on = "prob"\npick', "unknown on 'prob': did you mean 'probe'?"),
+    "its on": (NEIGHBOURS, "tensor", 'on = "probe"\ntensor', 'on = "probe" is for clusters'),
+    "no probe": (CLUSTERS, "pick", 'on = "probe"\npick', "'tiny/cluster' has no probe to take"),
     "show of": (CONFUSION, "task", 'show = "filters"\ntask', 'show is for kind = "images", not "c'),
     "tensor of": (CONFUSION, "task", 'tensor = "w"\ntask', 'for kind = "embedding" or "images"'),
     "part's": (CONFUSION, 'label = "c', 'tensor = "w"\nlabel = "c', "confusion show no tensor"),
@@ -93,19 +97,24 @@ def test_what_is_wrong_is_said_in_one_sentence(case, tmp_path):
     assert expected in str(caught.value)
 
 
+def publish(plan, store, key, prediction, state="done"):
+    """A cell's end, as the harness leaves it."""
+    cell = plan.cells[key]
+    attempt = store.work(cell) / "attempt"
+    attempt.mkdir(parents=True)
+    outputs.save(attempt / PREDICTION, prediction)
+    output, of = outputs.digest(attempt / PREDICTION), code.of_cell(cell)
+    record = Record(key=cell.key, cell=cell.identity(), state=state, code=of, output=output)
+    store.publish(cell, attempt, record)
+
+
 def view_of(tmp_path, text, prediction=None, state="done"):
     """The figure of an experiment whose one cell gave back a prediction."""
     plan, store = make_plan(write(tmp_path, text)), Store(tmp_path)
     (slot,) = plan.slots
     assert list(slot.cells) == [0]
-    cell = plan.cells[slot.cells[0][0]]
     if prediction is not None:
-        attempt = store.work(cell) / "attempt"
-        attempt.mkdir(parents=True)
-        outputs.save(attempt / PREDICTION, prediction)
-        output, of = outputs.digest(attempt / PREDICTION), code.of_cell(cell)
-        record = Record(key=cell.key, cell=cell.identity(), state=state, code=of, output=output)
-        store.publish(cell, attempt, record)
+        publish(plan, store, slot.cells[0][0], prediction, state)
     return shown(plan, store)
 
 
@@ -149,6 +158,45 @@ def test_images_of_clusters_are_of_them_and_framed_by_class(pick, tmp_path, tiny
     assert values == pytest.approx(sorted(values))
     if pick == "purest":
         assert values == pytest.approx(sorted(entropy.values())[:10])
+
+
+TESTED = (
+    CLUSTERS.replace("tiny/cluster", "tiny/represent")
+    .replace('method = "centroids"', 'method = "random-network"')
+    .replace("pick", 'on = "probe"\npick')
+)
+
+
+@pytest.mark.parametrize("pick", ["purest", "random"])
+def test_tested_images_are_shown_in_the_clusters_of_those_trained_on(pick, tmp_path):
+    text = TESTED.replace('"purest"', f'"{pick}"')
+    plan, store = make_plan(write(tmp_path, text)), Store(tmp_path)
+    (slot,) = plan.slots
+    trained, tested = slot.cells[0]
+    images, labels = {}, {}
+    for name, task in (("trained", get_task("tiny/represent")), ("tested", get_task("tiny/probe"))):
+        files = materialise(task.target, DATA, limit=limit(task, "target", plan.preset))
+        images[name], labels[name] = np.load(files.images), np.load(files.labels)
+    rng = np.random.default_rng(3)
+    drawn = rng.integers(14, size=len(labels["trained"]))
+    own = np.where(rng.random(len(drawn)) < 0.5, labels["trained"], drawn)
+    theirs = rng.integers(1, 14, len(labels["tested"]))  # none in cluster 0
+    publish(plan, store, trained, Prediction(assignments=own))
+    assert [p.words for p in shown(plan, store).panels] == ["the probe: not measured"]
+    publish(plan, store, tested, Prediction(assignments=theirs, classes={"knn": theirs}))
+    view = shown(plan, store)
+    (sheet,) = view.panels
+    plain = write(tmp_path, text.replace('on = "probe"\n', ""))
+    (beside,) = shown(make_plan(plain), store).panels
+    assert [strip.label for strip in sheet.strips] == [strip.label for strip in beside.strips]
+    for strip, other in zip(sheet.strips, beside.strips, strict=True):
+        (cluster,) = {int(own[place(p, images["trained"])]) for p in other.pictures}
+        places = [place(p, images["tested"]) for p in strip.pictures]
+        assert len(set(places)) == len(places) == min(9, np.sum(theirs == cluster))
+        assert set(theirs[places]) <= {cluster}
+        assert [p.frame for p in strip.pictures] == labels["tested"][places].tolist()
+    assert figures.draw(view).axes
+    assert "pictures of those tested on" in legend.figure_caption(view)
 
 
 def test_neighbours_are_the_largest_inner_products_of_each_class_first_image(tmp_path, tiny):

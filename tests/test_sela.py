@@ -9,7 +9,9 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.nn.convnet import ConvNet
-from bench.nn.networks import known
+from bench.nn.networks import build, completed, known
+from bench.nn.transport import Stop, balance
+from bench.nn.views import Views
 from bench.tasks import RepresentTask
 
 registry.load()
@@ -166,3 +168,83 @@ def test_more_clusters_than_images_are_refused():
 def test_parameters_that_cannot_be_are_refused(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         SeLa(**bad)
+
+
+class Bytes(np.ndarray):
+    """Images that note how many of them are read at a time."""
+
+    read: list[int] = []  # noqa: RUF012 - the test's, emptied there
+
+    def __getitem__(self, key):
+        self.read.append(len(key))
+        return super().__getitem__(key).view(np.ndarray)
+
+    def __array__(self, *_, **__):
+        raise AssertionError("all images were asked for at once")
+
+
+@pytest.mark.parametrize("switch", [{}, {"relabel": "all", "views": 2}, {"assignment": "k-means"}])
+def test_images_are_read_a_batch_at_a_time(switch):
+    plain = task()
+    Bytes.read.clear()
+    lazy = fit(the_task=RepresentTask(plain.name, plain.target.view(Bytes)), **switch)
+    assert max(Bytes.read) == 16
+    np.testing.assert_array_equal(lazy.classes["heads"], fit(**switch).classes["heads"])
+
+
+def labeller(monkeypatch, **options):
+    """One whose images are those of `task`, and the shapes of the matrices that it makes."""
+    small = {"clusters": 6, "heads": 3, "batch_size": 16, "mode": "eval"} | options
+    method = SeLa(**registry.get("sela").params("quick", small))
+    outputs = method.clusters * method.heads
+    network = build(completed("convnet", channels=1, outputs=outputs, widths=[4]), seed=3)
+    torch.nn.init.normal_(network.head.weight, generator=torch.Generator().manual_seed(4))
+    made = sela._Labeller(method, network, task().target, Views(8, False, 0.5, 0.5), FakeRun())
+    shapes, empty = [], made._empty
+    monkeypatch.setattr(made, "_empty", lambda width: shapes.append(width) or empty(width))
+    return made, shapes
+
+
+@pytest.mark.parametrize(
+    ("views", "heads", "wide"), [(1, [1], 0), (2, [0, 1, 2], 0), (1, [0, 2], 1)]
+)
+def test_labels_follow_from_log_probabilities_that_are_averaged_over_views(
+    monkeypatch, views, heads, wide
+):
+    """By a transcription that holds all features, whichever matrices the method holds."""
+    k = 60 if wide else 6
+    made, shapes = labeller(monkeypatch, views=views, clusters=k)
+    width = made.network.head.in_features
+    found = torch.stack(list(made._by_transport(heads)))
+    again, _ = labeller(monkeypatch, views=views, clusters=k)
+    every = torch.arange(60).split(16)
+    with torch.no_grad():
+        again.network.eval()
+        features = [
+            torch.cat([again.network.features(again.view(rows)) for rows in every])
+            for _ in range(views)
+        ]
+        for labels, head in zip(found, heads, strict=True):
+            logits = [again.network.head(x)[:, k * head : k * (head + 1)] for x in features]
+            log_p = sum(x.log_softmax(dim=1) for x in logits) / views
+            wanted = balance(log_p, made.method.sharpness, stop=Stop(made.method.tolerance))
+            assert torch.equal(labels, wanted.labels)
+    assert shapes == ([width] * views + [k] * len(heads) if wide else [k] * len(heads))
+
+
+def test_factors_too_far_apart_for_one_copy_are_found_with_two(monkeypatch):
+    made, _ = labeller(monkeypatch, clusters=60)
+    wanted = list(made._by_transport([0, 2]))
+    asked = []
+
+    def refusing(log_p, *args, overwrite=False, **named):
+        asked.append(overwrite)
+        if overwrite:
+            log_p.zero_()
+            raise ValueError("call with overwrite=False")
+        return balance(log_p, *args, **named)
+
+    monkeypatch.setattr(sela, "balance", refusing)
+    again, _ = labeller(monkeypatch, clusters=60)
+    assert torch.equal(torch.stack(list(again._by_transport([0, 2]))), torch.stack(wanted))
+    assert asked == [True, False] * 2

@@ -1,22 +1,40 @@
 """What a frozen representation is worth: neighbours' votes and a linear classifier on top.
 
-The protocol of SeLa (Asano, Rupprecht, Vedaldi, ICLR 2020) and its released code.
+The protocol of SeLa (Asano, Rupprecht, Vedaldi, ICLR 2020) and its released code. Features may be
+a tensor or made when they are asked for: never more than a block of them is held here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.nn import functional
 
 from bench.nn import training
 
+_BLOCK = 1000
+"""Images whose features are asked for at a time."""
 
-def pca(train: Tensor, test: Tensor, dims: int) -> tuple[Tensor, Tensor]:
+
+class Features(Protocol):
+    """Float32 features of N images, (N, D): a tensor, or what makes them of the images."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, rows: Tensor, /) -> Tensor:
+        """Those of some images, (len(rows), D), for int64 indices on the CPU."""
+
+
+def pca(train: Features, test: Features, dims: int) -> tuple[Tensor, Tensor]:
     """Both sets on the first principal components of the training set, not whitened.
+
+    The eigenvectors of the covariance, which is gathered in float64: exact, as scikit-learn's
+    solver "covariance_eigh" is, and with its signs: a component's entry of the largest magnitude
+    is positive. Memory beyond the result: three matrices of (D, D) and a block of features.
 
     Args:
         train: (N, D) with N and D >= dims.
@@ -26,10 +44,48 @@ def pca(train: Tensor, test: Tensor, dims: int) -> tuple[Tensor, Tensor]:
     Returns:
         (N, dims) and (M, dims), float32, centred on the training set's mean.
     """
-    # The covariance's eigenvectors: exact, where scikit-learn's own choice may be randomised.
-    model = PCA(dims, svd_solver="covariance_eigh").fit(train.double().numpy())
-    first, second = (model.transform(part.double().numpy()) for part in (train, test))
-    return torch.from_numpy(first).float(), torch.from_numpy(second).float()
+    mean, scatter = _moments(train, lambda x, y: x.T @ y)
+    components = torch.linalg.eigh(scatter).eigenvectors[:, -dims:].flip(1)
+    largest = components.gather(0, components.abs().argmax(dim=0, keepdim=True))
+    components *= largest.sign()
+
+    def projected(features: Features) -> Tensor:
+        parts = [((x - mean) @ components).float() for x in _blocks(features)]
+        return torch.cat(parts)
+
+    return projected(train), projected(test)
+
+
+def _blocks(features: Features) -> Iterator[Tensor]:
+    """The features of all images in order, float64, a block at a time."""
+    for rows in torch.split(torch.arange(len(features)), _BLOCK):
+        yield features[rows].double()
+
+
+def _moments(
+    features: Features, product: Callable[[Tensor, Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The mean, (D,), and the sum of products of deviations from it, float64, in one pass.
+
+    Blocks are joined by the formula of Chan, Golub and LeVeque ("Algorithms for computing the
+    sample variance", The American Statistician, 1983), which does not take large sums from another.
+
+    Args:
+        features: (N, D).
+        product: Of two (n, D), summed over the rows.
+    """
+    blocks = _blocks(features)
+    first = next(blocks)
+    count, mean = len(first), first.mean(dim=0)
+    scatter = product(first - mean, first - mean)
+    for block in blocks:
+        total, own = count + len(block), block.mean(dim=0)
+        apart = (own - mean)[None]
+        scatter += product(block - own, block - own)
+        scatter += product(apart, apart) * (count * len(block) / total)
+        mean += apart[0] * (len(block) / total)
+        count = total
+    return mean, scatter
 
 
 def knn_votes(
@@ -87,9 +143,12 @@ def weighted_knn(
     sigma: float,
     n_classes: int,
     top: int = 5,
+    block: int = 1000,
 ) -> Tensor:
     """Classes ranked by `knn_votes`, int64, (M, min(top, n_classes)), ties by class number."""
-    shares = knn_votes(train, train_labels, test, k=k, sigma=sigma, n_classes=n_classes)
+    shares = knn_votes(
+        train, train_labels, test, k=k, sigma=sigma, n_classes=n_classes, block=block
+    )
     return _ranked(shares, top)
 
 
@@ -110,9 +169,9 @@ def pool(maps: Tensor, limit: int) -> Tensor:
 
 
 def linear_probe(
-    train: Tensor,
+    train: Features,
     train_labels: Tensor,
-    test: Tensor,
+    test: Features,
     *,
     n_classes: int,
     generator: torch.Generator,
@@ -130,7 +189,7 @@ def linear_probe(
     rate falls to a fifth at each milestone, as the paper prints (its code: a tenth).
 
     Args:
-        train: (N, D).
+        train: (N, D), asked for batch by batch in every epoch.
         train_labels: int64, (N,), in 0..n_classes-1.
         test: (M, D).
         n_classes: Number of classes.
@@ -145,9 +204,9 @@ def linear_probe(
     Returns:
         int64, (M, min(top, n_classes)), likeliest class first.
     """
-    mean, deviation = train.mean(dim=0), train.std(dim=0, correction=0)
+    mean, deviation = _standard(train)
     scale = torch.where(deviation > 0, 1.0 / (deviation + 1e-5), 0.0)
-    weight = torch.zeros(train.shape[1], n_classes, requires_grad=True)
+    weight = torch.zeros(len(mean), n_classes, requires_grad=True)
     bias = torch.zeros(n_classes, requires_grad=True)
     optimiser = torch.optim.SGD([weight, bias], lr=learning_rate, momentum=0.9, weight_decay=1e-5)
     for epoch in range(epochs):
@@ -158,10 +217,15 @@ def linear_probe(
             training.step(optimiser, functional.cross_entropy(logits, train_labels[rows]))
         progress(epoch + 1)
     with torch.no_grad():
-        logits = torch.cat(
-            [(part - mean) * scale @ weight + bias for part in torch.split(test, 1000)]
-        )
+        parts = torch.split(torch.arange(len(test)), _BLOCK)
+        logits = torch.cat([(test[part] - mean) * scale @ weight + bias for part in parts])
     return _ranked(logits, top)
+
+
+def _standard(features: Features) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each feature, float32, (D,)."""
+    mean, squares = _moments(features, lambda x, y: (x * y).sum(dim=0))
+    return mean.float(), (squares / len(features)).sqrt().float()
 
 
 def _ranked(scores: Tensor, top: int) -> Tensor:

@@ -74,9 +74,10 @@ def _of_images(view: ImagesView) -> str:
     if view.show == "neighbours":
         return f"First column: queries; then the nearest by inner product, nearest first; {frame}"
     which = "of lowest entropy" if view.pick == "purest" else "drawn at random"
+    tested = " and labels are of the images trained on, pictures of those tested on"
     return (
         f"Rows: images drawn at random from the clusters {which}; left: entropy of the true "
-        f"classes in the cluster, nats; {frame}"
+        f"classes in the cluster, nats; {f'clusters{tested}; ' if view.on else ''}{frame}"
     )
 
 

@@ -53,6 +53,8 @@ class ImagesView:
     panels: tuple[Sheet, ...]
     pick: str = ""
     """Of clusters: the "purest" or "random" ones."""
+    on: str = ""
+    """Of clusters, "probe": chosen by the images trained on, shown by those tested on."""
 
     @property
     def width(self) -> float:

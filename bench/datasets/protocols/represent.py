@@ -63,7 +63,7 @@ _represent("usps", Part("usps", "train"), Part("usps", "test"))
 # Where CIFAR-100's train images are not at hand: one half of its test images against the other.
 HALVES = [Part("cifar100", "test", half=half) for half in (0, 1)]
 _probe("cifar100-test/probe", HALVES[0], HALVES[1], 100, quick=5000)
-# Fewer to learn from than to probe with: methods hold these as float32, 786 kB an image.
+# Fewer to learn from than to probe with: the former are gone through far more often.
 IMAGENET = Part("imagenet", "train")
 _learn("imagenet/represent", IMAGENET, "imagenet/probe", 1000, quick=5000)
 _probe("imagenet/probe", IMAGENET, Part("imagenet", "val"), 1000, quick=10_000)
