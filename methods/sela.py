@@ -137,10 +137,8 @@ class SeLa:
         optimiser = torch.optim.SGD(
             network.parameters(), self.learning_rate, self.momentum, weight_decay=self.weight_decay
         )
-        order, labeller = (
-            run.generator("batches"),
-            _Labeller(self, network, task.target, views, run),
-        )
+        order = run.generator("batches")
+        labeller = _Labeller(self, network, task.target, views, run)
         parts = {"network": network, "optimiser": optimiser, "order": order}
         parts |= {"crops": labeller.crops}
         state = run.resume()
