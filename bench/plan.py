@@ -167,7 +167,9 @@ def _cells_of(plan: Plan, part: Part, task: str, seed: int, options: Options) ->
     probe = part.probe or get_task(task).related.get(PROBE, "")
     if get_task(task).kind != "represent" or not probe:
         return [key]
-    return [key, _add(plan, Need(PROBE, {}, probe, seed), options, needs=(("network", key),))]
+    # Its kind is the name of the method that measures: "probe" or "finetune".
+    measuring = Need(get_task(probe).kind, {}, probe, seed)
+    return [key, _add(plan, measuring, options, needs=(("network", key),))]
 
 
 def _add(

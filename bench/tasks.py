@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 Images = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+Signs = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
-Kind = Literal["cluster", "adapt", "represent", "similarity", "pairs", "probe"]
+Kind = Literal["cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,16 @@ class Labelled:
     labels: Ints
     """int64, (N,), values 0..n_classes-1."""
     n_classes: int
+
+
+@dataclass(frozen=True)
+class MultiLabelled:
+    """Images, each of any number of classes, whose labels a method may see."""
+
+    images: Images
+    """uint8, (N, height, width, channels)."""
+    labels: Signs
+    """int8, (N, classes): 1 present, -1 absent, 0 too difficult to count as either."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,19 @@ class ProbeTask:
     target_labels: Ints | None = None
 
 
-Task = ClusterTask | AdaptTask | RepresentTask | SimilarityTask | PairsTask | ProbeTask
+@dataclass(frozen=True)
+class FineTuneTask:
+    """Score the classes of test images by another cell's network, trained on from there."""
+
+    name: str
+    train: MultiLabelled
+    target: Images
+    target_labels: Signs | None = None
+
+
+Task = (
+    ClusterTask | AdaptTask | RepresentTask | SimilarityTask | PairsTask | ProbeTask | FineTuneTask
+)
 
 
 @dataclass(frozen=True)
@@ -140,9 +163,9 @@ class Prediction:
 
     Cluster, pairs: `assignments`. Adapt: `assignments`, the predicted classes. Similarity:
     `scores`. Represent: `architecture` and `tensors`, with `assignments` where the method makes
-    pseudo-labels, and those of all its heads in `classes`. Probe: `classes`. `tensors` may
-    accompany any of them for cells that need them, and are all that an artifact method
-    (pretraining, features) gives back.
+    pseudo-labels, and those of all its heads in `classes`. Probe: `classes`. Fine-tune:
+    `class_scores`. `tensors` may accompany any of them for cells that need them, and are all that
+    an artifact method (pretraining, features) gives back.
     """
 
     assignments: Ints | None = None
@@ -151,6 +174,9 @@ class Prediction:
     """Floats in 0..1, (P,), one for each pair."""
     classes: Mapping[str, Ints] = field(default_factory=dict)
     """Name of a probe ("linear conv5", "knn") -> integers, (N,) or (N, top) in ranked order."""
+    class_scores: Mapping[str, Floats] = field(default_factory=dict)
+    """Name of a way to fine-tune ("fc6-8", "all") -> finite floats, (N, classes), higher where the
+    class is likelier in the image."""
     tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Named tensors, such as a network's state dict; kept as safetensors."""
     architecture: str = ""
