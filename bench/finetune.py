@@ -41,7 +41,7 @@ FULLY_CONNECTED = SETTINGS[0]
 _TEST_BATCH = 100
 
 
-@method("finetune", kinds=("finetune",), quick={"iterations": 320, "halve_every": 80})
+@method("finetune", kinds=("finetune",), quick={"iterations": 320, "halve_every": 80, "size": 32})
 @dataclass(frozen=True)
 class FineTune:
     """Scores of classes by a network whose last layers, or all, are trained on."""
@@ -58,13 +58,16 @@ class FineTune:
     """Of the gradient; a longer one is shortened."""
     crop_scale: tuple[float, float] = (0.1, 0.5)
     """Smallest and largest area of a square crop, as a fraction of the image's."""
+    size: int = 224
+    """Side that crops are resized to, the image's at most, for a network whose description does
+    not say how its images were prepared."""
     crops: int = 10
     """Of a test image, whose logits are added."""
     redraw: bool = True
     """Start the fully-connected layers from fresh weights."""
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "batch_size", "halve_every", "crops"):
+        for name in ("iterations", "batch_size", "halve_every", "size", "crops"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)} must be at least 1")
         Views(crop_scale=self.crop_scale)
@@ -77,7 +80,7 @@ class FineTune:
         needed = run.needed("network")
         done: dict[str, Any] = run.resume() or {"scores": {}}
         for setting in SETTINGS:
-            model = _Classifier(needed, task, self.crop_scale, run.seed_for("init"))
+            model = _Classifier(needed, task, self, run.seed_for("init"))
             if setting in done["scores"] or (setting == FULLY_CONNECTED and not model.hidden):
                 continue
             model.prepare(setting, run.seed_for("init"), redraw=self.redraw)
@@ -147,16 +150,14 @@ class FineTune:
 class _Classifier(nn.Module):
     """A network with a new last layer, and how images are cropped for it."""
 
-    def __init__(
-        self, needed: Prediction, task: FineTuneTask, scale: tuple[float, float], seed: int
-    ) -> None:
+    def __init__(self, needed: Prediction, task: FineTuneTask, method: FineTune, seed: int) -> None:
         super().__init__()
         self.network = networks.load(needed.architecture, needed.tensors)
-        side = task.target.shape[1]
+        side = min(method.size, *task.target.shape[1:3])
         own = Views(size=side, invert=False, mean=0.0, std=1.0)
         if "views" in json.loads(needed.architecture):
             own = described(needed.architecture)
-        self.views = replace(own, crop_scale=scale, crop_ratio=(1.0, 1.0))
+        self.views = replace(own, crop_scale=method.crop_scale, crop_ratio=(1.0, 1.0))
         with evaluating(self.network):
             one = self.network.features(self.views.clean(to_tensor(task.target[:1])))
         with networks.seeded(seed):

@@ -114,7 +114,7 @@ def test_dropout_is_resumed_too():
 def trained(setting, architecture=ALEXNET, **params):
     """A classifier before and after some steps of training in one setting."""
     method = finetune.FineTune(**SMALL | params)
-    model = finetune._Classifier(needed(architecture)["network"], task(), method.crop_scale, 5)
+    model = finetune._Classifier(needed(architecture)["network"], task(), method, 5)
     model.prepare(setting, 5, redraw=method.redraw)
     before = training.weights(model)
     method._train(model, task(), FakeRun(), {"scores": {}})
@@ -174,16 +174,18 @@ def test_a_network_without_layers_of_its_own_behind_convolutions_has_no_such_sco
 def test_images_are_prepared_as_the_network_was_trained():
     views = {"size": 12, "invert": True, "mean": 0.4, "std": 0.2}
     described = networks.describe("alexnet", channels=1, outputs=7, variant="tiny", views=views)
-    model = finetune._Classifier(needed(described)["network"], task(), (0.1, 0.5), 0)
+    model = finetune._Classifier(needed(described)["network"], task(), finetune.FineTune(), 0)
     assert (model.views.size, model.views.invert, model.views.mean) == (12, True, 0.4)
     assert (model.views.crop_scale, model.views.crop_ratio) == ((0.1, 0.5), (1.0, 1.0))
-    plain = finetune._Classifier(needed()["network"], task(), (0.1, 0.5), 0)
+    plain = finetune._Classifier(needed()["network"], task(), finetune.FineTune(), 0)
     assert (plain.views.size, plain.views.invert, plain.views.mean) == (16, False, 0.0)
+    small = finetune._Classifier(needed()["network"], task(), finetune.FineTune(size=12), 0)
+    assert small.views.size == 12
 
 
 def test_logits_are_added_over_crops():
     chosen = task()
-    model = finetune._Classifier(needed()["network"], chosen, (0.1, 0.5), 0).eval()
+    model = finetune._Classifier(needed()["network"], chosen, finetune.FineTune(), 0).eval()
     one, more = (
         finetune.FineTune(**SMALL | {"crops": c})._scores(model, chosen.target, FakeRun())
         for c in (1, 64)
