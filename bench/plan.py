@@ -160,7 +160,7 @@ def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[P
 
 
 def _cells_of(plan: Plan, part: Part, task: str, seed: int, options: Options) -> list[str]:
-    """Add the cells of one task: the method's and, where it makes a network, the probe's."""
+    """Add the cells of one task: the method's and, where it makes a network, its probe's."""
     quick = part.quick if options.preset == "quick" else {}
     asked = Need(part.method, {**part.params, **quick}, task, seed)
     key = _add(plan, asked, options, setting=part.setting)

@@ -4,7 +4,8 @@ A method's process holds one of the task objects below and nothing else of the d
 target in canonical order (ascending pixel hash, so that their order tells nothing), never the
 target's labels. The harness's own process keeps those and scores what comes back.
 
-Arrays: images are uint8 of shape (N, height, width, channels); labels are int64 in 0..classes-1.
+Arrays: images are uint8 of shape (N, height, width, channels); labels are int64 in 0..classes-1,
+or int8 of (N, classes) where an image may be of many.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from bench.datasets import (
     materialise,
     parts,
     prepare,
+    verify,
     voc07,
 )
 from bench.datasets.photographs import squares
@@ -92,6 +93,10 @@ def test_images_and_what_is_in_them_are_read_as_the_lists_say(tiny, tmp_path):
     root = tmp_path / "data"
     assert availability("voc07", root, COUNTS) == ""
     assert prepare("voc07", root).counts == COUNTS
+    assert [line.split(", ")[:2] for line in verify("voc07", root)] == [
+        ["voc07 trainval: unpinned", "12 images"],
+        ["voc07 test: unpinned", "9 images"],
+    ]
     task = get_task("voc07/finetune")
     for split, part in (("trainval", task.train), ("test", task.target)):
         files = materialise(part, root)
