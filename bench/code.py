@@ -22,7 +22,7 @@ from bench.nn.networks import known, named
 if TYPE_CHECKING:
     from bench.cells import Cell
 
-_PARTS = ("bench.nn", "bench.probe", "bench_")
+_PARTS = ("bench.nn", "bench.probe", "bench.finetune", "bench_")
 
 
 def of_cell(cell: Cell) -> str:

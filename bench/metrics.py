@@ -46,6 +46,8 @@ METRICS: dict[str, Metric] = {
     "accuracy": Metric("classification accuracy", True),
     "top-1": Metric("classification accuracy", True),
     "top-5": Metric("accuracy of the five classes ranked highest", True),
+    "mAP": Metric("mean over classes of VOC2007's average precision", True),
+    "mIU": Metric("mean over classes of intersection over union", True),
     "similar precision": Metric("precision of the pairs called similar", True),
     "similar recall": Metric("recall of the pairs of one class", True),
     "dissimilar precision": Metric("precision of the pairs called dissimilar", True),
@@ -57,8 +59,9 @@ METRICS: dict[str, Metric] = {
 
 
 def is_metric(name: str) -> bool:
-    """Whether `name` is in `METRICS`, or is a probe's: "linear conv5 top-1", "knn top-5"."""
-    return name in METRICS or (name.endswith((" top-1", " top-5")) and name[:-6].strip() != "")
+    """Whether `name` is in `METRICS` or says of what: "linear conv5 top-1", "fc6-8 mAP"."""
+    of, _, last = name.rpartition(" ")
+    return name in METRICS or (last in ("top-1", "top-5", "mAP") and of.strip() != "")
 
 
 def is_count(name: str) -> bool:
@@ -281,6 +284,55 @@ def n_way_accuracy(similar: npt.ArrayLike, scores: npt.ArrayLike, n_way: int) ->
         raise ValueError("each episode needs one exemplar of the query's class, no less, no more")
     highest = values == values.max(axis=1, keepdims=True)
     return float((highest & truth).sum(axis=1) @ (1 / highest.sum(axis=1))) / len(truth)
+
+
+def average_precision(signs: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
+    """Average precision of one class as VOC2007 has it, in 0..1; None without a positive image.
+
+    Everingham et al., "The Pascal visual object classes (VOC) challenge", IJCV 2010, section 4.2:
+    the mean over the recalls 0, 0.1, ..., 1 of the highest precision at that recall or above.
+    Images ranked alike are in the order given.
+
+    Args:
+        signs: (N,): 1 present, -1 absent, 0 too difficult: such images do not count.
+        scores: Floats, (N,), higher where the class is likelier.
+
+    Raises:
+        ValueError: other lengths, other values than these, or a score that is not finite.
+    """
+    truth, values = np.asarray(signs), np.asarray(scores, dtype=np.float64)
+    if truth.ndim != 1 or truth.shape != values.shape or not np.isin(truth, (-1, 0, 1)).all():
+        raise ValueError(f"{truth.shape} labels of {values.shape} scores: (N,) of -1, 0, 1 each")
+    if not np.isfinite(values).all():
+        raise ValueError("a score is NaN or infinite")
+    counted = truth != 0
+    ranked = truth[counted][np.argsort(-values[counted], kind="stable")] > 0
+    hits = ranked.cumsum()
+    if not ranked.any():
+        return None
+    precision = hits / np.arange(1, len(ranked) + 1)
+    best_from = np.maximum.accumulate(precision[::-1])[::-1]
+    # Recall hits/n >= t/10 in whole numbers: 0.3 * 10 is not 3 in floats.
+    first = np.searchsorted(hits * 10, np.arange(11) * hits[-1])
+    return float(best_from[first].mean())
+
+
+def mean_average_precision(signs: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
+    """The mean of `average_precision` over classes; None where a class has no positive image.
+
+    Args:
+        signs: -1, 0 or 1, (N, classes).
+        scores: Floats, (N, classes).
+
+    Raises:
+        ValueError: shapes that differ or are not (N, classes), or as for `average_precision`.
+    """
+    truth, values = np.asarray(signs), np.asarray(scores)
+    if truth.ndim != 2 or truth.size == 0 or truth.shape != values.shape:
+        raise ValueError(f"labels {truth.shape}, scores {values.shape}: (N, classes) both")
+    each = [average_precision(*column) for column in zip(truth.T, values.T, strict=True)]
+    known = [value for value in each if value is not None]
+    return sum(known) / len(known) if len(known) == len(each) else None
 
 
 def _total(table: Table) -> int:

@@ -12,6 +12,8 @@ from bench.errors import BenchError, unknown
 from bench.metrics import FEATURES, METRICS, is_metric
 
 PRESETS = ("quick", "paper")
+MEASURING = ("probe", "finetune")
+"""Kinds of tasks that say what a network is worth."""
 UNITS = ("percent", "fraction", "count")
 
 
@@ -43,7 +45,8 @@ class Part:
     published: dict[str, str] = field(default_factory=dict)
     """Column of the published CSV -> value; a row without any has no published numbers."""
     probe: str = ""
-    """A probe task in place of the represent task's own: what a network is worth on other data."""
+    """A probe or fine-tune task in place of the represent task's own: what a network is worth on
+    other data."""
     seeds: int = 0
     """Fewer than the table's, for what is costly; 0: as the table."""
     tensor: str = ""
@@ -135,7 +138,7 @@ def validate_entry(part: Part, where: str, *, scored: bool = True) -> None:
 
 def _validate_probe(part: Part, where: str) -> None:
     """Refuse a probe that is none, or that has no network to measure."""
-    if get_task(part.probe, where=where).kind != "probe":
+    if get_task(part.probe, where=where).kind not in MEASURING:
         raise BenchError(f"{where}: probe = '{part.probe}' is no probe task")
     if any(get_task(name).kind != "represent" for name in part.all_tasks):
         raise BenchError(f"{where}: probe = '{part.probe}' is for represent tasks alone")

@@ -160,14 +160,16 @@ def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[P
 
 
 def _cells_of(plan: Plan, part: Part, task: str, seed: int, options: Options) -> list[str]:
-    """Add the cells of one task: the method's and, where it makes a network, the probe's."""
+    """Add the cells of one task: the method's and, where it makes a network, its probe's."""
     quick = part.quick if options.preset == "quick" else {}
     asked = Need(part.method, {**part.params, **quick}, task, seed)
     key = _add(plan, asked, options, setting=part.setting)
     probe = part.probe or get_task(task).related.get(PROBE, "")
     if get_task(task).kind != "represent" or not probe:
         return [key]
-    return [key, _add(plan, Need(PROBE, {}, probe, seed), options, needs=(("network", key),))]
+    # Its kind is the name of the method that measures: "probe" or "finetune".
+    measuring = Need(get_task(probe).kind, {}, probe, seed)
+    return [key, _add(plan, measuring, options, needs=(("network", key),))]
 
 
 def _add(

@@ -157,7 +157,8 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
     Raises:
         BenchError: a folder does not exist, or a module in it cannot be imported.
     """
-    importlib.import_module("bench.probe")  # the harness's own measuring cell
+    for name in ("probe", "finetune"):  # the harness's own measuring cells
+        importlib.import_module(f"bench.{name}")
     for folder in (ROOT / "methods", ROOT / "baselines", *(Path(p).resolve() for p in plugins)):
         if folder not in _loaded:
             if not folder.is_dir():

@@ -11,7 +11,7 @@ from bench import metrics
 from bench.consistency import label_consistency
 from bench.errors import NonFiniteError
 from bench.metrics import FEATURES
-from bench.tasks import Ints, Prediction, Task
+from bench.tasks import Ints, Prediction, Signs, Task
 
 
 class InvalidPrediction(ValueError):  # noqa: N818 - named like the state it leads to
@@ -43,6 +43,8 @@ def check(prediction: Any, task: Task, *, artifact: bool) -> Prediction:
             check_integers("assignments", prediction.assignments, n, None)
     elif kind == "SimilarityTask":
         _probabilities(prediction.scores, len(task.pairs))  # type: ignore[union-attr]
+    elif kind == "FineTuneTask":
+        _class_scores(prediction, (n, task.train.labels.shape[1]))  # type: ignore[union-attr]
     else:
         if not prediction.classes:
             raise InvalidPrediction("fit returned no classes")
@@ -86,6 +88,21 @@ def check_integers(name: str, values: Any, n: int, top: int | None) -> None:
         )
 
 
+def _class_scores(prediction: Prediction, shape: tuple[int, int]) -> None:
+    """Refuse what is not, by name, arrays of finite numbers of this shape."""
+    if not prediction.class_scores:
+        raise InvalidPrediction("fit returned no class_scores")
+    for name, scores in prediction.class_scores.items():
+        array = np.asarray(scores)
+        if array.shape != shape or array.dtype.kind != "f":
+            raise InvalidPrediction(
+                f"class_scores['{name}'] are {array.dtype} of shape {array.shape}; floats of shape "
+                f"{shape} are wanted"
+            )
+        if not np.isfinite(array).all():
+            raise NonFiniteError(f"class_scores['{name}'] hold NaN or infinite values")
+
+
 def _probabilities(scores: Any, n: int) -> None:
     """Refuse what is no array of n probabilities."""
     if scores is None:
@@ -102,7 +119,7 @@ def _probabilities(scores: Any, n: int) -> None:
 def score(
     kind: str,
     prediction: Prediction,
-    labels: Ints,
+    labels: Ints | Signs,
     *,
     n_classes: int,
     setting: Mapping[str, Any],
@@ -113,27 +130,22 @@ def score(
     Args:
         kind: Of the task.
         prediction: As it was stored.
-        labels: int64, (N,), the target's.
+        labels: int64, (N,), the target's; int8, (N, classes), of a fine-tune task.
         n_classes: How many classes the target has.
         setting: Of the protocol; `n_clusters` is the declared number, for NDC.
         pairs: int64, (P, 2), for similarity tasks.
 
     Returns:
-        Name -> value, as `bench.metrics.METRICS` names them; for probes "NAME top-1", "NAME top-5".
+        Name -> value, as `bench.metrics.METRICS` names them; for probes "NAME top-1", "NAME top-5",
+        for fine-tuning "NAME mAP", left out where a class is in no target image.
     """
     if kind == "similarity" and pairs is not None and prediction.scores is not None:
         similar = labels[pairs[:, 0]] == labels[pairs[:, 1]]
         if n_way := setting.get("n_way"):
             return {"N-way accuracy": metrics.n_way_accuracy(similar, prediction.scores, n_way)}
         return metrics.pair_scores(similar, prediction.scores)
-    if kind == "probe":
-        found = {}
-        for name, ranked in prediction.classes.items():
-            columns = ranked.reshape(len(ranked), -1)
-            found[f"{name} top-1"] = metrics.accuracy(labels, columns[:, 0])
-            if columns.shape[1] >= 5:
-                found[f"{name} top-5"] = metrics.top_k_accuracy(labels, columns[:, :5])
-        return found
+    if kind in ("probe", "finetune"):
+        return _of_network(prediction, labels)
     if prediction.assignments is None:
         return {}
     if kind == "adapt":
@@ -142,6 +154,21 @@ def score(
     declared = setting.get("n_clusters") or int(assignments.max(initial=0)) + 1
     table = metrics.contingency(labels, assignments, n_classes=n_classes, n_clusters=declared)
     return metrics.cluster_scores(table, declared)
+
+
+def _of_network(prediction: Prediction, labels: Ints | Signs) -> dict[str, float]:
+    """What a probe or fine-tuning found a network to be worth."""
+    found: dict[str, float] = {}
+    for name, ranked in prediction.classes.items():
+        columns = ranked.reshape(len(ranked), -1)
+        found[f"{name} top-1"] = metrics.accuracy(labels, columns[:, 0])
+        if columns.shape[1] >= 5:
+            found[f"{name} top-5"] = metrics.top_k_accuracy(labels, columns[:, :5])
+    for name, scores in prediction.class_scores.items():
+        value = metrics.mean_average_precision(labels, scores)
+        if value is not None:
+            found[f"{name} mAP"] = value
+    return found
 
 
 def score_features(features: Any, labels: Ints) -> dict[str, float]:

@@ -4,7 +4,8 @@ A method's process holds one of the task objects below and nothing else of the d
 target in canonical order (ascending pixel hash, so that their order tells nothing), never the
 target's labels. The harness's own process keeps those and scores what comes back.
 
-Arrays: images are uint8 of shape (N, height, width, channels); labels are int64 in 0..classes-1.
+Arrays: images are uint8 of shape (N, height, width, channels); labels are int64 in 0..classes-1,
+or int8 of (N, classes) where an image may be of many.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 Images = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+Signs = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
-Kind = Literal["cluster", "adapt", "represent", "similarity", "pairs", "probe"]
+Kind = Literal["cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,16 @@ class Labelled:
     labels: Ints
     """int64, (N,), values 0..n_classes-1."""
     n_classes: int
+
+
+@dataclass(frozen=True)
+class MultiLabelled:
+    """Images, each of any number of classes, whose labels a method may see."""
+
+    images: Images
+    """uint8, (N, height, width, channels)."""
+    labels: Signs
+    """int8, (N, classes): 1 present, -1 absent, 0 too difficult to count as either."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,19 @@ class ProbeTask:
     target_labels: Ints | None = None
 
 
-Task = ClusterTask | AdaptTask | RepresentTask | SimilarityTask | PairsTask | ProbeTask
+@dataclass(frozen=True)
+class FineTuneTask:
+    """Score the classes of test images by another cell's network, trained on from there."""
+
+    name: str
+    train: MultiLabelled
+    target: Images
+    target_labels: Signs | None = None
+
+
+Task = (
+    ClusterTask | AdaptTask | RepresentTask | SimilarityTask | PairsTask | ProbeTask | FineTuneTask
+)
 
 
 @dataclass(frozen=True)
@@ -141,9 +165,9 @@ class Prediction:
     Cluster, pairs: `assignments`. Adapt: `assignments`, the predicted classes. Similarity:
     `scores`. Represent: `architecture` and `tensors`, with `assignments` where the method makes
     pseudo-labels, and those of all its heads in `classes`. Probe: `classes`, with `assignments`
-    where the network has classes of its own, which are not scored. `tensors` may accompany any of
-    them for cells that need them, and are all that an artifact method (pretraining, features) gives
-    back.
+    where the network has classes of its own, which are not scored. Fine-tune: `class_scores`.
+    `tensors` may accompany any of them for cells that need them, and are all that an artifact
+    method (pretraining, features) gives back.
     """
 
     assignments: Ints | None = None
@@ -152,6 +176,9 @@ class Prediction:
     """Floats in 0..1, (P,), one for each pair."""
     classes: Mapping[str, Ints] = field(default_factory=dict)
     """Name of a probe ("linear conv5", "knn") -> integers, (N,) or (N, top) in ranked order."""
+    class_scores: Mapping[str, Floats] = field(default_factory=dict)
+    """Name of a way to fine-tune ("fc6-8", "all") -> finite floats, (N, classes), higher where the
+    class is likelier in the image."""
     tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Named tensors, such as a network's state dict; kept as safetensors."""
     architecture: str = ""

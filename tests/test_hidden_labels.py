@@ -7,9 +7,9 @@ from harness import DATA, make_plan, run, write_experiment
 from bench.datasets import get_task, materialise
 from bench.plan import limit
 
-KINDS = ("cluster", "adapt", "represent", "similarity", "pairs", "probe")
+KINDS = ("cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune")
 METRIC = {"adapt": "accuracy", "similarity": "similar F1", "represent": "knn top-1"}
-METRIC |= {"probe": "spy top-1"}
+METRIC |= {"probe": "spy top-1", "finetune": "spy mAP"}
 
 
 def partition(values):
@@ -19,7 +19,12 @@ def partition(values):
 
 
 def leaks(dump, labels):
-    """Names of the arrays that equal or contain the labels, or group the images as they do."""
+    """Names of the arrays that equal or contain the labels, or group the images as they do.
+
+    Labels of many classes, (N, classes), are looked for class by class.
+    """
+    if labels.ndim == 2:
+        return sorted({name for column in labels.T for name in leaks(dump, column)})
     wanted, groups = labels.astype(np.int64).tobytes(), partition(labels)
     found = []
     for name, array in dump.items():

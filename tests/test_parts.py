@@ -198,7 +198,7 @@ def test_every_task_is_whole():
             assert split in get(dataset).counts
         for other in task.related.values():
             assert other in tasks()
-        assert (task.train is not None) == (task.kind == "probe")
+        assert (task.train is not None) == (task.kind in ("probe", "finetune"))
         assert task.kind != "adapt" or task.source
         assert task.kind != "similarity" or task.auxiliary
 

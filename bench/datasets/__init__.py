@@ -5,7 +5,7 @@ A plugin adds its own with `register_dataset` and `register_task` when it is imp
 
 # The order of registration is the order of `names()`.
 from bench.datasets import digits, mnist, usps, omniglot, cifar10, cifar100, svhn  # noqa: F401, I001
-from bench.datasets import stl10, imagenet, places205, office31, zero_shot, sample_photos  # noqa: F401
+from bench.datasets import stl10, imagenet, places205, voc07, office31, zero_shot, sample_photos  # noqa: F401
 from bench.datasets import protocols  # noqa: F401
 from bench.datasets.base import Dataset, Raw, Source, get, names, register_dataset
 from bench.datasets.parts import Part, PartFiles, materialise, part_fingerprint

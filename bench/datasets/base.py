@@ -20,7 +20,8 @@ class Raw:
     images: Images
     """uint8, (N, height, width, channels)."""
     columns: Mapping[str, Ints]
-    """Column -> int64, (N,): always "label", and the split column where there are splits."""
+    """Column -> int64, (N,): "label", or in its place one of `parts.SIGNS` for each class where an
+    image may be of many, and the split column where there are splits."""
     names: Mapping[str, tuple[str, ...]]
     """Column -> the names of its values 0, 1, …; a column of plain numbers is left out."""
     note: str = ""

@@ -19,7 +19,10 @@ from bench.datasets.base import get
 from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
 from bench.datasets.prepare import Prepared, fingerprints, prepare
 from bench.errors import BenchError, Unavailable, unknown
-from bench.tasks import Ints
+from bench.tasks import Ints, Signs
+
+SIGNS = ("absent", "difficult", "present")
+"""Names of a class column's values 0, 1, 2, which become labels -1, 0, 1."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class Part:
     """Label -> the share of its images that is kept, > 0, the first in canonical order: a uniform
     sample that no seed draws, to unbalance classes."""
 
+    classes: tuple[str, ...] = ()
+    """Columns in place of one label, of images that may be of many classes: each holds what
+    `SIGNS` names, and the labels are int8 (n, len(classes))."""
+
     def splits(self) -> tuple[str, ...]:
         """The splits of the dataset that it reads.
 
@@ -56,7 +63,10 @@ class Part:
 
 @dataclass(frozen=True)
 class PartFiles:
-    """A part on disk: images.npy, uint8 (n, H, W, C), and labels.npy, int64 (n,)."""
+    """A part on disk: images.npy, uint8 (n, H, W, C), and labels.npy, int64 (n,).
+
+    Labels of a part with `classes` are int8 (n, n_classes).
+    """
 
     images: Path
     labels: Path
@@ -76,6 +86,8 @@ def part_fingerprint(part: Part, root: Path, limit: int | None = None) -> str:
     declared = {**vars(part), "where": dict(part.where), "keep": sorted(part.keep.items())}
     if not part.keep:
         del declared["keep"]  # as it was before parts could be thinned out
+    if not part.classes:
+        del declared["classes"]  # as it was before images could be of many classes
     identity = {
         "part": declared,
         "data": {split: known[split] for split in part.splits()},
@@ -123,29 +135,51 @@ def _write(part: Part, prepared: Prepared, limit: int | None, folder: Path) -> d
     return write_folder(folder, files, {"n": index.size, "n_classes": n_classes})
 
 
-def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints, int]:
-    """Indices into the prepared images, ascending; their labels; the number of classes."""
+def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints | Signs, int]:
+    """Indices into the prepared images, ascending; their labels; the number of classes.
+
+    Raises:
+        BenchError: an unknown column or value, a column of classes that holds other than `SIGNS`,
+            or nothing is selected.
+    """
     columns = prepared.columns
     where = dict(part.where)
     if part.split is not None and len(get(part.dataset).counts) > 1:
         where[get(part.dataset).split_column] = (part.split,)
-    for column in (*where, part.label):
+    for column in (*where, *(part.classes or (part.label,))):
         if column not in columns:
             raise unknown(f"column of {part.dataset}", column, columns)
-    keep = np.ones(len(columns["label"]), dtype=bool)
+    keep = np.ones(len(prepared.images), dtype=bool)
     for column, values in where.items():
         names = prepared.names.get(column, ())
         keep &= np.isin(columns[column], [_number(v, names, part, column) for v in values])
-    index = _thinned(np.flatnonzero(keep), columns[part.label], part.keep)
+    index = np.flatnonzero(keep)
+    if not part.classes:
+        index = _thinned(index, columns[part.label], part.keep)
+    elif part.keep:
+        raise BenchError(f"{part}: keep goes by label, of which images of many classes have none")
     if not index.size:
         raise BenchError(f"{part} selects no image of {prepared.folder}")
-    classes, inverse = np.unique(columns[part.label][index], return_inverse=True)
-    labels = inverse.astype(np.int64)
+    labels, n_classes = _labels(part, columns, prepared.names, index)
     if part.half is not None:
         middle = (index.size + 1) // 2
         half = slice(middle, None) if part.half else slice(None, middle)
         index, labels = index[half], labels[half]
-    return index, labels, classes.size
+    return index, labels, n_classes
+
+
+def _labels(
+    part: Part, columns: Mapping[str, Ints], names: Mapping[str, tuple[str, ...]], index: Ints
+) -> tuple[Ints | Signs, int]:
+    """The labels of these images, and the number of classes."""
+    if not part.classes:
+        classes, inverse = np.unique(columns[part.label][index], return_inverse=True)
+        return inverse.astype(np.int64), classes.size
+    for name in part.classes:
+        if names.get(name) != SIGNS:
+            raise BenchError(f"column '{name}' of {part.dataset} does not hold {', '.join(SIGNS)}")
+    found = np.stack([columns[name][index] for name in part.classes], axis=1)
+    return (found - 1).astype(np.int8), len(part.classes)
 
 
 def _thinned(index: Ints, labels: Ints, shares: Mapping[int, float]) -> Ints:

@@ -27,7 +27,7 @@ class TaskSpec:
     source: Part | None = None
     auxiliary: Part | None = None
     train: Part | None = None
-    """The labelled images of a probe."""
+    """The labelled images of a probe or of fine-tuning."""
     quick: Mapping[str, int] = field(default_factory=dict)
     """Role -> at most this many images in the quick preset, the first in canonical order: a
     uniform sample, since that order is by hash."""

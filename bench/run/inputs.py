@@ -19,7 +19,7 @@ from bench.datasets import PartFiles, get_task, materialise, prepare
 from bench.errors import BenchError, DamagedData
 from bench.plan import limit
 from bench.run.draws import draw_answers, draw_episodes, draw_pairs
-from bench.tasks import Labelled, PairAnswers, Task
+from bench.tasks import Labelled, MultiLabelled, PairAnswers, Task
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def open_task(inputs: Inputs) -> Task:
         common["target_labels"] = np.load(inputs.labels["target"], allow_pickle=False)
     if inputs.kind == "represent":
         return tasks.RepresentTask(**common)
-    if inputs.kind == "probe":
-        return tasks.ProbeTask(**common, train=_required(labelled("train")))
+    if inputs.kind in ("probe", "finetune"):
+        return _measuring(inputs.kind, _required(labelled("train")), common)
     if inputs.kind == "adapt":
         source, auxiliary = _required(labelled("source")), labelled("auxiliary")
         return tasks.AdaptTask(**common, source=source, auxiliary=auxiliary)
@@ -159,6 +159,14 @@ def open_task(inputs: Inputs) -> Task:
         answers = PairAnswers(len(common["target"]), bits["similar"], bits["known"])
         return tasks.PairsTask(**common, answers=answers)
     return tasks.ClusterTask(**common, source=labelled("source"), auxiliary=labelled("auxiliary"))
+
+
+def _measuring(kind: str, train: Labelled, common: Mapping[str, Any]) -> Task:
+    """The task of a cell that measures another cell's network."""
+    if kind == "probe":
+        return tasks.ProbeTask(**common, train=train)
+    signs = train.labels.astype(np.int8, copy=False)  # as they lie on disk
+    return tasks.FineTuneTask(**common, train=MultiLabelled(train.images, signs))
 
 
 def _required(part: Labelled | None) -> Labelled:

@@ -27,6 +27,8 @@ def save(path: Path, prediction: Prediction) -> None:
         arrays["scores"] = torch.from_numpy(np.ascontiguousarray(prediction.scores, np.float64))
     for name, classes in prediction.classes.items():
         arrays[f"classes/{name}"] = torch.from_numpy(smallest(classes))
+    for name, values in prediction.class_scores.items():
+        arrays[f"class_scores/{name}"] = torch.from_numpy(np.ascontiguousarray(values, np.float64))
     for name, tensor in prediction.tensors.items():
         arrays[f"tensors/{name}"] = tensor.detach().cpu().contiguous().clone()
     half = path.with_suffix(".half")
@@ -67,6 +69,7 @@ def load(path: Path, *, tensors: bool = False) -> Prediction:
             architecture = (file.metadata() or {}).get("architecture", "")
     except (SafetensorError, OSError) as error:
         raise BenchError(f"{path}: damaged or missing prediction: {error}") from error
+    floats = {n: found.pop(n) for n in list(found) if n.startswith("class_scores/")}
     integers = {n: a.astype(np.int64) for n, a in found.items() if n != "scores"}
     return Prediction(
         assignments=integers.get("assignments"),
@@ -74,6 +77,7 @@ def load(path: Path, *, tensors: bool = False) -> Prediction:
         classes={
             n.removeprefix("classes/"): a for n, a in integers.items() if n.startswith("classes/")
         },
+        class_scores={n.removeprefix("class_scores/"): a for n, a in floats.items()},
         tensors=weights,
         architecture=architecture,
     )

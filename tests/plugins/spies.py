@@ -15,7 +15,7 @@ from bench.registry import method
 from bench.tasks import Need, Prediction
 
 SHORTEST = 40
-KINDS = ("cluster", "adapt", "represent", "similarity", "pairs", "probe")
+KINDS = ("cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune")
 
 
 def as_integers(value):
@@ -79,6 +79,8 @@ def answer(task):
         return Prediction(tensors={"w": torch.zeros(1)}, architecture="none")
     if kind == "ProbeTask":
         return Prediction(classes={"spy": np.zeros(n, np.int64)})
+    if kind == "FineTuneTask":
+        return Prediction(class_scores={"spy": np.zeros(task.train.labels.shape)})
     return Prediction(assignments=np.zeros(n, np.int64))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets import Dataset, Part, Raw, TaskSpec, register_dataset, register_task
+from bench.datasets.parts import SIGNS
 
 CLASSES, SOURCE = (6, 7, 8, 9), (0, 1, 2, 3)
 TARGET = Part("digits", where={"label": CLASSES})
@@ -73,6 +74,42 @@ register_dataset(
 )
 
 
+class Tagged:
+    """A hundred noisy images, each with up to three bright corners that are its classes."""
+
+    CORNERS = ("north-west", "north-east", "south")
+
+    def splits(self, dataset: Dataset, root: Path) -> set[str]:
+        return {"train", "test"}
+
+    def read(self, dataset: Dataset, root: Path) -> Raw:
+        rng = np.random.default_rng(0)
+        images = rng.integers(60, size=(200, 8, 8, 1))
+        values = rng.choice(3, p=(0.5, 0.05, 0.45), size=(200, 3))  # difficult ones are dim
+        places = (slice(4), slice(4)), (slice(4), slice(4, 8)), (slice(4, 8), slice(8))
+        for column, place in enumerate(places):
+            images[:, *place] += 90 * values[:, column, None, None, None]
+        columns = {"split": np.arange(200) // 100}
+        columns |= dict(zip(self.CORNERS, values.T, strict=True))
+        names = {"split": ("train", "test"), **dict.fromkeys(self.CORNERS, SIGNS)}
+        return Raw(images.astype(np.uint8), columns, names)
+
+
+register_dataset(
+    Dataset(
+        name="tagged",
+        summary="noisy images with bright corners",
+        shape=(8, 8, 1),
+        counts={"train": 100, "test": 100},
+        labels=Tagged.CORNERS,
+        licence="",
+        citation="",
+        how_to_get="it is made on the spot",
+        sources=(Tagged(),),
+    )
+)
+
+
 def _task(name, kind, target=TARGET, k=4, *, related=None, setting=None, **parts):
     limits = {role: n for role, n in LIMITS.items() if role == "target" or role in parts}
     register_task(
@@ -104,6 +141,13 @@ _task(
 )
 _task("represent", "represent", FIRST, related={"probe": "tiny/probe"})
 _task("probe", "probe", SECOND, train=FIRST)
+_task(
+    "finetune",
+    "finetune",
+    Part("tagged", "test", classes=Tagged.CORNERS),
+    3,
+    train=Part("tagged", "train", classes=Tagged.CORNERS),
+)
 _task(
     "similarity",
     "similarity",

@@ -8,6 +8,9 @@ so that class c lacks c tenths. Their networks are probed on the whole, balanced
 Places205 has a probe alone: what networks learned on ImageNet are worth on scenes (SeLa, table 9,
 after Zhang, Isola, Efros, "Split-brain autoencoders", CVPR 2017).
 
+VOC2007 has fine-tuning alone: what they are worth for telling which of twenty kinds of objects a
+photograph holds, trained on trainval and scored on test (SeLa, table 7, classification).
+
 Data sets that serve others as white sheep (TSP) have no probe: nobody asks for their classes.
 """
 
@@ -15,6 +18,7 @@ from collections.abc import Mapping
 
 from bench.datasets.parts import Part
 from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.voc07 import CLASSES
 
 LIGHT = {9: 0.5}
 HEAVY = {label: (10 - label) / 10 for label in range(1, 10)}
@@ -68,6 +72,17 @@ IMAGENET = Part("imagenet", "train")
 _learn("imagenet/represent", IMAGENET, "imagenet/probe", 1000, quick=5000)
 _probe("imagenet/probe", IMAGENET, Part("imagenet", "val"), 1000, quick=10_000)
 _probe("places205/probe", Part("places205", "train"), Part("places205", "val"), 205, quick=10_000)
+register_task(
+    TaskSpec(
+        "voc07/finetune",
+        "finetune",
+        "say which objects are in test photographs, by a network fine-tuned on trainval's labels",
+        Part("voc07", "test", classes=CLASSES),
+        len(CLASSES),
+        train=Part("voc07", "trainval", classes=CLASSES),
+        quick={"train": 1000, "target": 1000},
+    )
+)
 
 
 def _white_sheep(name: str, target: Part, classes: int, summary: str, quick: int) -> None:
