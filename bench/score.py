@@ -11,6 +11,7 @@ from bench import metrics
 from bench.consistency import label_consistency
 from bench.errors import NonFiniteError
 from bench.metrics import FEATURES
+from bench.precision import mean_average_precision
 from bench.tasks import Ints, Prediction, Signs, Task
 
 
@@ -36,20 +37,16 @@ def check(prediction: Any, task: Task, *, artifact: bool) -> Prediction:
     if kind in ("ClusterTask", "PairsTask", "AdaptTask"):
         top = task.source.n_classes if kind == "AdaptTask" else task.n_clusters  # type: ignore[union-attr]
         check_integers("assignments", prediction.assignments, n, top)
-    elif kind == "RepresentTask":
-        if not prediction.tensors or not prediction.architecture:
-            raise InvalidPrediction("fit returned no architecture and tensors of a network")
-        if prediction.assignments is not None:
-            check_integers("assignments", prediction.assignments, n, None)
     elif kind == "SimilarityTask":
         _probabilities(prediction.scores, len(task.pairs))  # type: ignore[union-attr]
     elif kind == "FineTuneTask":
         _class_scores(prediction, (n, task.train.labels.shape[1]))  # type: ignore[union-attr]
-    else:
-        if not prediction.classes:
-            raise InvalidPrediction("fit returned no classes")
-        if prediction.assignments is not None:
-            check_integers("assignments", prediction.assignments, n, None)
+    elif prediction.assignments is not None:
+        check_integers("assignments", prediction.assignments, n, None)
+    if kind == "RepresentTask" and not (prediction.tensors and prediction.architecture):
+        raise InvalidPrediction("fit returned no architecture and tensors of a network")
+    if kind == "ProbeTask" and not prediction.classes:
+        raise InvalidPrediction("fit returned no classes")
     for name, classes in prediction.classes.items():
         check_integers(f"classes['{name}']", classes, n, None)
     return prediction
@@ -165,7 +162,7 @@ def _of_network(prediction: Prediction, labels: Ints | Signs) -> dict[str, float
         if columns.shape[1] >= 5:
             found[f"{name} top-5"] = metrics.top_k_accuracy(labels, columns[:, :5])
     for name, scores in prediction.class_scores.items():
-        value = metrics.mean_average_precision(labels, scores)
+        value = mean_average_precision(labels, scores)
         if value is not None:
             found[f"{name} mAP"] = value
     return found

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from bench import finetune, score
 from bench.errors import NonFiniteError
-from bench.metrics import mean_average_precision
 from bench.nn import networks, training
+from bench.precision import mean_average_precision
 from bench.tasks import FineTuneTask, MultiLabelled, Prediction
 
 ALEXNET = networks.describe("alexnet", channels=1, outputs=7, variant="tiny")

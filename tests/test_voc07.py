@@ -8,7 +8,7 @@ import pytest
 from harness import PLUGINS, write_experiment
 from PIL import Image
 
-from bench import aggregate, experiment, metrics, plan, registry, states
+from bench import aggregate, experiment, plan, registry, states
 from bench.cli.progress import Lines
 from bench.datasets import (
     Part,
@@ -25,6 +25,7 @@ from bench.datasets import (
 from bench.datasets.photographs import squares
 from bench.datasets.tasks import _tasks
 from bench.errors import BenchError
+from bench.precision import mean_average_precision
 from bench.render import tables
 from bench.run import outputs
 from bench.run.runner import Runner, RunOptions
@@ -234,7 +235,7 @@ def test_a_network_goes_from_its_images_to_fine_tuning_to_a_table(tiny, tmp_path
     truth = np.load(materialise(get_task("voc07/finetune").target, root, limit=1000).labels)
     for name, scores in prediction.class_scores.items():
         assert scores.shape == truth.shape == (9, 3)
-        assert found[f"{name} mAP"] == metrics.mean_average_precision(truth, scores)
+        assert found[f"{name} mAP"] == mean_average_precision(truth, scores)
     ((view,), _) = aggregate.views(results)
     entries = {e.metric: e for e in view.entries}
     for name in ("fc6-8 mAP", "all mAP"):
