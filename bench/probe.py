@@ -6,8 +6,8 @@ method that made the network never saw, and imports no method. Left out: the pap
 crops while the classifier is trained; features are of clean images.
 
 Features of the training images that take more than `memory` are made anew, a batch at a time, in
-each epoch: 1.3 million images of 9,600 numbers would take 49 GB. Those of the test images are
-never held whole. Where the network's own labels came with it, so do those that it gives to the test
+each epoch: 1.3 million images of 9,600 numbers would take 49 GB. Those of the test images, of more
+than `dims` numbers each, are never held whole. Where the network's own labels came with it, so do those that it gives to the test
 images: its first head's, as SeLa's figures A.6 and A.8 show.
 
     python -m bench run my.toml            with a table whose task is digits/represent
@@ -105,6 +105,7 @@ class Probe:
             epochs=self.epochs,
             learning_rate=self.learning_rate,
             milestones=self.milestones,
+            device=run.device,
         )
         return ranked.numpy()
 

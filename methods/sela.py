@@ -21,6 +21,7 @@ of digits/represent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -38,7 +39,7 @@ from bench.nn.features import evaluating
 from bench.nn.images import flip, to_tensor
 from bench.nn.network import Network
 from bench.nn.networks import build, completed
-from bench.nn.transport import Stop, balance
+from bench.nn.transport import FactorsApart, Stop, balance
 from bench.nn.views import Views
 from bench.registry import method
 from bench.tasks import Images, Prediction, RepresentTask, Run
@@ -279,10 +280,9 @@ class _Labeller:
                 made[rows] = sum(each[1:], start=each[0]) / len(each)
             return made
 
-        try:
+        with suppress(FactorsApart):  # They were too far apart for one copy of all this.
             return self._balanced(log_p(), overwrite=True)
-        except ValueError:  # Factors too far apart for one copy, if nothing else is wrong.
-            return self._balanced(log_p())
+        return self._balanced(log_p())
 
     def _balanced(self, log_p: Tensor, *, overwrite: bool = False) -> Tensor:
         """The transport's labels, (N,)."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.nn.scaling import solve
 from bench.nn.transport import Stop, balance
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "sinkhorn.npz", allow_pickle=False)
@@ -65,6 +66,33 @@ def test_the_bound_on_the_error_is_one_and_the_limit_is_the_published_plan(sharp
     kernel = (sharpness * log_p + fast.log_a).softmax(dim=1)
     turn = (1 / 9) / kernel.mean(dim=0)
     assert float((kernel @ turn - 1).abs().sum()) <= fast.error * (1 + 1e-6) <= tight
+
+
+def test_float32_with_light_samples_says_converged_only_of_what_is():
+    log_p = random_log_p(400, 7, scale=3.0, dtype=torch.float32)
+    for light in (1e-3, 1e-5, 1e-7):
+        samples = torch.full((400,), (1 - light) / 399, dtype=torch.float64)
+        samples[0] = light
+        stop = Stop(tolerance=0.05, limit=300)
+        plan = balance(log_p, 25.0, samples=samples, stop=stop)
+        shares = (25.0 * log_p.double() + plan.log_a).softmax(dim=1)
+        turn = (1 / 7) / (samples @ shares)
+        assert plan.converged == (plan.error <= 0.05)
+        assert plan.converged
+        assert float((shares @ turn - 1).abs().sum()) <= 0.06
+
+
+def test_a_limit_gives_the_last_point_that_was_kept():
+    """Wherever it ends, no labels are those of an extrapolation that went astray."""
+    log_p = random_log_p(1000, 5, scale=8.0)
+    plans = [balance(log_p, 60.0, stop=Stop(1e-9, limit=i)) for i in range(1, 40)]
+    apart = [float((plan.columns / plan.columns.sum() - 0.2).abs().sum()) for plan in plans]
+    for plan, lack in zip(plans, apart, strict=True):
+        assert (
+            plan.error == pytest.approx(1000 * lack, rel=1e-6, abs=1e-6) or plan.error < 1000 * lack
+        )
+        assert len(plan.labels.unique()) == 5
+    assert max(apart[20:]) < min(apart[:3])
 
 
 def test_a_point_that_is_no_nearer_is_dropped(monkeypatch):
@@ -138,6 +166,25 @@ def test_a_kernel_out_of_range_falls_back_to_logarithms(monkeypatch):
         assert (labels == exact.labels).all()
     with pytest.raises(ValueError, match="overwrite=False"):
         balance(log_p.float(), 50.0, overwrite=True)
+
+
+@pytest.mark.parametrize("memory", [0, 5])
+def test_a_kernel_that_lost_a_cluster_is_given_up_at_once(monkeypatch, memory):
+    """A trial that saw none of the cluster's lack: its entries are zero in float32."""
+    monkeypatch.setattr("bench.nn.transport._trial", lambda kernel, clusters: clusters.log())
+    plans = []
+
+    def watched(*given):
+        plans.append(solve(*given))
+        return plans[-1]
+
+    monkeypatch.setattr("bench.nn.transport.solve", watched)
+    log_p = (random_log_p(600, 6) + 4.0 * torch.arange(6)).log_softmax(dim=1)
+    balance(log_p.float(), 50.0, stop=Stop(memory=memory))
+    assert [bool(torch.isfinite(plan.columns).all()) for plan in plans] == [False, True]
+    assert plans[0].iterations < 10
+    assert not plans[0].converged
+    assert plans[1].converged
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -34,7 +34,7 @@ def pca(train: Features, test: Features, dims: int) -> tuple[Tensor, Tensor]:
 
     The eigenvectors of the covariance, which is gathered in float64: exact, as scikit-learn's
     solver "covariance_eigh" is, and with its signs: a component's entry of the largest magnitude
-    is positive. Memory beyond the result: three matrices of (D, D) and a block of features.
+    is positive. Memory beyond the result: about five matrices of (D, D) and a block of features.
 
     Args:
         train: (N, D) with N and D >= dims.
@@ -180,6 +180,7 @@ def linear_probe(
     milestones: Sequence[int] = (5, 15, 25),
     batch: int = 192,
     top: int = 5,
+    device: torch.device | str = "cpu",
     progress: Callable[[int], None] = lambda _: None,
 ) -> Tensor:
     """Train a linear classifier on fixed features and rank the classes of test images.
@@ -199,26 +200,31 @@ def linear_probe(
         milestones: Epochs at which it falls.
         batch: Images in a batch.
         top: Ranks to keep.
+        device: Where the classifier is trained; features travel there a batch at a time.
         progress: Called with the number of epochs done.
 
     Returns:
         int64, (M, min(top, n_classes)), likeliest class first.
     """
-    mean, deviation = _standard(train)
+    mean, deviation = (moment.to(device) for moment in _standard(train))
     scale = torch.where(deviation > 0, 1.0 / (deviation + 1e-5), 0.0)
-    weight = torch.zeros(len(mean), n_classes, requires_grad=True)
-    bias = torch.zeros(n_classes, requires_grad=True)
+    weight = torch.zeros(len(mean), n_classes, device=device, requires_grad=True)
+    bias = torch.zeros(n_classes, device=device, requires_grad=True)
+
+    def scores(features: Tensor) -> Tensor:
+        return (features.to(device) - mean) * scale @ weight + bias
+
     optimiser = torch.optim.SGD([weight, bias], lr=learning_rate, momentum=0.9, weight_decay=1e-5)
     for epoch in range(epochs):
         rate = training.step_decay(learning_rate, epoch, milestones, factor=0.2)
         training.set_learning_rate(optimiser, rate)
         for rows in training.batches(len(train), batch, generator):
-            logits = (train[rows] - mean) * scale @ weight + bias
-            training.step(optimiser, functional.cross_entropy(logits, train_labels[rows]))
+            loss = functional.cross_entropy(scores(train[rows]), train_labels[rows].to(device))
+            training.step(optimiser, loss)
         progress(epoch + 1)
     with torch.no_grad():
         parts = torch.split(torch.arange(len(test)), _BLOCK)
-        logits = torch.cat([(test[part] - mean) * scale @ weight + bias for part in parts])
+        logits = torch.cat([scores(test[part]).cpu() for part in parts])
     return _ranked(logits, top)
 
 

@@ -6,8 +6,8 @@ part of the next a from that b.
 
 The plain steps shrink by a constant share. The last few tell where they lead (Anderson, "Iterative
 procedures for nonlinear integral equations", JACM 1965): a third of the sweeps reaches the same
-plan. A point that is no nearer is dropped for the plain step from the one before, which never
-widens the steps (Birkhoff's contraction), so that it always arrives.
+plan. A point that is not clearly nearer is dropped for the plain step from the one before, and
+plain steps never widen (Birkhoff's contraction).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Plan:
     """float64, (K,): what each cluster is given in all, sum 1; the samples' sums are exact."""
     iterations: int
     error: float
-    """Sum over samples of |b_old / b_new - 1| when last tested; with a memory, a bound on it."""
+    """Sum over samples of |b_old / b_new - 1|: of the last plain step that was tested or, with a
+    memory, a bound on that of the next one."""
     converged: bool
     """Whether that error was within the tolerance."""
 
@@ -61,8 +62,8 @@ class Stop:
     memory: int = 5
     """Steps that a next one is extrapolated from; 0 is the published iteration, step by step."""
     every: int = 10
-    """Iterations between two tests of that sum, without a memory. With one it is bounded at each by
-    what the clusters have too much or too little, which costs nothing to know."""
+    """Iterations between two tests of that sum, at which the step is a plain one. With a memory it
+    is also bounded at each, by what clusters have too much or too little, which is there anyway."""
     limit: int = 10_000
     """Iterations at most."""
 
@@ -150,56 +151,81 @@ def solve(
         stop: When to stop.
     """
     samples, clusters = sums
-    error, change, path = float("inf"), None, _Path(stop.memory)
-    # Each sample's share of the error, and what rounding of the clusters' sums leaves of it.
-    scale = 1.0 / float(samples.min())
-    tolerance = max(stop.tolerance, scale * torch.finfo(kernel.dtype).eps * bool(stop.memory))
+    path, change = _Path(log_a, stop.memory), None
+    error, kept = float("inf"), (log_a, clusters, float("inf"))
     with blocks(kernel, samples) as each:
         for iteration in range(1, stop.limit + 1):
-            sweep, factors = maker(log_a, change, kernel.dtype)
+            sweep, factors = maker(path.point, change, kernel.dtype)
             # Blocks are added in their order, so that the number of threads changes nothing.
             found, errors = zip(*each(sweep), strict=True)
             columns = factors * torch.stack(found).double().sum(dim=0)
             # The samples have their sums, so that rounding alone keeps the whole from being 1.
-            balance = columns / columns.sum()
-            if stop.memory:
-                error = scale * float((balance - clusters).abs().sum())
-            elif change is not None:
+            given = columns / columns.sum()
+            if change is not None:
                 error = sum(map(float, errors))
-            if error <= tolerance or iteration == stop.limit:
+            if stop.memory:
+                bound = float((given - clusters).abs().sum() / samples.min())
+                error = bound if change is None else min(error, bound)
+            tested = iteration % stop.every == 0
+            step = clusters.log() - given.clamp_min(TINY).log()
+            if path.keeps(step) or error <= stop.tolerance:
+                kept = (path.point, columns, error)
+            if error <= stop.tolerance or path.lost:
                 break
-            step = clusters.log() - balance.clamp_min(TINY).log()
-            tested = not stop.memory and iteration % stop.every == 0
-            change = torch.expm1(-step) if tested else None
-            log_a = path.next(log_a, step)
+            taken = path.move(plain=tested)
+            change = torch.expm1(-taken) if tested else None
+        log_a, columns, error = kept
         labels = torch.cat(each(partial(_largest, maker, log_a)))
-    return Plan(labels, log_a, columns, iteration, error, error <= tolerance)
+    return Plan(labels, log_a, columns, iteration, error, error <= stop.tolerance)
 
 
 class _Path:
     """The points of an iteration, the plain steps from them, and where to go next."""
 
-    def __init__(self, memory: int) -> None:
-        self.memory = memory
-        self.points: list[Tensor] = []
-        self.steps: list[Tensor] = []
+    def __init__(self, start: Tensor, memory: int) -> None:
+        self.point = start
+        """Where it is, (K,)."""
+        self.lost = False
+        """Whether a plain step led to where there are no numbers: the kernel lacks entries."""
+        self._memory = memory
+        self._extrapolated = False
+        self._points: list[Tensor] = []
+        self._steps: list[Tensor] = []
 
-    def next(self, point: Tensor, step: Tensor) -> Tensor:
-        """The point to try after `point`, (K,), whose plain step is `step`, (K,)."""
-        if self.memory == 0:
-            return point + step
-        if self.steps and not _width(step) <= _width(self.steps[-1]):  # NaN is not, either
-            plain = self.points[-1] + self.steps[-1]
-            self.points, self.steps = [], []
-            return plain
-        self.points = [*self.points, point][-self.memory - 1 :]
-        self.steps = [*self.steps, step][-self.memory - 1 :]
-        if len(self.steps) == 1:
-            return point + step
-        moves, turns = (torch.stack(x).diff(dim=0).T.cpu() for x in (self.points, self.steps))
-        # The mixture of earlier turns that would leave no step at all, as near as there is one.
-        mixture = np.linalg.lstsq(turns.numpy(), step.cpu().numpy(), rcond=None)[0]
-        return point + step - ((moves + turns) @ torch.from_numpy(mixture)).to(point.device)
+    def keeps(self, step: Tensor) -> bool:
+        """Whether the point whose plain step is `step`, (K,), is one to go on from.
+
+        A plain one is; an extrapolated one must be a thousandth nearer than the one before, by the
+        steps' width, and is forgotten with all that led to it where it is not.
+        """
+        if self._extrapolated and not _width(step) <= 0.999 * _width(self._steps[-1]):
+            return False  # NaN is not nearer, either.
+        self.lost = not bool(torch.isfinite(step).all())
+        self._points = [*self._points, self.point][-self._memory - 1 :]
+        self._steps = [*self._steps, step][-self._memory - 1 :]
+        return True
+
+    def move(self, *, plain: bool) -> Tensor:
+        """Go on from the last point that was kept.
+
+        Args:
+            plain: Take its plain step.
+
+        Returns:
+            The plain step from there, (K,), whether or not it was taken.
+        """
+        point, step = self._points[-1], self._steps[-1]
+        dropped, self._extrapolated = self.point is not point, False
+        if dropped:
+            self._points, self._steps = [point], [step]
+        self.point = point + step
+        if not plain and len(self._steps) > 1:
+            moves, turns = (torch.stack(x).diff(dim=0).T for x in (self._points, self._steps))
+            # The mixture of earlier turns that would leave no step at all, as near as there is one.
+            mixture = np.linalg.lstsq(turns.cpu().numpy(), step.cpu().numpy(), rcond=None)[0]
+            self.point -= (moves + turns) @ torch.from_numpy(mixture).to(point.device)
+            self._extrapolated = True
+        return step
 
 
 def _width(step: Tensor) -> float:
@@ -227,7 +253,8 @@ def blocks(kernel: Tensor, samples: Tensor) -> Iterator[Callable[..., list[Any]]
     rows = _rows(kernel)
     pairs = list(zip(torch.split(kernel, rows), torch.split(samples, rows), strict=True))
     if kernel.device.type != "cpu":
-        yield lambda function: [function(*pair) for pair in pairs]
+        with _one_thread_each():
+            yield lambda function: [function(*pair) for pair in pairs]
         return
     threads = min(torch.get_num_threads(), len(pairs))
     edges = [len(pairs) * i // threads for i in range(threads + 1)]

@@ -19,13 +19,17 @@ from torch import Tensor
 
 from bench.nn.scaling import TINY, Plan, Stop, blocks, solve, sweep_kernel, sweep_logarithms
 
-__all__ = ["Plan", "Stop", "balance"]
+__all__ = ["FactorsApart", "Plan", "Stop", "balance"]
 
 _SAMPLE = (2048, 8)
 """Samples of the trial: at least so many, and so many for each cluster."""
 _LIMITS = {torch.float32: 60.0, torch.float64: 600.0}
 """Largest max - min of log a beyond the trial's. Entries below e^-87 (e^-708) of the largest in
 their row are zero in the kernel; their shares would be below e^-27 (e^-108)."""
+
+
+class FactorsApart(ValueError):  # noqa: N818 - says what is so
+    """The kernel lost entries that matter, and the logarithms that it was made of are gone."""
 
 
 def balance(
@@ -51,8 +55,9 @@ def balance(
 
     Raises:
         ValueError: a shape, marginal or number out of its range; NaN or +inf in `log_p`; a sample
-            or a cluster without any probability; with `overwrite`, factors so far apart that the
-            kernel lost entries that matter, which its trial on a part of the samples did not show.
+            or a cluster without any probability.
+        FactorsApart: with `overwrite`, factors so far apart that the kernel lost entries that
+            matter, which its trial on a part of the samples did not show.
     """
     _refuse_unfit(log_p, sharpness, start)
     n, k = log_p.shape
@@ -63,13 +68,13 @@ def balance(
     log_b = sums[0].log() + top - top.max()
     log_a = _begin(kernel, log_b, sums[1]) if start is None else start.to(sums[1]) - trial
     plan = solve(kernel, sweep_kernel, log_a, sums, stop)
-    spread = float(plan.log_a.max() - plan.log_a.min())
-    if spread <= _LIMITS[log_p.dtype]:
+    within = float(plan.log_a.max() - plan.log_a.min()) <= _LIMITS[log_p.dtype]
+    if within and torch.isfinite(plan.columns).all():
         return dataclasses.replace(plan, log_a=plan.log_a + trial)
     if overwrite:
-        raise ValueError(
-            f"the clusters' factors differ by e^{spread:.0f} more than on a part of the samples, "
-            f"too much for {log_p.dtype}: call with overwrite=False, or lower sharpness"
+        raise FactorsApart(
+            "the clusters' factors differ more than on a part of the samples, by too much for "
+            f"{log_p.dtype}: call with overwrite=False, or lower sharpness"
         )
     _centre(torch.mul(log_p, sharpness, out=kernel))
     return solve(kernel, sweep_logarithms, log_a + trial, sums, stop)
