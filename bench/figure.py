@@ -186,7 +186,8 @@ class Figure:
             raise BenchError(f'{where}: names no tensor, such as tensor = "outputs"')
         if entry.tensor and not of_tensor:
             raise BenchError(f"{where}: {self.show or self.kind} show no tensor; leave it out")
-        if self.on and not (entry.probe or get_task(entry.task).related.get("probe")):
+        probe = entry.probe or get_task(entry.task).related.get("probe")
+        if self.on and (not probe or get_task(probe).kind != "probe"):
             raise BenchError(f"{where}: '{entry.task}' has no probe to take images from")
 
     def _validate_axis(self, axis: str, where: str) -> None:

@@ -75,25 +75,35 @@ class FineTune:
     def fit(self, task: FineTuneTask, run: Run) -> Prediction:
         """Fine-tune on the training images in both settings; score the classes of the test images.
 
-        A network without convolutions that fully-connected layers follow has no "fc6-8".
+        "fc6-8" is for networks whose convolutions are followed by fully-connected layers alone.
         """
         needed = run.needed("network")
         done: dict[str, Any] = run.resume() or {"scores": {}}
-        for setting in SETTINGS:
-            model = _Classifier(needed, task, self, run.seed_for("init"))
-            if setting in done["scores"] or (setting == FULLY_CONNECTED and not model.hidden):
+        hidden = _Classifier(needed, task, self, run.seed_for("init")).hidden
+        settings = SETTINGS if hidden else SETTINGS[1:]
+        for setting in settings:
+            if setting in done["scores"]:
                 continue
+            model = _Classifier(needed, task, self, run.seed_for("init"))
             model.prepare(setting, run.seed_for("init"), redraw=self.redraw)
             model = model.to(run.device)
-            self._train(model, task, run, done)
+            self._train(model, task, run, done, len(settings))
             done = {"scores": {**done["scores"], setting: self._scores(model, task.target, run)}}
             run.checkpoint(done)
         return Prediction(class_scores={n: np.asarray(s) for n, s in done["scores"].items()})
 
     def _train(
-        self, model: _Classifier, task: FineTuneTask, run: Run, done: Mapping[str, Any]
+        self,
+        model: _Classifier,
+        task: FineTuneTask,
+        run: Run,
+        done: Mapping[str, Any],
+        settings: int,
     ) -> None:
-        """Train what is not frozen, from the last checkpoint on if that was of this setting."""
+        """Train what is not frozen, from the last checkpoint on if that was of this setting.
+
+        It is one of so many `settings`.
+        """
         chosen = [p for p in model.parameters() if p.requires_grad]
         optimiser = torch.optim.SGD(
             chosen, self.learning_rate, self.momentum, weight_decay=self.weight_decay
@@ -128,10 +138,9 @@ class FineTune:
                 nn.utils.clip_grad_norm_(chosen, self.max_norm)
                 optimiser.step()
                 total, seen, step = total + loss.item(), seen + 1, step + 1
-            run.log(step + self.iterations * len(done["scores"]), loss=total / seen)
-            run.progress(
-                step + self.iterations * len(done["scores"]), len(SETTINGS) * self.iterations
-            )
+            count = step + self.iterations * len(done["scores"])
+            run.log(count, loss=total / seen)
+            run.progress(count, settings * self.iterations)
             state = {"epoch": epoch + 1, "step": step, "parts": training.pack(**parts)}
             run.checkpoint({"scores": done["scores"], **state})
 
@@ -192,18 +201,19 @@ class _Classifier(nn.Module):
 
 
 def _after_convolutions(network: nn.Module) -> list[nn.Linear]:
-    """The layers behind the last convolution, in order of their definition.
+    """The layers behind the last convolution but the old last one, in order of their definition.
 
     None of them where the network has no convolutions, or other layers than fully-connected ones
     behind them.
     """
+    old = getattr(network, "head", None)
     owners = [m for m in network.modules() if next(m.parameters(recurse=False), None) is not None]
     convolutions = (nn.Conv2d, nn.BatchNorm2d)
     count = sum(isinstance(m, convolutions) for m in owners)
     first, rest = owners[:count], owners[count:]
     linear = [m for m in rest if isinstance(m, nn.Linear)]
     plain = all(isinstance(m, convolutions) for m in first) and len(linear) == len(rest)
-    return linear if count and plain else []
+    return [m for m in linear if m is not old] if count and plain else []
 
 
 def _loss(logits: Tensor, signs: Tensor) -> Tensor:

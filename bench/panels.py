@@ -70,17 +70,20 @@ class _Cell:
             raise ValueError(f"the probe: {'not measured' if state == 'missing' else state}")
         return _Cell(self.part, self.measured_by, self.results)
 
-    def assignments(self) -> Ints:
+    def assignments(self, of: str = "") -> Ints:
         """The stored clusters, int64, (N,).
+
+        Args:
+            of: Set before what an error says.
 
         Raises:
             ValueError: none are stored, or not one for each image.
         """
         found = outputs.load(self.folder / PREDICTION).assignments
         if found is None:
-            raise ValueError("no assignments are stored")
+            raise ValueError(f"{of}no assignments are stored")
         if len(found) != self.files.n:
-            raise ValueError(f"{len(found)} assignments for {self.files.n} images")
+            raise ValueError(f"{of}{len(found)} assignments for {self.files.n} images")
         return found
 
     def tensor(self) -> npt.NDArray[np.float32]:
@@ -170,7 +173,9 @@ def _clusters(cell: _Cell, *, pick: str, on: str) -> Sheet:
     else:
         chosen = np.argsort(entropy, kind="stable")[:CLUSTERS]
     shown = cell.probe if on == "probe" else cell
-    assignments, strips = shown.assignments(), []
+    if shown is not cell:
+        assignments = shown.assignments(of="the probe: ")
+    strips = []
     for i in chosen:
         cluster = int(filled[i])
         # Of its own seed: a cluster's images are those whichever other clusters are shown.

@@ -139,6 +139,6 @@ def validate_entry(part: Part, where: str, *, scored: bool = True) -> None:
 def _validate_probe(part: Part, where: str) -> None:
     """Refuse a probe that is none, or that has no network to measure."""
     if get_task(part.probe, where=where).kind not in MEASURING:
-        raise BenchError(f"{where}: probe = '{part.probe}' is no probe task")
+        raise BenchError(f"{where}: probe = '{part.probe}' is no probe or fine-tuning task")
     if any(get_task(name).kind != "represent" for name in part.all_tasks):
         raise BenchError(f"{where}: probe = '{part.probe}' is for represent tasks alone")

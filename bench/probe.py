@@ -7,8 +7,8 @@ crops while the classifier is trained; features are of clean images.
 
 Features of the training images that take more than `memory` are made anew, a batch at a time, in
 each epoch: 1.3 million images of 9,600 numbers would take 49 GB. Those of the test images, of more
-than `dims` numbers each, are never held whole. Where the network's own labels came with it, so do those that it gives to the test
-images: its first head's, as SeLa's figures A.6 and A.8 show.
+than `dims` numbers each, are never held whole. Where the network's own labels came with it, so do
+those that it gives to the test images: its first head's, as SeLa's figures A.6 and A.8 show.
 
     python -m bench run my.toml            with a table whose task is digits/represent
 

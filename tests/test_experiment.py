@@ -172,7 +172,7 @@ def test_a_network_is_probed_on_other_data_where_a_column_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("task", "probe", "words"),
     [
-        ("tiny/represent", "tiny/cluster", "'tiny/cluster' is no probe task"),
+        ("tiny/represent", "tiny/cluster", "'tiny/cluster' is no probe or fine-tuning task"),
         ("tiny/cluster", "tiny/probe", "is for represent tasks alone"),
         ("tiny/represent", "tiny/prob", "did you mean 'tiny/probe'"),
     ],

@@ -9,8 +9,9 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.nn.convnet import ConvNet
+from bench.nn.images import to_tensor
 from bench.nn.networks import build, completed, known
-from bench.nn.transport import Stop, balance
+from bench.nn.transport import FactorsApart, Stop, balance
 from bench.nn.views import Views
 from bench.tasks import RepresentTask
 
@@ -179,16 +180,19 @@ class Bytes(np.ndarray):
         self.read.append(len(key))
         return super().__getitem__(key).view(np.ndarray)
 
-    def __array__(self, *_, **__):
-        raise AssertionError("all images were asked for at once")
-
 
 @pytest.mark.parametrize("switch", [{}, {"relabel": "all", "views": 2}, {"assignment": "k-means"}])
-def test_images_are_read_a_batch_at_a_time(switch):
-    plain = task()
+def test_images_are_read_and_made_floats_a_batch_at_a_time(switch, monkeypatch):
+    plain, floats = task(), []
+
+    def noted(images, *device):
+        floats.append(len(images))
+        return to_tensor(images, *device)
+
+    monkeypatch.setattr(sela, "to_tensor", noted)
     Bytes.read.clear()
     lazy = fit(the_task=RepresentTask(plain.name, plain.target.view(Bytes)), **switch)
-    assert max(Bytes.read) == 16
+    assert max(Bytes.read) == max(floats) == 16
     np.testing.assert_array_equal(lazy.classes["heads"], fit(**switch).classes["heads"])
 
 
@@ -241,7 +245,7 @@ def test_factors_too_far_apart_for_one_copy_are_found_with_two(monkeypatch):
         asked.append(overwrite)
         if overwrite:
             log_p.zero_()
-            raise ValueError("call with overwrite=False")
+            raise FactorsApart("call with overwrite=False")
         return balance(log_p, *args, **named)
 
     monkeypatch.setattr(sela, "balance", refusing)

@@ -146,6 +146,7 @@ def test_a_number_of_images_that_is_not_published_is_refused(tiny, tmp_path, mon
 @pytest.mark.parametrize(
     ("file", "old", "new", "words"),
     [
+        ("cat_test", "000065 -1", "000065 -1\n000065  1", r"cat_test\.txt, line 2: has .*000065"),
         ("cat_test", "000065", "", r"cat_test\.txt, line 1: '-1' is no image with"),
         ("cat_test", "000065 -1", "000065  2", r"cat_test\.txt, line 1: '000065  2'"),
         ("cat_test", "000065 -1\n", "", r"cat_test\.txt: lacks the image '000065', unlike test"),

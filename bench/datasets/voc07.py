@@ -93,6 +93,11 @@ class Devkit:
                     f"{path}, line {number}: '{line}' is no image with 1 (present), -1 (absent) or "
                     "0 (difficult)"
                 )
+            if words[0] in found:
+                raise BenchError(
+                    f"{path}, line {number}: has the image '{words[0]}' a second time: unpack "
+                    "VOC2007 again"
+                )
             found[words[0]] = _VALUES[words[1]]
         if strange := sorted(found.keys() ^ set(images)):
             split = self.list_of(root, name.rpartition("_")[2])
