@@ -207,7 +207,7 @@ def update(results: Results, folder: Path = FOLDER) -> list[Path]:
     written: list[Path] = []
     for one in results.plan.experiments:
         slots = [s for s in results.plan.slots if s.experiment == one.name and s.part.scored]
-        slots = [s for s in slots if any(results.states[k] != "unavailable" for k in _cells(s))]
+        slots = [s for s in slots if not _unavailable(s, results)]
         wrong = {results.states[k] for s in slots for k in _cells(s)} - {"done"}
         slots = [s for s in slots if not _undefined(s, results)]
         if wrong:
@@ -267,6 +267,12 @@ def _write(name: str, slots: Iterable[Slot], results: Results, folder: Path) -> 
         replace(path, text.getvalue().encode()),
         replace(path.with_suffix(".json"), (json.dumps(provenance, indent=1) + "\n").encode()),
     ]
+
+
+def _unavailable(slot: Slot, results: Results) -> bool:
+    """Whether each seed lacks a cell for want of data: its own, or the probe's of its network."""
+    seeds = slot.cells.values()
+    return all(any(results.states[key] == "unavailable" for key in keys) for keys in seeds)
 
 
 def _cells(slot: Slot) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from harness import PLUGINS, write_experiment
 from PIL import Image
 
-from bench import aggregate, experiment, plan, registry, states
+from bench import aggregate, check, experiment, plan, registry, states
 from bench.cli.progress import Lines
 from bench.datasets import (
     Part,
@@ -265,6 +265,9 @@ def test_without_the_data_the_table_says_unavailable_and_no_number(tmp_path, for
     assert "VOCtrainval_06-Nov-2007.tar" in reason
     options = RunOptions(workers=1, data_root=root, plugins=(PLUGINS,))
     assert Runner(chosen, store, options, Lines(sys.stdout)).run()
-    ((view,), _) = aggregate.views(states.read(chosen, store))
+    results = states.read(chosen, store)
+    ((view,), _) = aggregate.views(results)
     (entry,) = view.entries
     assert (dict(entry.states), entry.mean) == ({"unavailable": 1}, None)
+    # The network's own cell is done: a reference leaves the number out, and is not refused.
+    assert check.update(results, tmp_path / "reference") == []
