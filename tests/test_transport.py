@@ -88,9 +88,7 @@ def test_a_limit_gives_the_last_point_that_was_kept():
     plans = [balance(log_p, 60.0, stop=Stop(1e-9, limit=i)) for i in range(1, 40)]
     apart = [float((plan.columns / plan.columns.sum() - 0.2).abs().sum()) for plan in plans]
     for plan, lack in zip(plans, apart, strict=True):
-        assert (
-            plan.error == pytest.approx(1000 * lack, rel=1e-6, abs=1e-6) or plan.error < 1000 * lack
-        )
+        assert plan.error <= 1000 * lack * (1 + 1e-6) + 1e-6
         assert len(plan.labels.unique()) == 5
     assert max(apart[20:]) < min(apart[:3])
 
