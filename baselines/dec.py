@@ -23,12 +23,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.nn import training
-from bench.nn.autoencoder import AutoEncoder
-from bench.nn.clustering import kmeans
-from bench.nn.features import extract
-from bench.nn.images import to_tensor
+from bench.nn.clustering.kmeans import kmeans
+from bench.nn.images.tensors import to_tensor
+from bench.nn.losses.student import SoftClusters, kl_divergence, target_distribution
 from bench.nn.networks import build, describe, load
-from bench.nn.student import SoftClusters, kl_divergence, target_distribution
+from bench.nn.networks.autoencoder import AutoEncoder
+from bench.nn.networks.features import extract
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 

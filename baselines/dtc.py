@@ -27,11 +27,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.nn import networks, training
-from bench.nn.clustering import kmeans
-from bench.nn.features import extract
-from bench.nn.images import flip, to_tensor, translate
-from bench.nn.network import Network
-from bench.nn.student import SoftClusters, kl_divergence, soft_assignment, target_distribution
+from bench.nn.clustering.kmeans import kmeans
+from bench.nn.images.tensors import flip, to_tensor, translate
+from bench.nn.losses.student import (
+    SoftClusters,
+    kl_divergence,
+    soft_assignment,
+    target_distribution,
+)
+from bench.nn.networks.base import Network
+from bench.nn.networks.features import extract
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 

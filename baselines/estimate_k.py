@@ -29,8 +29,8 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import silhouette_score
 
 from bench.nn import networks
-from bench.nn.clustering import kmeans
-from bench.nn.features import extract
+from bench.nn.clustering.kmeans import kmeans
+from bench.nn.networks.features import extract
 from bench.registry import method
 from bench.tasks import ClusterTask, Images, Ints, Labelled, Need, Prediction, Run, TaskInfo
 

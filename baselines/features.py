@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.nn import networks, training
-from bench.nn.features import evaluating
-from bench.nn.images import to_tensor
-from bench.nn.sized import has_size, sized
+from bench.nn.images.tensors import to_tensor
+from bench.nn.networks.features import evaluating
+from bench.nn.networks.sized import has_size, sized
 from bench.registry import method
 from bench.tasks import Need, Prediction, Run, Task, TaskInfo
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.nn.clustering import kmeans
-from bench.nn.features import extract
+from bench.nn.clustering.kmeans import kmeans
 from bench.nn.networks import load
+from bench.nn.networks.features import extract
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 

@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.nn import training
-from bench.nn.images import flip, to_tensor, translate
+from bench.nn.images.tensors import flip, to_tensor, translate
 from bench.nn.networks import build, completed
-from bench.nn.standard import start_from
+from bench.nn.networks.from_timm import start_from
 from bench.registry import method
 from bench.tasks import AdaptTask, ClusterTask, Need, Prediction, Run, TaskInfo
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from bench import weights
 from bench.nn import networks, training
-from bench.nn.standard import TimmNet, fit_weights
+from bench.nn.networks.from_timm import TimmNet, fit_weights
 from bench.registry import method
 from bench.tasks import Prediction, Run, Task
 

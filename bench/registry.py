@@ -19,8 +19,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from bench import ROOT
 from bench.errors import BenchError, unknown
-from bench.schema import checked
 from bench.tasks import Kind
+from bench.typed import checked
 
 Class = TypeVar("Class", bound=type)
 PLUGINS = "BENCH_PLUGINS"
@@ -158,7 +158,7 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
         BenchError: a folder does not exist, or a module in it cannot be imported.
     """
     for name in ("probe", "finetune"):  # the harness's own measuring cells
-        importlib.import_module(f"bench.{name}")
+        importlib.import_module(f"bench.score.{name}")
     for folder in (ROOT / "methods", ROOT / "baselines", *(Path(p).resolve() for p in plugins)):
         if folder not in _loaded:
             if not folder.is_dir():

@@ -19,10 +19,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import aggregate, code, experiment, plan, registry, states
-from bench.record import Record
+from bench import registry
+from bench.plan import experiment, graph
 from bench.render.write import write
-from bench.store import Store
+from bench.report import tables
+from bench.store import code, states
+from bench.store.folders import Store
+from bench.store.record import Record
 from benchmarks.measure import Target, arguments, report
 
 TARGET_SECONDS = 20.0
@@ -45,11 +48,11 @@ def toml(tables: int) -> str:
     return text
 
 
-def made(folder: Path) -> plan.Plan:
+def made(folder: Path) -> graph.Plan:
     """The plan of the synthetic experiment."""
     registry.load()
-    return plan.make(
-        [experiment.load(str(folder / "synthetic.toml"))], plan.Options(data_root=folder / "data")
+    return graph.make(
+        [experiment.load(str(folder / "synthetic.toml"))], graph.Options(data_root=folder / "data")
     )
 
 
@@ -89,9 +92,9 @@ def measure(folder: Path) -> dict[str, float]:
     records = store.records()
     mark("read")
     results = states.Results(ours, records, states.states(ours, records))
-    tables, _ = aggregate.views(results)
+    drawn, _ = tables.views(results)
     mark("aggregate")
-    for table in tables:
+    for table in drawn:
         write(table, folder / "out")
     mark("render")
     marks["GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

@@ -16,10 +16,10 @@ import torch
 
 from bench import registry
 from bench.nn import networks, training
-from bench.nn.features import evaluating
-from bench.nn.images import to_tensor
-from bench.nn.sized import sized
-from bench.nn.standard import TimmNet
+from bench.nn.images.tensors import to_tensor
+from bench.nn.networks.features import evaluating
+from bench.nn.networks.from_timm import TimmNet
+from bench.nn.networks.sized import sized
 from bench.tasks import ClusterTask, Prediction
 from benchmarks.alone import Alone
 from benchmarks.measure import Target, arguments, report, seconds

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import experiment, plan, registry
-from bench.cells import Cell
-from bench.record import Record
+from bench import registry
+from bench.plan import experiment, graph
+from bench.plan.cell import Cell
 from bench.run.runner import Runner, RunOptions
-from bench.store import Store
+from bench.store.folders import Store
+from bench.store.record import Record
 from benchmarks.measure import Target, arguments, report
 
 TARGET_MS = 30.0
@@ -81,14 +82,14 @@ def harness(folder: Path, cells: int, workers: int) -> float:
     (plugins / "instant.py").write_text(METHOD, encoding="utf-8")
     (folder / "overhead.toml").write_text(EXPERIMENT.format(cells=cells), encoding="utf-8")
     registry.load([plugins])
-    options = plan.Options(data_root=folder / "data")
+    options = graph.Options(data_root=folder / "data")
     (folder / "data").mkdir()
     # One cell first: it starts the server that forks the workers, and prepares the digits.
     for number in (1, cells):
         chosen = experiment.load(str(folder / "overhead.toml"))
         seeds = tuple(range(10_000, 10_000 + number)) if number == 1 else tuple(range(number))
         start = time.perf_counter()
-        made = plan.make([chosen], plan.Options(seeds=seeds, data_root=options.data_root))
+        made = graph.make([chosen], graph.Options(seeds=seeds, data_root=options.data_root))
         store = Store(folder / "results")
         run = RunOptions(workers=workers, data_root=options.data_root, plugins=(plugins,))
         Runner(made, store, run, Silent()).run()

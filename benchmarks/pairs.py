@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.nn.pairs import EPS, kcl, mcl
+from bench.nn.losses.pairs import EPS, kcl, mcl
 from benchmarks.measure import Target, arguments, difference, peak_bytes, report, seconds
 
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.nn.similarity import SimilarityNet
+from bench.nn.networks.similarity import SimilarityNet
 from benchmarks.measure import Target, arguments, difference, peak_bytes, report, seconds
 
 

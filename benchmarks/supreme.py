@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from bench.nn.images import flip, to_tensor, translate
-from bench.nn.supervision import Confidence, clustering_loss, supervision
+from bench.nn.images.tensors import flip, to_tensor, translate
+from bench.nn.losses.supreme import Confidence, clustering_loss, supervision
 from bench.nn.training import batches
 from benchmarks.measure import Target, arguments, difference, report, seconds
 

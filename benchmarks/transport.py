@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bench.nn.transport import Plan, Stop, balance
+from bench.nn.clustering.transport import Plan, Stop, balance
 from benchmarks.measure import Target, arguments, peak_bytes, report
 
 SHARPNESS = 25.0

@@ -24,7 +24,7 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from bench import registry
-from bench.nn.neighbours import nearest
+from bench.nn.clustering.neighbours import nearest
 from bench.tasks import ClusterTask, Prediction, Run
 from benchmarks.alone import Alone
 from benchmarks.measure import Target, arguments, report

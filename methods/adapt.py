@@ -12,10 +12,11 @@ the domains apart, CCN++ both. Of the paper are 32 images of the source and 96 o
 batch, SGD, training from scratch, and DANN's bottleneck of 256 features. It names neither learning
 rate nor steps: these, the discriminator, the schedules and DANN's 32 + 32 images are the defaults
 of thuml's Transfer-Learning-Library. Our readings: images become grey and 32 pixels wide, without
-crops, for the classifier and the similarity network alike; the network is `bench.nn.convnet`;
-batches are drawn anew at each step; each domain has its own batch statistics, and those of the
-target are kept (with common ones DANN collapsed when trained from scratch). The quick preset has
-half the channels, 500 steps and at most four passes: 10 to 20 s a cell, with pairs 45 to 60 s.
+crops, for the classifier and the similarity network alike; the network is
+`bench.nn.networks.convnet`; batches are drawn anew at each step; each domain has its own batch
+statistics, and those of the target are kept (with common ones DANN collapsed when trained from
+scratch). The quick preset has half the channels, 500 steps and at most four passes: 10 to 20 s a
+cell, with pairs 45 to 60 s.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.nn import domain, networks, pairs, training, transferred
-from bench.nn.features import extract
-from bench.nn.images import flip, to_tensor
-from bench.nn.network import Network
-from bench.nn.similarity import SimilarityNet
-from bench.nn.standard import start_from
-from bench.nn.views import Views
+from bench.nn import networks, training
+from bench.nn.images.tensors import flip, to_tensor
+from bench.nn.images.views import Views
+from bench.nn.losses import domain, pairs
+from bench.nn.networks import transferred
+from bench.nn.networks.base import Network
+from bench.nn.networks.features import extract
+from bench.nn.networks.from_timm import start_from
+from bench.nn.networks.similarity import SimilarityNet
 from bench.registry import method
 from bench.tasks import AdaptTask, Images, Need, Prediction, Run, TaskInfo
 

@@ -24,12 +24,14 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from bench.nn import networks, pairs, training, transferred
-from bench.nn.features import extract
-from bench.nn.images import flip, to_tensor
-from bench.nn.similarity import SimilarityNet
-from bench.nn.standard import start_from
-from bench.nn.views import Views
+from bench.nn import networks, training
+from bench.nn.images.tensors import flip, to_tensor
+from bench.nn.images.views import Views
+from bench.nn.losses import pairs
+from bench.nn.networks import transferred
+from bench.nn.networks.features import extract
+from bench.nn.networks.from_timm import start_from
+from bench.nn.networks.similarity import SimilarityNet
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 

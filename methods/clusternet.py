@@ -21,10 +21,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench.nn import networks, pairs, training
-from bench.nn.features import extract
-from bench.nn.images import to_tensor
-from bench.nn.views import Views
+from bench.nn import networks, training
+from bench.nn.images.tensors import to_tensor
+from bench.nn.images.views import Views
+from bench.nn.losses import pairs
+from bench.nn.networks.features import extract
 from bench.registry import method
 from bench.tasks import PairsTask, Prediction, Run
 

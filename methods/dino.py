@@ -27,11 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.nn import training
-from bench.nn.images import to_tensor
-from bench.nn.multicrop import MultiCrop
+from bench.nn.images.multicrop import MultiCrop
+from bench.nn.images.pixels import mean_and_deviation
+from bench.nn.images.tensors import to_tensor
 from bench.nn.networks import build, describe, seeded
-from bench.nn.pixels import mean_and_deviation
-from bench.nn.projection import ProjectionHead
+from bench.nn.networks.projection import ProjectionHead
 from bench.nn.schedules import cosine
 from bench.registry import method
 from bench.tasks import Images, Prediction, RepresentTask, Run
@@ -80,7 +80,7 @@ class DINO:
     heads: int = 6
     """Of the vision transformer: ViT-S."""
     narrow: bool = False
-    """How its weights are drawn, see `bench.nn.vit.ViT`."""
+    """How its weights are drawn, see `bench.nn.networks.vit.ViT`."""
     local_size: int = 96
     """Pixels a side of a local crop, a multiple of `patch`; 0: half of `size`."""
     local_crops: int = 8

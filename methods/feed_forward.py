@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from bench.nn import networks, training
-from bench.nn.features import extract
-from bench.nn.views import described
+from bench.nn.images.views import described
+from bench.nn.networks.features import extract
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 

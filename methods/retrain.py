@@ -23,10 +23,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.nn import training
-from bench.nn.colour import greyed, jitter
-from bench.nn.images import flip, to_tensor
+from bench.nn.images.colour import greyed, jitter
+from bench.nn.images.tensors import flip, to_tensor
+from bench.nn.images.views import Views
 from bench.nn.networks import build, completed
-from bench.nn.views import Views
 from bench.registry import method
 from bench.tasks import Images, Need, Prediction, RepresentTask, Run, TaskInfo
 
@@ -68,7 +68,7 @@ class _Training:
     std: float = 0.201
     mirror: bool = True
     colour: float = 0.4
-    """Strength of `bench.nn.colour.jitter`."""
+    """Strength of `bench.nn.images.colour.jitter`."""
     grey: float = 0.2
     """Share of the images that lose their colour."""
 

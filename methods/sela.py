@@ -34,13 +34,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.nn import training
-from bench.nn.colour import greyed, jitter
-from bench.nn.features import evaluating
-from bench.nn.images import flip, to_tensor
-from bench.nn.network import Network
+from bench.nn.clustering.transport import FactorsApart, Stop, balance
+from bench.nn.images.colour import greyed, jitter
+from bench.nn.images.tensors import flip, to_tensor
+from bench.nn.images.views import Views
 from bench.nn.networks import build, completed
-from bench.nn.transport import FactorsApart, Stop, balance
-from bench.nn.views import Views
+from bench.nn.networks.base import Network
+from bench.nn.networks.features import evaluating
 from bench.registry import method
 from bench.tasks import Images, Prediction, RepresentTask, Run
 
@@ -80,7 +80,7 @@ class SeLa:
     sharpness: float = 10.0
     """lambda, equation 7; 25 in the paper and for ImageNet."""
     tolerance: float = 0.01
-    """Of the transport, see `bench.nn.transport.Stop`; 0.1 for ImageNet."""
+    """Of the transport, see `bench.nn.clustering.transport.Stop`; 0.1 for ImageNet."""
     assignment: Literal["transport", "k-means"] = "transport"
     """How labels are made; "k-means" clusters the features, as DeepCluster does, and draws the head
     anew (table 8's "ours (K-means)")."""
@@ -114,7 +114,7 @@ class SeLa:
     mirror: bool = True
     """Random flips from left to right."""
     colour: float = 0.4
-    """Strength of `bench.nn.colour.jitter`."""
+    """Strength of `bench.nn.images.colour.jitter`."""
     grey: float = 0.2
     """Share of the images that lose their colour."""
 

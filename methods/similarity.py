@@ -23,10 +23,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.nn import networks, training, transferred
-from bench.nn.images import flip, to_tensor
-from bench.nn.standard import start_from
-from bench.nn.views import Views
+from bench.nn import networks, training
+from bench.nn.images.tensors import flip, to_tensor
+from bench.nn.images.views import Views
+from bench.nn.networks import transferred
+from bench.nn.networks.from_timm import start_from
 from bench.registry import method
 from bench.tasks import Labelled, Need, Prediction, Run, SimilarityTask, TaskInfo
 

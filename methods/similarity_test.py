@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bench.nn import transferred
+from bench.nn.networks import transferred
 from bench.registry import method
 from bench.tasks import Need, Prediction, Run, SimilarityTask, TaskInfo
 

@@ -26,19 +26,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.nn import networks, training
-from bench.nn.clustering import kmeans
-from bench.nn.features import extract
-from bench.nn.images import flip, to_tensor, translate
-from bench.nn.network import Network
-from bench.nn.student import soft_assignment
-from bench.nn.supervision import (
+from bench.nn.clustering.kmeans import kmeans
+from bench.nn.images.tensors import flip, to_tensor, translate
+from bench.nn.images.views import Views
+from bench.nn.losses.student import soft_assignment
+from bench.nn.losses.supreme import (
     Confidence,
     balance_loss,
     binary_loss,
     clustering_loss,
     supervision,
 )
-from bench.nn.views import Views
+from bench.nn.networks.base import Network
+from bench.nn.networks.features import extract
 from bench.registry import method
 from bench.tasks import ClusterTask, Images, Labelled, Need, Prediction, Run, TaskInfo
 
@@ -57,7 +57,7 @@ class Supreme:
     space: Literal["features", "pca"] = "features"
     """Where K-means and distances are taken; "pca": the K components that DTC takes."""
     entropy: Literal["printed", "joint"] = "printed"
-    """Of a pair, equation 4, see `bench.nn.supervision.Confidence`."""
+    """Of a pair, equation 4, see `bench.nn.losses.supreme.Confidence`."""
     maximum: Literal["log K^2", "(log K)^2"] = "log K^2"
     """H_max, equation 4."""
     normalise: Literal["row", "all"] = "row"

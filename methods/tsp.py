@@ -11,7 +11,7 @@ Readings: features as they are (the factor of appendix A makes sense for their n
 switch normalises them), Euclidean neighbours without the point itself, one neighbour drawn for each
 image and step as SCAN does (a switch takes the expectation), biases from 0, no weight decay, no
 augmentation. Both presets are alike but for the number of images: some seconds on 5,000 of them.
-The seeds of a cell are trained together, see `bench.nn.heads`.
+The seeds of a cell are trained together, see `bench.nn.clustering.heads`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.nn.clustering import kmeans
-from bench.nn.heads import UNIT, Heads, assign, pad_columns
-from bench.nn.neighbours import nearest, probabilities
+from bench.nn.clustering.heads import UNIT, Heads, assign, pad_columns
+from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.neighbours import nearest, probabilities
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 
@@ -190,7 +190,7 @@ class TSP(OnFeatures):
         agreement = (p * q).sum(dim=1).clamp_min(torch.finfo(p.dtype).tiny)
         consistency = -(agreement.log() * weights).flatten(1).sum(dim=1)
         mean = (p * share).sum(dim=(2, 3)).clamp_min(_FLOOR)
-        # Ones behind, whose logarithm is 0: see `bench.nn.heads` on lengths.
+        # Ones behind, whose logarithm is 0: see `bench.nn.clustering.heads` on lengths.
         mean = functional.pad(mean, (0, -mean.shape[1] % UNIT), value=1.0)
         return consistency + self.entropy_weight * (mean * mean.log()).sum(dim=1)
 

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.nn import networks, training
-from bench.nn.clustering import kmeans
-from bench.nn.features import extract
-from bench.nn.images import to_tensor
-from bench.nn.neighbours import nearest, probabilities
-from bench.nn.sized import has_size, sized
+from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.neighbours import nearest, probabilities
+from bench.nn.images.tensors import to_tensor
+from bench.nn.networks.features import extract
+from bench.nn.networks.sized import has_size, sized
 from bench.registry import method
 from bench.tasks import ClusterTask, Images, Need, Prediction, Run, TaskInfo
 

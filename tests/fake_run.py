@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bench import checkpoint
 from bench.errors import NonFiniteError
+from bench.store import checkpoint
 from bench.tasks import Prediction
 
 

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import ROOT, cli, experiment, plan, registry, states
+from bench import ROOT, cli, registry
 from bench.cli.progress import Lines
+from bench.plan import experiment, graph
 from bench.run.runner import Runner, RunOptions
-from bench.store import Store
+from bench.store import states
+from bench.store.folders import Store
 
 PLUGINS = ROOT / "tests" / "plugins"
 FAULTY = PLUGINS / "faulty"
@@ -53,10 +55,10 @@ def places(results: Path) -> list[Any]:
     return ["--results", results, "--plugins", PLUGINS, "--plugins", FAULTY]
 
 
-def make_plan(toml: Path, **options: Any) -> plan.Plan:
+def make_plan(toml: Path, **options: Any) -> graph.Plan:
     """The plan of one experiment."""
     registry.load([PLUGINS, FAULTY])
-    return plan.make([experiment.load(str(toml))], plan.Options(data_root=DATA, **options))
+    return graph.make([experiment.load(str(toml))], graph.Options(data_root=DATA, **options))
 
 
 def run(toml: Path, results: Path, *, seeds: tuple[int, ...] | None = None, **options: Any):

@@ -1,7 +1,7 @@
 """Results of a plan without running it, for the tests of figures."""
 
-from bench.record import Record
-from bench.states import Results
+from bench.store.record import Record
+from bench.store.states import Results
 
 
 def scored(plan, score):

@@ -1,4 +1,4 @@
-"""Source only, DANN, CCN+ and CCN++ on two made-up domains, with `bench.nn.domain`."""
+"""Source only, DANN, CCN+ and CCN++ on two made-up domains, with `bench.nn.losses.domain`."""
 
 import math
 import sys
@@ -13,8 +13,10 @@ from fake_run import FakeRun
 from bench import registry
 from bench.datasets import get_task
 from bench.errors import BenchError, NonFiniteError
-from bench.nn import domain, training, transferred
-from bench.nn.views import Views
+from bench.nn import training
+from bench.nn.images.views import Views
+from bench.nn.losses import domain
+from bench.nn.networks import transferred
 from bench.tasks import AdaptTask, Labelled, Prediction, TaskInfo
 
 ALL = ("source-only", "dann", "ccn+", "ccn++")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from harness import FAULTY, PLUGINS, bench, make_plan, places, run, write_experiment
 
-from bench import plan, states
-from bench.store import Store
+from bench.plan import graph
+from bench.store import states
+from bench.store.folders import Store
 
 # Words after `bench`, and what is said; {tmp} is an empty folder, {good} an experiment.
 BAD_WORDS = [
@@ -165,8 +166,8 @@ def test_results_that_are_read_only(tmp_path, capsys, monkeypatch, forkserver):
 
 def forget():
     """Plans ask for the data again, as another command would."""
-    plan._data.cache_clear()
-    plan._lacking.cache_clear()
+    graph._data.cache_clear()
+    graph._lacking.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -218,10 +219,10 @@ def test_a_missing_device_is_a_state(tmp_path, monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    plan._device_lacks.cache_clear()
+    graph._device_lacks.cache_clear()
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
     made = make_plan(toml, device="cuda")
-    plan._device_lacks.cache_clear()
+    graph._device_lacks.cache_clear()
     assert list(made.unavailable.values()) == ["no CUDA device here; use --device cpu"]
     assert list(states.read(made, Store(tmp_path)).states.values()) == ["unavailable"]
 

@@ -9,7 +9,7 @@ from fake_run import FakeRun
 from scipy.optimize import linear_sum_assignment
 from sklearn.datasets import load_digits
 
-import bench.probe  # noqa: F401  (registers "probe")
+import bench.score.probe  # noqa: F401  (registers "probe")
 from bench import ROOT, registry
 from bench.nn.networks import load
 from bench.tasks import ClusterTask, Labelled, ProbeTask, TaskInfo

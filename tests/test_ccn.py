@@ -1,4 +1,4 @@
-"""G, KCL and MCL on made-up characters, with `bench.nn.views` and `bench.nn.transferred`."""
+"""G, KCL and MCL on made-up characters, with views and a transferred similarity network."""
 
 from dataclasses import replace
 
@@ -8,10 +8,12 @@ import torch
 from fake_run import FakeRun
 from torchvision.transforms import functional as torchvision
 
-from bench import metrics, registry
-from bench.nn import pairs, transferred
-from bench.nn.similarity import similarity
-from bench.nn.views import Views, random_boxes, resized_crop
+from bench import registry
+from bench.nn.images.views import Views, random_boxes, resized_crop
+from bench.nn.losses import pairs
+from bench.nn.networks import transferred
+from bench.nn.networks.similarity import similarity
+from bench.score import metrics
 from bench.tasks import ClusterTask, Labelled, SimilarityTask, TaskInfo
 
 PLAIN = {"widths": (8, 16), "epochs": 12, "milestones": (9,)}

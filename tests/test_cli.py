@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 from harness import bench, make_plan, outputs, places, stamps, start, write_experiment
 
-from bench import check, states
 from bench.cli import common, progress
-from bench.store import Store
+from bench.report import reference
+from bench.store import states
+from bench.store.folders import Store
 
 SELECTION = ["--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device"]
 PLACES = ["--data-root", "--results", "--plugins"]
@@ -79,8 +80,10 @@ def test_status_json_counts_and_names_cells(swept, capsys):
 def test_check_json_has_both_numbers_tolerance_and_verdict(swept, tmp_path, monkeypatch, capsys):
     toml, results = swept
     held = states.read(make_plan(toml), Store(results))
-    check.update(held, tmp_path)
-    monkeypatch.setattr(check, "compare_all", functools.partial(check.compare_all, folder=tmp_path))
+    reference.update(held, tmp_path)
+    monkeypatch.setattr(
+        reference, "compare_all", functools.partial(reference.compare_all, folder=tmp_path)
+    )
     assert bench("check", toml, *places(results), "--json") == 0
     for number in json.loads(capsys.readouterr().out):
         assert number["reference"] == number["measured"]
@@ -100,7 +103,9 @@ def test_check_json_has_both_numbers_tolerance_and_verdict(swept, tmp_path, monk
 
 def test_check_without_a_reference_says_so(swept, tmp_path, monkeypatch, capsys):
     toml, results = swept
-    monkeypatch.setattr(check, "compare_all", functools.partial(check.compare_all, folder=tmp_path))
+    monkeypatch.setattr(
+        reference, "compare_all", functools.partial(reference.compare_all, folder=tmp_path)
+    )
     assert bench("check", toml, *places(results)) == 2
     assert "nothing to compare" in capsys.readouterr().err
 

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from bench import code
-from bench.nn import network, networks
-from bench.nn.convnet import ConvNet
+from bench.nn import networks
+from bench.nn.networks import base as network
+from bench.nn.networks.convnet import ConvNet
+from bench.store import code
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_network_counts_where_its_name_stands(fingerprint, monkeypatch, name):
     text = f"network = {name!r}\n"
     before, without = fingerprint(text), fingerprint("network = 'convnet'\n")
     real = code._source
-    changed = {"bench.nn.vggs": "changed = 1\n"}
+    changed = {"bench.nn.networks.vggs": "changed = 1\n"}
     monkeypatch.setattr(code, "_source", lambda module: changed.get(module) or real(module))
     assert fingerprint(text) != before
     assert fingerprint("network = 'convnet'\n") == without

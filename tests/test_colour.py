@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as reference
 
-from bench.nn import colour
+from bench.nn.images import colour
 
 
 def images(n=6, channels=3):

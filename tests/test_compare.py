@@ -5,15 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.compare import (
-    Summary,
-    best_rows,
-    drift,
-    holm,
-    paired_p,
-    summarise,
-    verdict,
-)
+from bench.score.statistics import Summary, best_rows, drift, holm, paired_p, summarise, verdict
 
 
 def seeds(*values):

@@ -9,9 +9,9 @@ from harness import DATA, FAULTY, PLUGINS, predictions, run, write_experiment
 
 from bench import registry
 from bench.datasets import get_task, materialise
-from bench.plan import limit
-from bench.run import outputs
+from bench.plan.graph import limit
 from bench.run.inputs import gather
+from bench.store import outputs
 
 METRIC = {"adapt": "accuracy", "similarity": "similar F1", "represent": "knn top-1"}
 SAME_FOR_ALL_SEEDS: set[str] = set()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from harness import run, write_experiment
 
-from bench import consistency, score
-from bench.consistency import label_consistency
+from bench.score import label_consistency as module
+from bench.score import scores
+from bench.score.label_consistency import label_consistency
 
 
 def literal(features, labels, k):
@@ -21,7 +22,7 @@ def literal(features, labels, k):
 
 @pytest.mark.parametrize("n", [2, 15, 21, 90])
 def test_it_is_the_literal_share(n, monkeypatch):
-    monkeypatch.setattr(consistency, "_BLOCK", 7)
+    monkeypatch.setattr(module, "_BLOCK", 7)
     rng = np.random.default_rng(n)
     features, labels = rng.normal(size=(n, 5)), rng.integers(3, size=n)
     wanted = literal(features, labels, min(20, n - 1))
@@ -29,9 +30,9 @@ def test_it_is_the_literal_share(n, monkeypatch):
 
 
 def test_of_many_images_the_first_ask_among_all(monkeypatch):
-    monkeypatch.setattr(consistency, "QUERIES", 2)
+    monkeypatch.setattr(module, "QUERIES", 2)
     features = np.eye(3)[[0, 1, 2, 2]] + 0.1
-    monkeypatch.setattr(consistency, "NEIGHBOURS", 1)
+    monkeypatch.setattr(module, "NEIGHBOURS", 1)
     features[3] = features[0] * 2
     assert label_consistency(features, np.array([0, 1, 1, 0])) == 0.5
 
@@ -39,9 +40,9 @@ def test_of_many_images_the_first_ask_among_all(monkeypatch):
 def test_only_features_of_the_tasks_images_are_scored():
     labels = np.array([0, 0, 1, 1])
     features = np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]])
-    assert score.score_features(features, labels) == {"label consistency": pytest.approx(1 / 3)}
-    assert score.score_features(features[:3], labels) == {}
-    assert score.score_features(np.ones(4), labels) == {}
+    assert scores.score_features(features, labels) == {"label consistency": pytest.approx(1 / 3)}
+    assert scores.score_features(features[:3], labels) == {}
+    assert scores.score_features(np.ones(4), labels) == {}
     with pytest.raises(ValueError, match="3 labels"):
         label_consistency(features, labels[:3])
 

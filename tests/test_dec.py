@@ -1,4 +1,4 @@
-"""The formulas of DEC (`bench.nn.student`) against golden vectors and against loops."""
+"""The formulas of DEC (`bench.nn.losses.student`) against golden vectors and against loops."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.nn.student import (
+from bench.nn.losses.student import (
     SoftClusters,
     kl_divergence,
     soft_assignment,

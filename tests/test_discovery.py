@@ -8,8 +8,10 @@ import torch
 from fake_run import FakeRun
 from test_ccn import LONG, PLAIN, G, build, characters, similarity_task
 
-from bench import experiment, metrics, plan, registry
+from bench import registry
 from bench.datasets import get_task
+from bench.plan import experiment, graph
+from bench.score import metrics
 from bench.tasks import ClusterTask, Prediction, TaskInfo
 
 LABELS = np.repeat(np.arange(3), 10)
@@ -161,8 +163,8 @@ def test_training_and_fed_forward_images_are_two_splits(name):
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 def test_rows_of_test_images_use_the_network_of_the_rows_of_train_images(name, preset, tmp_path):
     registry.load()
-    options = plan.Options(preset=preset, data_root=tmp_path)
-    cells = plan.make([experiment.load(name)], options).cells
+    options = graph.Options(preset=preset, data_root=tmp_path)
+    cells = graph.make([experiment.load(name)], options).cells
     trained = {key for key, cell in cells.items() if cell.method == "discovery"}
     used = {key for cell in cells.values() for role, key in cell.needs if role == "trained"}
     assert trained == used != set()

@@ -13,7 +13,12 @@ from torch import nn
 
 from bench import registry
 from bench.errors import NonFiniteError
-from bench.nn.student import SoftClusters, kl_divergence, soft_assignment, target_distribution
+from bench.nn.losses.student import (
+    SoftClusters,
+    kl_divergence,
+    soft_assignment,
+    target_distribution,
+)
 
 registry.load()
 GOLDEN = np.load(Path(__file__).parent / "golden" / "dtc.npz", allow_pickle=False)

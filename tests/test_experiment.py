@@ -3,8 +3,9 @@
 import pytest
 from harness import bench, make_plan, places, write_experiment
 
-from bench import experiment, registry
+from bench import registry
 from bench.errors import BenchError
+from bench.plan import experiment
 
 GOOD = """
 title = "T"

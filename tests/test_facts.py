@@ -5,14 +5,17 @@ from dataclasses import dataclass
 import pytest
 from harness import bench, make_plan, places
 
-from bench import aggregate, check, experiment, facts, registry, states
+from bench import registry
 from bench.datasets import Part as Data
 from bench.datasets import TaskSpec, tasks
 from bench.errors import BenchError
-from bench.part import Part
+from bench.plan import experiment, settings
+from bench.plan.entry import Part
 from bench.render import html, latex
 from bench.render import tables as text
-from bench.store import Store
+from bench.report import reference, tables
+from bench.store import states
+from bench.store.folders import Store
 
 SETTINGS = """
 title = "T"
@@ -76,10 +79,10 @@ def test_data_are_told_by_dataset_split_selection_and_limit(monkeypatch):
     parts = {"source": Data("digits", where={"label": tuple(range(3, 10))})}
     made = TaskSpec("made", "cluster", "", some, 3, quick={"target": 1500}, **parts)
     known = {**tasks(), "made": made}
-    monkeypatch.setattr(facts, "get_task", lambda name, where: known[name])
+    monkeypatch.setattr(settings, "get_task", lambda name, where: known[name])
 
     def told(role, preset="paper", task="made"):
-        return facts.tell(Part(task=task, fact=role), preset)
+        return settings.tell(Part(task=task, fact=role), preset)
 
     assert told("target") == "digits, label 0, 1, 2, half 2 of 2"
     assert told("target", "quick") == "digits, label 0, 1, 2, half 2 of 2, at most 1,500 images"
@@ -94,7 +97,7 @@ def test_parameters_are_told_as_one_would_write_them(monkeypatch):
     monkeypatch.setitem(registry._methods, "made", info)
 
     def told(fact, preset="paper"):
-        return facts.tell(Part(method="made", fact=fact), preset)
+        return settings.tell(Part(method="made", fact=fact), preset)
 
     assert (told("rate"), told("rate", "quick")) == ("0.001", "0.5")
     assert told("widths") == "8, 16"
@@ -106,7 +109,7 @@ def test_parameters_are_told_as_one_would_write_them(monkeypatch):
 
 def test_the_losses_of_the_paper_s_table_4():
     def told(name):
-        return facts.tell(Part(method=name, fact="losses"), "paper")
+        return settings.tell(Part(method=name, fact="losses"), "paper")
 
     expected = {"similarity": "CE", "ccn": "LCO", "mcl": "LCO", "source-only": "CE"}
     expected |= {"dann": "CE, DA", "ccn+": "LCO, CE", "ccn++": "LCO, CE, DA"}
@@ -148,12 +151,12 @@ def results(tmp_path):
 def test_nothing_is_computed_or_compared(results, tmp_path):
     assert not results.plan.cells
     assert len(results.plan.slots) == 5
-    check.update(results, tmp_path / "reference")
-    assert check.compare_all(results, tmp_path / "reference") == []
+    reference.update(results, tmp_path / "reference")
+    assert reference.compare_all(results, tmp_path / "reference") == []
 
 
 def test_words_stand_in_every_format(results):
-    data, parameters = aggregate.views(results)[0]
+    data, parameters = tables.views(results)[0]
     markdown = text.markdown(data)
     assert "| A  | glyphs" in markdown
     assert "What is learned from. Preset: quick.\n" in markdown
@@ -177,7 +180,7 @@ def test_parameters_are_those_that_the_preset_would_run(tmp_path):
     head, tail = SETTINGS.split('label = "of K-means"\nmethod = "kmeans"\n')
     path.write_text(head + 'label = "value"\n' + row)
     assert tail
-    view = aggregate.views(states.read(make_plan(path), Store(tmp_path)))[0][1]
+    view = tables.views(states.read(make_plan(path), Store(tmp_path)))[0][1]
     assert [e.words for e in view.entries] == ["0.25"]
 
 

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from harness import FAULTY, bench, make_plan, places, run, write_experiment
 
-from bench import states
-from bench.store import Store
+from bench.store import states
+from bench.store.folders import Store
 
 WAYS = {
     "raises": ("exception", "RuntimeError: the centres ran away"),
@@ -174,7 +174,7 @@ def test_retry_runs_the_mended_cell_and_what_it_blocked(tmp_path, forkserver):
     assert bench("run", toml, *flags) == 1
     assert bench("run", toml, *flags) == 1
     (plugins / "it.py").write_text(MENDABLE.format(n=n, line="pass"))
-    from bench import code
+    from bench.store import code
 
     code.fingerprint.cache_clear()
     assert bench("run", toml, *flags, "--retry-failed") == 0

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from bench import registry, weights
 from bench.nn import networks, training
-from bench.nn.sized import sized
-from bench.nn.vit import ViT
+from bench.nn.networks.sized import sized
+from bench.nn.networks.vit import ViT
 from bench.tasks import ClusterTask, Prediction, TaskInfo
 
 registry.load()

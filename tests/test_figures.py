@@ -8,12 +8,14 @@ import pytest
 import torch
 from harness import FAULTY, PLUGINS, bench, make_plan, places
 
-from bench import aggregate, check, code, embedding, experiment, registry, states
-from bench.check import compare_all
+from bench import registry
 from bench.errors import BenchError
-from bench.record import Record
-from bench.run import outputs
-from bench.store import CURVES, PREDICTION, Store
+from bench.plan import experiment
+from bench.report import embedding, reference, tables
+from bench.report.reference import compare_all
+from bench.store import code, outputs, states
+from bench.store.folders import CURVES, PREDICTION, Store
+from bench.store.record import Record
 from bench.tasks import Prediction
 
 HEAD = """
@@ -259,7 +261,7 @@ def finish(store, cell, metrics, *, tensors=None, curves=None, failed=False):
 
 def shown(plan, store):
     """The one figure of a plan."""
-    (view,) = aggregate.views(states.read(plan, store))[1]
+    (view,) = tables.views(states.read(plan, store))[1]
     return view
 
 
@@ -354,13 +356,13 @@ def test_what_no_cell_can_have_is_in_no_reference(tmp_path):
     for cell in plan.cells.values():
         finish(store, cell, {"ACC": 0.5})
     found = states.read(plan, store)
-    check.update(found, tmp_path / "reference")
+    reference.update(found, tmp_path / "reference")
     text = next((tmp_path / "reference").glob("*.csv")).read_text()
     assert "ACC" in text
     assert "entropy" not in text
-    compared = check.compare_all(found, tmp_path / "reference")
+    compared = reference.compare_all(found, tmp_path / "reference")
     assert {(one.metric, one.verdict) for one in compared} == {("ACC", "ok")}
-    assert check.left_out(found) == ["figures t: centroids, mean entropy"]
+    assert reference.left_out(found) == ["figures t: centroids, mean entropy"]
 
 
 def test_an_embedding_is_computed_once_and_shows_true_classes(tmp_path, monkeypatch):

@@ -8,10 +8,10 @@ import torch
 from fake_run import FakeRun
 from torch.nn import functional
 
-from bench import finetune, score
 from bench.errors import NonFiniteError
 from bench.nn import networks, training
-from bench.precision import mean_average_precision
+from bench.score import finetune, scores
+from bench.score.average_precision import mean_average_precision
 from bench.tasks import FineTuneTask, MultiLabelled, Prediction
 
 ALEXNET = networks.describe("alexnet", channels=1, outputs=7, variant="tiny")
@@ -52,10 +52,10 @@ def contents(prediction):
 def test_scores_of_both_settings():
     out = fit(FakeRun(needs=needed()))
     assert list(out.class_scores) == ["fc6-8", "all"]
-    assert score.check(out, task(), artifact=False) is out
-    for scores in out.class_scores.values():
-        assert scores.shape == (40, 3)
-        assert scores.dtype == np.float64
+    assert scores.check(out, task(), artifact=False) is out
+    for found in out.class_scores.values():
+        assert found.shape == (40, 3)
+        assert found.dtype == np.float64
     assert not np.array_equal(*out.class_scores.values())
 
 
@@ -194,8 +194,8 @@ def test_logits_are_added_over_crops():
 
 def test_bfloat16_is_honoured():
     low, full = (fit(FakeRun(dtype=d, needs=needed())) for d in ("bfloat16", "float32"))
-    for name, scores in full.class_scores.items():
-        assert not np.array_equal(low.class_scores[name], scores)
+    for name, found in full.class_scores.items():
+        assert not np.array_equal(low.class_scores[name], found)
 
 
 @pytest.mark.parametrize(
@@ -208,15 +208,15 @@ def test_impossible_parameters_are_refused(params):
 
 def test_predictions_that_do_not_fit_are_refused():
     chosen, good = task(), fit(FakeRun(needs=needed()), iterations=2)
-    scores = good.class_scores["all"]
+    found = good.class_scores["all"]
     for wrong, words in (
         ({}, "no class_scores"),
-        ({"all": scores[:-1]}, r"shape \(39, 3\); floats of shape \(40, 3\)"),
-        ({"all": scores.round().astype(int)}, "int64"),
+        ({"all": found[:-1]}, r"shape \(39, 3\); floats of shape \(40, 3\)"),
+        ({"all": found.round().astype(int)}, "int64"),
     ):
-        with pytest.raises(score.InvalidPrediction, match=words):
-            score.check(dataclasses.replace(good, class_scores=wrong), chosen, artifact=False)
-    spoilt = scores.copy()
+        with pytest.raises(scores.InvalidPrediction, match=words):
+            scores.check(dataclasses.replace(good, class_scores=wrong), chosen, artifact=False)
+    spoilt = found.copy()
     spoilt[3, 1] = np.inf
     with pytest.raises(NonFiniteError, match="all"):
-        score.check(Prediction(class_scores={"all": spoilt}), chosen, artifact=False)
+        scores.check(Prediction(class_scores={"all": spoilt}), chosen, artifact=False)

@@ -154,7 +154,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path, alone):
 
 
 def test_costs_and_status_count_a_cells_share(tmp_path, forkserver, capsys):
-    from bench import cost
+    from bench.store import cost
 
     toml = experiment(tmp_path, seconds=0.1)
     results = run(toml, tmp_path)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from bench.nn.heads import Heads, assign, pad_columns, padded
+from bench.nn.clustering.heads import Heads, assign, pad_columns, padded
 
 
 def features(n, width):

@@ -5,7 +5,7 @@ import pytest
 from harness import DATA, make_plan, run, write_experiment
 
 from bench.datasets import get_task, materialise
-from bench.plan import limit
+from bench.plan.graph import limit
 
 KINDS = ("cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune")
 METRIC = {"adapt": "accuracy", "similarity": "similar F1", "represent": "knn top-1"}
@@ -108,7 +108,7 @@ def test_only_declared_oracles_are_handed_labels(tmp_path, forkserver):
 
 
 def test_order_of_the_images_tells_nothing(forkserver, tmp_path):
-    from bench.metrics import clustering_accuracy, contingency
+    from bench.score.metrics import clustering_accuracy, contingency
 
     _, labels = labels_of("cluster")
     n = len(labels)

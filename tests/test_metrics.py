@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from bench import metrics
+from bench.score import metrics
 
 GOLDEN = Path(__file__).parent / "golden" / "metrics.npz"
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from bench.nn.multicrop import MultiCrop, jittered
+from bench.nn.images.multicrop import MultiCrop, jittered
 
 CROPS = {"size": 8, "local_size": 4, "global_scale": (0.7, 1.0), "local_scale": (0.4, 0.8)}
 

@@ -8,11 +8,12 @@ import torch
 from fake_run import FakeRun
 from harness import run, write_experiment
 
-from bench import metrics, registry, score
+from bench import registry
 from bench.datasets import get_task, tasks
-from bench.nn import transferred
-from bench.nn.views import Views
+from bench.nn.images.views import Views
+from bench.nn.networks import transferred
 from bench.run.draws import draw_episodes, draw_pairs
+from bench.score import metrics, scores
 from bench.tasks import Labelled, Prediction, SimilarityTask, TaskInfo
 
 # Episodes
@@ -102,9 +103,11 @@ def test_a_task_with_n_way_is_scored_by_it_and_by_nothing_else():
     labels, pairs = np.array([0, 0, 1, 2]), np.array([[0, 1], [0, 2], [0, 3]])
     prediction = Prediction(scores=np.array([0.2, 0.1, 0.0]))
     kind = {"n_classes": 3, "pairs": pairs}
-    found = score.score("similarity", prediction, labels, setting={"n_way": 3}, **kind)
+    found = scores.score("similarity", prediction, labels, setting={"n_way": 3}, **kind)
     assert found == {"N-way accuracy": 1.0}
-    assert "N-way accuracy" not in score.score("similarity", prediction, labels, setting={}, **kind)
+    assert "N-way accuracy" not in scores.score(
+        "similarity", prediction, labels, setting={}, **kind
+    )
 
 
 # The method

@@ -5,8 +5,8 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from bench.nn import neighbours
-from bench.nn.neighbours import nearest, probabilities
+from bench.nn.clustering import neighbours
+from bench.nn.clustering.neighbours import nearest, probabilities
 
 
 def clustered(n, width, seed=0, dtype=np.float32):

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from bench.nn import training
-from bench.nn.clustering import kmeans
-from bench.nn.features import evaluating, extract
-from bench.nn.images import flip, to_tensor, translate
+from bench.nn.clustering.kmeans import kmeans
+from bench.nn.images.tensors import flip, to_tensor, translate
 from bench.nn.networks import build, describe, known, load
+from bench.nn.networks.features import evaluating, extract
 
 CONVNET = describe("convnet", channels=1, outputs=5, widths=[4, 6])
 AUTOENCODER = describe("autoencoder", inputs=64, widths=[7, 3], scale=2.0)

@@ -9,9 +9,10 @@ from fake_run import FakeRun
 from sklearn.datasets import load_digits
 from torch.nn import functional
 
-from bench import metrics, registry
-from bench.nn.lenet import LeNet
+from bench import registry
+from bench.nn.networks.lenet import LeNet
 from bench.run.draws import draw_answers
+from bench.score import metrics
 from bench.tasks import PairAnswers, PairsTask
 
 SMALL = {"size": 12, "kernel": 3, "batch_size": 64, "epochs": 15}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.nn.pairs import kcl, mcl
+from bench.nn.losses.pairs import kcl, mcl
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "pairs.npz", allow_pickle=False)
 LOSSES = [kcl, mcl]

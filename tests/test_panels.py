@@ -10,14 +10,16 @@ import torch
 from harness import DATA, FAULTY, PLUGINS, make_plan
 from test_figures import EMBEDDING, shown, write
 
-from bench import code, embedding, experiment, registry
+from bench import registry
 from bench.datasets import get_task, materialise
 from bench.errors import BenchError
-from bench.plan import limit
-from bench.record import Record
+from bench.plan import experiment
+from bench.plan.graph import limit
 from bench.render import figures, legend
-from bench.run import outputs
-from bench.store import PREDICTION, Store
+from bench.report import embedding
+from bench.store import code, outputs
+from bench.store.folders import PREDICTION, Store
+from bench.store.record import Record
 from bench.tasks import Prediction
 
 CLUSTERS = """

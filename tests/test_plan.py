@@ -19,8 +19,11 @@ from harness import (
     write_experiment,
 )
 
-from bench import check, code, experiment, plan, registry, states
-from bench.store import Store
+from bench import registry
+from bench.plan import experiment, graph
+from bench.report import reference
+from bench.store import code, states
+from bench.store.folders import Store
 
 METHOD = '''
 """A module."""
@@ -80,11 +83,11 @@ def test_changed_code_makes_stale_and_changed_words_do_not(made, tmp_path, monke
     flags = [*places(results), "--plugins", folder]
     assert bench("run", toml, *flags) == 0
     first, before = predictions(results), stamps(results)
-    reference = tmp_path / "reference"
+    folder_of = tmp_path / "reference"
     store = Store(results)
-    check.update(states.read(make_plan(toml), store), reference)
-    in_reference = functools.partial(check.compare_all, folder=reference)
-    monkeypatch.setattr(check, "compare_all", in_reference)
+    reference.update(states.read(make_plan(toml), store), folder_of)
+    in_reference = functools.partial(reference.compare_all, folder=folder_of)
+    monkeypatch.setattr(reference, "compare_all", in_reference)
     assert bench("check", toml, *flags) == 0
 
     write(doc="Other words, the same code.")
@@ -154,7 +157,7 @@ def test_a_neutral_parameter_leaves_old_keys_as_they_were(tmp_path, monkeypatch)
 
 
 def test_the_key_covers_what_decides_a_result():
-    base = plan.Cell(
+    base = graph.Cell(
         "t", (), "centroids", (("iterations", 5),), "quick", 0, "cpu", "float32", 1, "d"
     )
     changes = {
@@ -174,12 +177,12 @@ def test_data_of_ones_own_have_one_key_before_and_after_they_are_prepared(tmp_pa
     toml = write_experiment(tmp_path / "x.toml", "tiny/flat", [{"method": "centroids"}])
     keys = []
     for _ in range(2):  # as two commands would
-        plan._data.cache_clear()
-        plan._lacking.cache_clear()
+        graph._data.cache_clear()
+        graph._lacking.cache_clear()
         (cell,) = make_plan(toml).cells.values()
         assert "target:" in cell.data
         keys.append(cell.key)
-    plan._data.cache_clear()
+    graph._data.cache_clear()
     assert keys[0] == keys[1]
 
 
@@ -199,7 +202,7 @@ def test_every_experiment_that_comes_with_the_project_can_be_planned():
     assert experiment.names()
     for name in experiment.names():
         for preset in ("quick", "paper"):
-            made = plan.make([experiment.load(name)], plan.Options(preset=preset, seeds=(0,)))
+            made = graph.make([experiment.load(name)], graph.Options(preset=preset, seeds=(0,)))
             assert made.cells
             for key, cell in made.cells.items():
                 assert cell.key == key

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from bench.precision import average_precision, mean_average_precision
+from bench.score.average_precision import average_precision, mean_average_precision
 
 
 def literal_average_precision(signs, scores):

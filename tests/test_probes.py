@@ -12,12 +12,13 @@ from sklearn.decomposition import PCA
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bench import probe as bench_probe
-from bench import registry, score
+from bench import registry
 from bench.nn import probes
-from bench.nn.features import extract
+from bench.nn.images.views import Views
 from bench.nn.networks import build, describe, load
-from bench.nn.views import Views
+from bench.nn.networks.features import extract
+from bench.score import probe as bench_probe
+from bench.score import scores
 from bench.tasks import Labelled, Prediction, ProbeTask
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -265,7 +266,7 @@ def test_test_images_are_given_the_first_heads_classes(heads):
         architecture=architecture,
     )
     found = bench_probe.Probe(limit=4, epochs=1).fit(task, FakeRun(needs={"network": given}))
-    scored = score.score("probe", found, np.arange(1100) % 4, n_classes=4, setting={})
+    scored = scores.score("probe", found, np.arange(1100) % 4, n_classes=4, setting={})
     assert set(scored) == {"linear conv1 top-1", "knn top-1"}
     if not heads:
         assert found.assignments is None
@@ -280,8 +281,8 @@ def test_classes_that_fit_no_test_images_are_refused(wrong):
     images = np.zeros((30, 8, 8, 1), np.uint8)
     task = ProbeTask("m/probe", Labelled(images, np.zeros(30, int), 1), images)
     found = Prediction(classes={"knn": np.zeros(30, int)}, assignments=wrong)
-    with pytest.raises(score.InvalidPrediction, match="assignments"):
-        score.check(found, task, artifact=False)
+    with pytest.raises(scores.InvalidPrediction, match="assignments"):
+        scores.check(found, task, artifact=False)
 
 
 def test_a_memory_below_0_is_refused():

@@ -6,13 +6,14 @@ from harness import FAULTY, PLUGINS, make_plan
 from matplotlib.colors import same_color
 from scored import scored
 
-from bench import experiment, registry
-from bench.aggregate import views
+from bench import registry
 from bench.errors import BenchError
-from bench.published import find
+from bench.plan import experiment
+from bench.plan.published import find
 from bench.render import figures, legend
 from bench.render.rows import Curve, FigureView
 from bench.render.write import write
+from bench.report.tables import views
 
 GOOD = """
 title = "T"

@@ -6,12 +6,13 @@ from harness import FAULTY, PLUGINS, bench, make_plan, outputs, places
 from matplotlib.patches import Polygon, Rectangle
 from scored import scored
 
-from bench import experiment, registry
-from bench.aggregate import views
+from bench import registry
 from bench.errors import BenchError
+from bench.plan import experiment
 from bench.render import figures, html, legend
 from bench.render.rows import HeatmapView, Panel
 from bench.render.write import write
+from bench.report.tables import views
 
 GOOD = """
 title = "T"

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from bench import ROOT, registry
 from bench.nn import networks
-from bench.nn.resnet import Block
+from bench.nn.networks.resnet import Block
 from bench.tasks import ClusterTask, Labelled
 
 pretrain = registry.import_from(ROOT / "baselines", "pretrain")

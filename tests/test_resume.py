@@ -23,8 +23,9 @@ from harness import (
 )
 from kill_run import kill_tree, rewritten
 
-from bench import ROOT, states
-from bench.store import Store
+from bench import ROOT
+from bench.store import states
+from bench.store.folders import Store
 
 
 def counted(folder, n=5, seeds=3, seconds=0.25):

@@ -8,8 +8,8 @@ import torch
 from fake_run import FakeRun
 
 from bench import registry
+from bench.nn.images.views import described
 from bench.nn.networks import load
-from bench.nn.views import described
 from bench.tasks import Prediction, RepresentTask
 
 registry.load()

@@ -19,9 +19,10 @@ from harness import (
     write_experiment,
 )
 
-from bench import ROOT, code, states
-from bench.states import to_run
-from bench.store import Store
+from bench import ROOT
+from bench.store import code, states
+from bench.store.folders import Store
+from bench.store.states import to_run
 
 GOLDEN = ROOT / "tests" / "golden" / "sweep"
 ROWS = [

@@ -8,11 +8,11 @@ import torch
 from fake_run import FakeRun
 
 from bench import registry
-from bench.nn.convnet import ConvNet
-from bench.nn.images import to_tensor
+from bench.nn.clustering.transport import FactorsApart, Stop, balance
+from bench.nn.images.tensors import to_tensor
+from bench.nn.images.views import Views
 from bench.nn.networks import build, completed, known
-from bench.nn.transport import FactorsApart, Stop, balance
-from bench.nn.views import Views
+from bench.nn.networks.convnet import ConvNet
 from bench.tasks import RepresentTask
 
 registry.load()

@@ -2,7 +2,8 @@
 
 import csv
 
-from bench import ROOT, experiment, registry
+from bench import ROOT, registry
+from bench.plan import experiment
 
 PRINTED = " (printed difference to supervised)"
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.nn import similarity as module
-from bench.nn.similarity import PairHead, SimilarityNet, similarity, vggs
+from bench.nn.networks import similarity as module
+from bench.nn.networks.similarity import PairHead, SimilarityNet, similarity, vggs
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "similarity_net.npz", allow_pickle=False)
 DTYPES = {"f64": torch.float64, "f32": torch.float32}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench import metrics, snapshots
+from bench.score import metrics, snapshots
 
 
 def test_entropies_are_those_of_scipy_cluster_by_cluster():

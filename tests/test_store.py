@@ -7,9 +7,9 @@ import shutil
 import pytest
 from harness import bench, make_plan, places, predictions, run, stamps, write_experiment
 
-from bench import record, states
 from bench.errors import BenchError
-from bench.store import Store, writable
+from bench.store import record, states
+from bench.store.folders import Store, writable
 
 
 @pytest.fixture(scope="module")

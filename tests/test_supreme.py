@@ -11,7 +11,7 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.datasets import get_task
-from bench.nn.supervision import (
+from bench.nn.losses.supreme import (
     Confidence,
     balance_loss,
     binary_loss,

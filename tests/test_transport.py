@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.nn.scaling import solve
-from bench.nn.transport import Stop, balance
+from bench.nn.clustering import transport
+from bench.nn.clustering.scaling import solve
+from bench.nn.clustering.transport import Stop, balance
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "sinkhorn.npz", allow_pickle=False)
 CASES = [str(case) for case in GOLDEN["cases"]]
@@ -155,7 +156,7 @@ def test_float32_labels_are_those_of_float64():
 
 def test_a_kernel_out_of_range_falls_back_to_logarithms(monkeypatch):
     """A trial that saw none of what is to come: its factors are all one."""
-    monkeypatch.setattr("bench.nn.transport._trial", lambda kernel, clusters: clusters.log())
+    monkeypatch.setattr(transport, "_trial", lambda kernel, clusters: clusters.log())
     log_p = (random_log_p(600, 6) + 4.0 * torch.arange(6)).log_softmax(dim=1)
     exact, close = balance(log_p, 50.0, stop=Stop(memory=0)), balance(log_p, 50.0)
     plan = balance(log_p.float(), 50.0, stop=Stop(memory=0))
@@ -169,14 +170,14 @@ def test_a_kernel_out_of_range_falls_back_to_logarithms(monkeypatch):
 @pytest.mark.parametrize("memory", [0, 5])
 def test_a_kernel_that_lost_a_cluster_is_given_up_at_once(monkeypatch, memory):
     """A trial that saw none of the cluster's lack: its entries are zero in float32."""
-    monkeypatch.setattr("bench.nn.transport._trial", lambda kernel, clusters: clusters.log())
+    monkeypatch.setattr(transport, "_trial", lambda kernel, clusters: clusters.log())
     plans = []
 
     def watched(*given):
         plans.append(solve(*given))
         return plans[-1]
 
-    monkeypatch.setattr("bench.nn.transport.solve", watched)
+    monkeypatch.setattr("bench.nn.clustering.transport.solve", watched)
     log_p = (random_log_p(600, 6) + 4.0 * torch.arange(6)).log_softmax(dim=1)
     balance(log_p.float(), 50.0, stop=Stop(memory=memory))
     assert [bool(torch.isfinite(plan.columns).all()) for plan in plans] == [False, True]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.nn import networks
-from bench.nn.vit import ViT
+from bench.nn.networks.vit import ViT
 
 SMALL = {"size": 8, "patch": 2, "width": 16, "depth": 2, "heads": 2}
 

@@ -8,7 +8,7 @@ import pytest
 from harness import PLUGINS, write_experiment
 from PIL import Image
 
-from bench import aggregate, check, experiment, plan, registry, states
+from bench import registry
 from bench.cli.progress import Lines
 from bench.datasets import (
     Part,
@@ -25,11 +25,13 @@ from bench.datasets import (
 from bench.datasets.photographs import squares
 from bench.datasets.tasks import _tasks
 from bench.errors import BenchError
-from bench.precision import mean_average_precision
-from bench.render import tables
-from bench.run import outputs
+from bench.plan import experiment, graph
+from bench.render.tables import markdown
+from bench.report import reference, tables
 from bench.run.runner import Runner, RunOptions
-from bench.store import PREDICTION, Store
+from bench.score.average_precision import mean_average_precision
+from bench.store import outputs, states
+from bench.store.folders import PREDICTION, Store
 
 CLASSES = ("bird", "cat", "dog")
 COUNTS = {"trainval": 12, "test": 9}
@@ -216,7 +218,7 @@ NETWORK = f'{{"name": "alexnet", "variant": "tiny", "channels": 3, "views": {VIE
 
 def planned(path, root):
     registry.load([PLUGINS])
-    return plan.make([experiment.load(str(path))], plan.Options(data_root=root))
+    return graph.make([experiment.load(str(path))], graph.Options(data_root=root))
 
 
 def test_a_network_goes_from_its_images_to_fine_tuning_to_a_table(tiny, tmp_path, forkserver):
@@ -237,11 +239,11 @@ def test_a_network_goes_from_its_images_to_fine_tuning_to_a_table(tiny, tmp_path
     for name, scores in prediction.class_scores.items():
         assert scores.shape == truth.shape == (9, 3)
         assert found[f"{name} mAP"] == mean_average_precision(truth, scores)
-    ((view,), _) = aggregate.views(results)
+    ((view,), _) = tables.views(results)
     entries = {e.metric: e for e in view.entries}
     for name in ("fc6-8 mAP", "all mAP"):
         assert entries[name].mean == pytest.approx(found[name])
-        assert f"{100 * found[name]:.1f}" in tables.markdown(view)
+        assert f"{100 * found[name]:.1f}" in markdown(view)
     assert entries["knn top-1"].states == {"undefined": 1}
 
 
@@ -253,7 +255,7 @@ def test_a_class_that_no_test_image_has_leaves_the_score_undefined(tiny, tmp_pat
     chosen = planned(toml(tmp_path, ["all mAP"]), root)
     options = RunOptions(workers=1, data_root=root, plugins=(PLUGINS,))
     assert Runner(chosen, store, options, Lines(sys.stdout)).run()
-    ((view,), _) = aggregate.views(states.read(chosen, store))
+    ((view,), _) = tables.views(states.read(chosen, store))
     assert [dict(e.states) for e in view.entries] == [{"undefined": 1}]
 
 
@@ -266,8 +268,8 @@ def test_without_the_data_the_table_says_unavailable_and_no_number(tmp_path, for
     options = RunOptions(workers=1, data_root=root, plugins=(PLUGINS,))
     assert Runner(chosen, store, options, Lines(sys.stdout)).run()
     results = states.read(chosen, store)
-    ((view,), _) = aggregate.views(results)
+    ((view,), _) = tables.views(results)
     (entry,) = view.entries
     assert (dict(entry.states), entry.mean) == ({"unavailable": 1}, None)
     # The network's own cell is done: a reference leaves the number out, and is not refused.
-    assert check.update(results, tmp_path / "reference") == []
+    assert reference.update(results, tmp_path / "reference") == []

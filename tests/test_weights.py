@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from bench import ROOT, registry, weights
 from bench.errors import BenchError, Unavailable
 from bench.nn import networks
-from bench.nn.features import extract
-from bench.nn.standard import TimmNet, fit_weights, start_from
+from bench.nn.networks.features import extract
+from bench.nn.networks.from_timm import TimmNet, fit_weights, start_from
 
 NAME = "test_resnet.made_up"
 """A model of timm that is as small as any."""

@@ -14,9 +14,9 @@ from bench.cli import common
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.check import Comparison
-    from bench.record import Record
-    from bench.states import Results
+    from bench.report.reference import Comparison
+    from bench.store.record import Record
+    from bench.store.states import Results
 
 EPILOG = """\
 Compares the means of the records here with those in results/reference. The tolerance follows from
@@ -39,19 +39,20 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Compare, or update the reference; returns the exit status."""
-    from bench import check, cost
-    from bench.states import read
-    from bench.store import Store
+    from bench.report import reference
+    from bench.store import cost
+    from bench.store.folders import Store
+    from bench.store.states import read
 
     results = read(common.plan_for(arguments), Store(arguments.results))
     if arguments.update:
-        for path in check.update(results):
+        for path in reference.update(results):
             print(f"wrote  {path}")
         print(f"wrote  {cost.update(_records(results))}")
-        for name in check.left_out(results):
+        for name in reference.left_out(results):
             print(f"without {name}: no cell has it")
         return 0
-    comparisons = check.compare_all(results)
+    comparisons = reference.compare_all(results)
     if not comparisons:
         raise BenchError("nothing to compare: results/reference has none of these experiments")
     if arguments.json:

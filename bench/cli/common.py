@@ -14,8 +14,8 @@ from bench import ROOT, registry, weights
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.experiment import Experiment
-    from bench.plan import Options, Plan
+    from bench.plan.experiment import Experiment
+    from bench.plan.graph import Options, Plan
 
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PRESETS = ("quick", "paper")
@@ -126,7 +126,7 @@ def load_plugins(arguments: argparse.Namespace) -> None:
 
 def chosen_experiments(wanted: Sequence[str]) -> list[Experiment]:
     """The experiments named, or all."""
-    from bench import experiment
+    from bench.plan import experiment
 
     chosen = [experiment.load(name) for name in dict.fromkeys(wanted or experiment.names())]
     names_ = [one.name for one in chosen]
@@ -144,14 +144,14 @@ def plan_for(arguments: argparse.Namespace, *, whole: bool = False) -> Plan:
         whole: All of the experiments, whatever methods and tasks were selected; selected seeds
             and methods that they do not know join them.
     """
-    from bench import plan
+    from bench.plan import graph
 
     load_plugins(arguments)
     use_weights(arguments)
     seeds = arguments.seed_list
     if arguments.seeds is not None:
         seeds = tuple(range(arguments.seeds))
-    everything = plan.Options(
+    everything = graph.Options(
         preset=arguments.preset, device=arguments.device, data_root=data_root(arguments)
     )
     options = dataclasses.replace(
@@ -159,7 +159,7 @@ def plan_for(arguments: argparse.Namespace, *, whole: bool = False) -> Plan:
     )
     if whole:
         options = dataclasses.replace(everything, extra=arguments.methods, extra_seeds=seeds or ())
-    made = plan.make(chosen_experiments(arguments.experiments), options)
+    made = graph.make(chosen_experiments(arguments.experiments), options)
     _refuse_unused(made, options)
     return made
 

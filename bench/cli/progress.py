@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import cost
-from bench.cells import Cell
-from bench.plan import Plan
-from bench.record import Record, State
-from bench.states import STATES, counts
+from bench.plan.cell import Cell
+from bench.plan.graph import Plan
+from bench.store import cost
+from bench.store.record import Record, State
+from bench.store.states import STATES, counts
 
 if TYPE_CHECKING:
     from bench.run.runner import Runner
-    from bench.store import Store
+    from bench.store.folders import Store
 
 _PLAIN_SECONDS = 10.0
 

@@ -11,7 +11,7 @@ from bench.cli import common
 from bench.errors import unknown
 
 if TYPE_CHECKING:
-    from bench.states import Results
+    from bench.store.states import Results
 
 FORMATS = {"latex": "tex", "markdown": "md", "csv": "csv"}
 
@@ -33,10 +33,10 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Render the chosen experiments and print their tables."""
-    from bench.aggregate import views
     from bench.render.tables import console
-    from bench.states import read
-    from bench.store import Store
+    from bench.report.tables import views
+    from bench.store.folders import Store
+    from bench.store.states import read
 
     store = Store(arguments.results)
     results = read(common.plan_for(arguments), store)
@@ -49,8 +49,8 @@ def act(arguments: argparse.Namespace) -> int:
 
 def write_all(results: Results, folder: Path, formats: Iterable[str]) -> list[Path]:
     """Write every table and figure of a plan, one LaTeX document and one page of them all."""
-    from bench.aggregate import views
     from bench.render.write import write, write_document, write_page
+    from bench.report.tables import views
 
     tables, figures = views(results)
     endings = [FORMATS[name] for name in formats]

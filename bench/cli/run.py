@@ -70,7 +70,7 @@ def act(arguments: argparse.Namespace) -> int:
     """Plan, run, render; returns the exit status."""
     if not arguments.all and not arguments.experiments:
         raise BenchError("name an experiment or say --all; `bench list experiments` names them")
-    from bench import experiment
+    from bench.plan import experiment
 
     if arguments.all:
         common.load_plugins(arguments)
@@ -83,11 +83,12 @@ def act(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from bench import cost, registry
+    from bench import registry
     from bench.cli import progress, render
     from bench.run.runner import Runner, RunOptions
-    from bench.states import counts, read
-    from bench.store import Store
+    from bench.store import cost
+    from bench.store.folders import Store
+    from bench.store.states import counts, read
 
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
@@ -112,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
         plugins=plugins,
     )
     # What writes the tables is imported before hours of work, not after them.
-    importlib.import_module("bench.aggregate")
+    importlib.import_module("bench.report.tables")
     importlib.import_module("bench.render.write")
     display = progress.make(sys.stdout)
     runner = Runner(plan, store, options, display)

@@ -23,7 +23,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Print what is known of one cell."""
-    from bench.store import LOG, TRACEBACK, Store
+    from bench.store.folders import LOG, TRACEBACK, Store
 
     store = Store(arguments.results)
     folder = _find(store.runs, arguments.cell)

@@ -11,7 +11,7 @@ from tabulate import tabulate
 from bench.cli import common
 
 if TYPE_CHECKING:
-    from bench.states import Results
+    from bench.store.states import Results
 
 
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
@@ -27,8 +27,8 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 def act(arguments: argparse.Namespace) -> int:
     """Print the states of the cells of some experiments, all by default."""
     from bench.cli import progress
-    from bench.states import counts, read
-    from bench.store import Store
+    from bench.store.folders import Store
+    from bench.store.states import counts, read
 
     store = Store(arguments.results)
     results = read(common.plan_for(arguments), store)
@@ -56,7 +56,7 @@ def act(arguments: argparse.Namespace) -> int:
 
 def _content(results: Results, *, failed: bool) -> dict[str, Any]:
     """Counts, and every cell by state, as plain data."""
-    from bench.states import STATES, counts
+    from bench.store.states import STATES, counts
 
     cells: dict[str, list[dict[str, Any]]] = {s: [] for s in STATES if not failed or s == "failed"}
     for key, state in results.states.items():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.compare import Unit
 from bench.render.rows import Entry
+from bench.score.statistics import Unit
 
 SEEDS = 10
 """The published number of seeds; a cell with another number shows it."""

@@ -10,8 +10,8 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from bench.errors import unknown
+from bench.files import replace, stem
 from bench.render import bars, confusion, curves, embedding, heatmap, images
-from bench.render.files import replace, stem
 from bench.render.rows import Drawing, EmbeddingView, HeatmapView
 from bench.render.sheets import ConfusionView, ImagesView
 from bench.render.style import STYLE

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.compare import Unit
 from bench.render.cells import DASH, DELTA, Cell, difference, measured_cell, spread
 from bench.render.legend import note_letters
 from bench.render.rows import Entry, TableView
+from bench.score.statistics import Unit
 
 LABEL = 40
 """Characters of a row label from which on LaTeX breaks it into lines."""

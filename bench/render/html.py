@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from bench.files import stem
 from bench.render import legend
 from bench.render.cells import Cell
-from bench.render.files import stem
 from bench.render.grid import Column, Row, columns, rows
 from bench.render.rows import Drawing, TableView
 from bench.render.sizes import COLUMN

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate, groupby, pairwise
 
+from bench.files import stem
 from bench.render import legend
 from bench.render.cells import Cell
 from bench.render.escape import latex as escape
-from bench.render.files import stem
 from bench.render.grid import LABEL, Column, Row, panels
 from bench.render.rows import Drawing, TableView
 from bench.render.sizes import COLUMN

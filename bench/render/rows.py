@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.compare import Unit, Verdict
 from bench.errors import BenchError
 from bench.render.sheets import ConfusionView, ImagesView
 from bench.render.sizes import BOTH_COLUMNS, COLUMN, of_panels
+from bench.score.statistics import Unit, Verdict
 
 _BARS_OF_A_COLUMN = 12
 

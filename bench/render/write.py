@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import unknown
+from bench.files import replace, stem
 from bench.render import html, latex, tables
 from bench.render.figures import save
-from bench.render.files import replace, stem
 from bench.render.rows import Drawing, TableView
 
 _TABLES = {"tex": latex.latex, "md": tables.markdown, "csv": tables.csv}

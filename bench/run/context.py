@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bench import cells, checkpoint, score
 from bench.errors import BenchError, NonFiniteError
-from bench.run import outputs
-from bench.store import CHECKPOINT, PREDICTION
+from bench.plan import cell
+from bench.score import scores
+from bench.store import checkpoint, outputs
+from bench.store.folders import CHECKPOINT, PREDICTION
 from bench.tasks import Prediction
 
 CHECKPOINT_SECONDS = 30.0
@@ -62,7 +63,7 @@ class WorkerRun:
 
     def seed_for(self, axis: str) -> int:
         """A seed for a named axis."""
-        return cells.seed_for(self.seed, self._task, axis)
+        return cell.seed_for(self.seed, self._task, axis)
 
     def generator(self, axis: str) -> torch.Generator:
         """A torch generator for a named axis."""
@@ -100,7 +101,7 @@ class WorkerRun:
     def snapshot(self, step: int, assignments: npt.ArrayLike) -> None:
         """Keep assignments for the harness to score."""
         array = np.asarray(assignments)
-        score.check_integers(f"the snapshot at step {step}: assignments", array, len(array), None)
+        scores.check_integers(f"the snapshot at step {step}: assignments", array, len(array), None)
         self.snapshots[int(step)] = outputs.smallest(array)
 
     def checkpoint(self, state: Mapping[str, Any]) -> None:

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterable
 
 from bench import registry
-from bench.cells import Cell
 from bench.datasets import get_task
-from bench.plan import Plan
+from bench.plan.cell import Cell
+from bench.plan.graph import Plan
 
 _DRAWN = ("similarity", "pairs")
 """Kinds of task whose inputs differ from seed to seed."""

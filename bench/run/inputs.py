@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import registry, tasks
-from bench.cells import Cell, seed_for
 from bench.datasets import PartFiles, get_task, materialise, prepare
 from bench.errors import BenchError, DamagedData
-from bench.plan import limit
+from bench.plan.cell import Cell, seed_for
+from bench.plan.graph import limit
 from bench.run.draws import draw_answers, draw_episodes, draw_pairs
 from bench.tasks import Labelled, MultiLabelled, PairAnswers, Task
 

@@ -10,9 +10,6 @@ import os
 
 import torch._dynamo  # noqa: F401 - the first optimiser of each worker would import it for 1.5 s
 
-import bench.finetune
-import bench.probe
-import bench.run.worker  # noqa: F401 - the point of this module
 from bench import registry
 
 with contextlib.suppress(Exception):

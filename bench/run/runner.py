@@ -14,16 +14,18 @@ from typing import Protocol
 import numpy as np
 from filelock import FileLock, Timeout
 
-from bench import code, record, registry, score, snapshots, states
-from bench.cells import Cell
+from bench import registry
 from bench.errors import DamagedData
-from bench.plan import Plan
-from bench.record import Record
-from bench.run import grouping, outputs
+from bench.plan.cell import Cell
+from bench.plan.graph import Plan
+from bench.run import grouping
 from bench.run.inputs import Truth, gather
 from bench.run.pool import Pool, new_attempt
 from bench.run.worker import SNAPSHOTS, Job, Report
-from bench.store import CURVES, LOG, PREDICTION, Store, writable
+from bench.score import scores, snapshots
+from bench.store import code, outputs, record, states
+from bench.store.folders import CURVES, LOG, PREDICTION, Store, writable
+from bench.store.record import Record
 
 _POLL_SECONDS = 0.5
 _WORTH_RESUMING = ("timeout", "out of memory", "worker died")
@@ -319,8 +321,8 @@ def _score(cell: Cell, started: _Started) -> dict[str, float]:
         (attempt / CURVES).write_text(json.dumps(curves), encoding="utf-8")
     if registry.get(cell.method).artifact:
         found = outputs.load(attempt / PREDICTION, tensors=True).tensors.get("features")
-        return {} if found is None else score.score_features(found.float().numpy(), labels)
-    return score.score(
+        return {} if found is None else scores.score_features(found.float().numpy(), labels)
+    return scores.score(
         inputs.kind,
         outputs.load(attempt / PREDICTION),
         labels,

@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench import registry, score
+from bench import registry
 from bench.errors import NonFiniteError
-from bench.record import Failure
-from bench.run import outputs
 from bench.run.context import CHECKPOINT_SECONDS, WorkerRun
 from bench.run.inputs import Inputs, open_task
-from bench.store import CURVES, LOG, PREDICTION, TRACEBACK
+from bench.score import scores
+from bench.store import outputs
+from bench.store.folders import CURVES, LOG, PREDICTION, TRACEBACK
+from bench.store.record import Failure
 
 SNAPSHOTS = "snapshots.npy"
 _DONE: tuple[Failure, str] = ("", "")
@@ -154,7 +155,7 @@ def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failu
         method = info.build(jobs[0].params)
         fitted = method.fit_many(task, runs) if len(jobs) > 1 else [method.fit(task, runs[0])]
         if not isinstance(fitted, list) or len(fitted) != len(jobs):
-            raise score.InvalidPrediction(f"fit_many returned no list of {len(jobs)} predictions")
+            raise scores.InvalidPrediction(f"fit_many returned no list of {len(jobs)} predictions")
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         return [_failed(job, error) for job in jobs]
     ends = []
@@ -162,8 +163,8 @@ def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failu
         try:
             if isinstance(result, Exception):
                 raise result
-            prediction = score.check(result, task, artifact=info.artifact)
-            score.check_snapshots(run.snapshots, task)
+            prediction = scores.check(result, task, artifact=info.artifact)
+            scores.check_snapshots(run.snapshots, task)
             outputs.save(job.attempt / PREDICTION, prediction)
             _save_curves(job.attempt, run)
             ends.append(_DONE)
@@ -180,7 +181,7 @@ def _failed(job: Job, error: BaseException) -> tuple[Failure, str]:
     first = (str(error) or type(error).__name__).strip().split("\n", 1)[0]
     if isinstance(error, NonFiniteError):
         return "non-finite", first
-    if isinstance(error, score.InvalidPrediction):
+    if isinstance(error, scores.InvalidPrediction):
         return "invalid prediction", first
     memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
     memory |= "can't allocate memory" in str(error)

@@ -1,0 +1,1 @@
+"""Clusters without a network: K-means, balanced assignment, neighbours, linear heads."""

@@ -1,0 +1,1 @@
+"""Losses that several methods share, each with the equation it follows."""

@@ -1,0 +1,133 @@
+"""Networks by description, so that stored weights can be used without the code that trained them.
+
+A description is one line of JSON: `{"name": "convnet", "channels": 1, "outputs": 5}`. It may carry
+under "views" how images were prepared for the network (`bench.nn.images.views.described`). To add a
+network, subclass `Network` with a name in a module of its own, here or in a plugin folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.nn.networks.base import KNOWN, Network
+
+
+@cache
+def _defined() -> None:
+    """Import every module of this package, so that each network has entered itself.
+
+    No network is named here: the fingerprint of a method's code then covers the networks that the
+    method names, and a new one leaves the results of the others as they are.
+    """
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+
+
+def known() -> dict[str, type[Network]]:
+    """Name -> network, those of this package and of plugins that are loaded."""
+    _defined()
+    return KNOWN
+
+
+def named(text: str) -> str:
+    """The network that a bare name or a description names; "" for any other text."""
+    name: Any = text
+    if text.startswith("{"):
+        try:
+            name = json.loads(text).get("name")
+        except ValueError:
+            return ""
+    return name if isinstance(name, str) and name in known() else ""
+
+
+def describe(name: str, **options: Any) -> str:
+    """The description of a network, the same text for the same options."""
+    return json.dumps({"name": name, **options}, sort_keys=True)
+
+
+def completed(network: str, **options: Any) -> str:
+    """A description from a bare name, or from one that lacks options; its own options win.
+
+    Args:
+        network: `convnet`, or `{"name": "convnet", "widths": [32, 64]}`.
+        options: Such as channels and outputs, which follow from the task.
+
+    Raises:
+        ValueError: it is neither, or nobody knows the network.
+    """
+    own = _parsed(network) if network.startswith("{") else {"name": network}
+    _refuse_unknown(own["name"])
+    return describe(**{**options, **own})
+
+
+def build(architecture: str, seed: int = 0) -> Network:
+    """A network with fresh weights.
+
+    Args:
+        architecture: From `describe`.
+        seed: What the weights are drawn from; torch's global generator is left as it was.
+
+    Raises:
+        ValueError: no description, an unknown network or options that do not fit it.
+    """
+    options = _parsed(architecture)
+    name = options.pop("name")
+    options.pop("views", None)
+    _refuse_unknown(name)
+    with seeded(seed):
+        try:
+            return known()[name](**options)
+        except TypeError as error:
+            raise ValueError(f"network '{name}' with options {options}: {error}") from error
+
+
+def _parsed(architecture: str) -> dict[str, Any]:
+    """A description's options, "name" among them."""
+    try:
+        options = dict(json.loads(architecture))
+        options["name"] = str(options["name"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'architecture {architecture!r} is not JSON such as {{"name": "convnet", ...}}'
+        ) from error
+    return options
+
+
+def _refuse_unknown(name: str) -> None:
+    if name not in known():
+        near = difflib.get_close_matches(name, known(), n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known()))}"
+        raise ValueError(f"unknown network '{name}': {hint}")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw fresh weights from a seed; torch's global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would reseed the GPUs as well.
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def load(architecture: str, tensors: Mapping[str, Tensor]) -> Network:
+    """A network with the given weights, such as a needed cell's.
+
+    Raises:
+        ValueError: the description is at fault, or the weights do not fit it.
+    """
+    network = build(architecture)
+    try:
+        network.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise ValueError(f"weights do not fit {architecture}: {error}") from error
+    return network

@@ -1,0 +1,146 @@
+"""A trained similarity network with its views: what other cells label their pairs with."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from bench.nn import networks
+from bench.nn.images.tensors import to_tensor
+from bench.nn.images.views import Views, described
+from bench.nn.networks.base import Network
+from bench.nn.networks.features import evaluating
+from bench.nn.networks.similarity import SimilarityNet, similarity
+
+_NAME = "similarity"
+_IMAGES = 200
+"""Images at a time, when pairs are scored."""
+_PAIRS = 2000
+"""Pairs scored at a time: 32 MiB of hidden layer at its published width."""
+
+
+class _Trunk(nn.Module):
+    """A network of `bench.nn.networks` up to its features."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network.features(x)
+
+
+def describe(channels: int, widths: Sequence[int], views: Views, trunk: str = "vggs") -> str:
+    """The description of a similarity network and its views, the same text for the same options.
+
+    Args:
+        channels: Of the images.
+        widths: Output channels of the blocks of VGGS, the only trunk that is made here.
+        views: How images are prepared for it.
+        trunk: "vggs", or another network for `bench.nn.networks.completed`; its features count.
+
+    Raises:
+        ValueError: nobody knows that network.
+    """
+    options: dict[str, object] = {"channels": channels, "widths": list(widths)}
+    if trunk != "vggs":
+        options = {"trunk": networks.completed(trunk, channels=channels, outputs=1)}
+    return networks.describe(_NAME, **options, views=dataclasses.asdict(views))
+
+
+def build(architecture: str, seed: int = 0) -> tuple[SimilarityNet, Views]:
+    """A similarity network with fresh weights, and its views.
+
+    Args:
+        architecture: From `describe`.
+        seed: What the weights are drawn from.
+
+    Raises:
+        ValueError: `architecture` describes something else.
+    """
+    options = json.loads(architecture)
+    if options.pop("name", None) != _NAME:
+        raise ValueError(f"{architecture} describes no similarity network")
+    views = described(architecture)
+    if "trunk" in options:
+        return _with_trunk(options["trunk"], views.size, seed), views
+    with networks.seeded(seed):
+        return SimilarityNet.of_vggs(options["channels"], options["widths"], views.size), views
+
+
+def _with_trunk(description: str, size: int, seed: int) -> SimilarityNet:
+    """A pair head on the features of another network, whose length an empty image tells."""
+    trunk = _Trunk(networks.build(description, seed))
+    with evaluating(trunk):
+        features = trunk(torch.zeros(1, json.loads(description)["channels"], size, size))
+    with networks.seeded(seed):
+        return SimilarityNet(trunk, features.shape[1])
+
+
+def load(architecture: str, tensors: Mapping[str, Tensor]) -> tuple[SimilarityNet, Views]:
+    """A similarity network with the given weights, such as a needed cell's, and its views.
+
+    Raises:
+        ValueError: the description is at fault, or the weights do not fit it.
+    """
+    network, views = build(architecture)
+    try:
+        network.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise ValueError(f"weights do not fit {architecture}: {error}") from error
+    return network, views
+
+
+@torch.no_grad()
+def label(network: SimilarityNet, x: Tensor) -> Tensor:
+    """Which pairs of a batch are held similar: those of a probability above 1/2.
+
+    Args:
+        network: In training mode, batch-norm takes the statistics of this batch; in evaluation
+            mode those that were tracked when it was trained.
+        x: Views, float, (n, channels, size, size), n >= 2 in training mode.
+
+    Returns:
+        Bool, (n, n); not symmetric, as the network is not.
+    """
+    return similarity(network.head, network.trunk(x)) > 0.5
+
+
+@torch.no_grad()
+def score(
+    network: SimilarityNet,
+    views: Views,
+    images: npt.NDArray[np.uint8],
+    pairs: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """The probability that the two images of each listed pair are similar, in evaluation mode.
+
+    Args:
+        network: On any device; stays in the mode it is in.
+        views: Of which the clean ones are taken.
+        images: uint8, (N, height, width, channels).
+        pairs: int64, (P, 2): i and j of `PairHead`, in 0..N-1.
+
+    Returns:
+        float64, (P,), in 0..1.
+    """
+    device, head, found = next(network.parameters()).device, network.head, []
+    used, places = np.unique(pairs, return_inverse=True)
+    with evaluating(network):
+        codes = torch.cat(
+            [
+                network.trunk(views.clean(to_tensor(images[rows], device)))
+                for rows in np.split(used, range(_IMAGES, len(used), _IMAGES))
+            ]
+        )
+        index = torch.from_numpy(places.reshape(pairs.shape))
+        for i, j in (block.unbind(dim=1) for block in torch.split(index, _PAIRS)):
+            logits = head.listed(codes[i], codes[j])
+            found.append(torch.sigmoid(logits[:, 1] - logits[:, 0]))
+    return torch.cat(found).double().cpu().numpy()

@@ -1,0 +1,64 @@
+"""The network of the Omniglot experiments: VGGS, a hidden layer, and an output for each cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from bench.nn.networks.base import Network
+from bench.nn.networks.similarity import vggs
+
+
+class VGGS(Network, name="vggs"):
+    """Blocks of conv, batch-norm, pooling and ReLU, then FC, batch-norm, ReLU, FC.
+
+    Hsu, Lv, Kira, "Learning to cluster in order to transfer across domains and tasks", ICLR 2018,
+    section 5.1, with the sizes of the authors' released code.
+
+    Args:
+        channels: Of the images.
+        outputs: K.
+        widths: Output channels of the blocks, each of which halves height and width.
+        size: Height and width of the images, in pixels.
+        hidden: Units of the layer before the last.
+
+    Raises:
+        ValueError: more blocks than `size` can be halved.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        *,
+        widths: Sequence[int] = (64, 128, 256, 256),
+        size: int = 32,
+        hidden: int = 512,
+    ) -> None:
+        super().__init__()
+        if size < 2 ** len(widths):
+            raise ValueError(f"{len(widths)} widths halve {size} pixels to none: give fewer")
+        self.trunk = vggs(channels, widths)
+        inputs = widths[-1] * (size >> len(widths)) ** 2
+        self.hidden = nn.Sequential(nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden), nn.ReLU())
+        self.head = nn.Linear(hidden, outputs)
+
+    def blocks(self, x: Tensor) -> dict[str, Tensor]:
+        """Each block's map after its pooling, "conv1", ..., and "hidden"."""
+        found: dict[str, Tensor] = {}
+        for layer in self.trunk:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                found[f"conv{len(found) + 1}"] = x
+        return found | {"hidden": self.hidden(x)}
+
+    def features(self, x: Tensor) -> Tensor:
+        """The hidden layer, (N, hidden), all >= 0."""
+        out: Tensor = self.hidden(self.trunk(x))
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, (N, outputs)."""
+        out: Tensor = self.head(self.features(x))
+        return out

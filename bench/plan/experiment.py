@@ -1,0 +1,181 @@
+"""Experiments: one TOML a paper, with its tables, figures, presets and published numbers.
+
+A table's entry is its row and its column laid over one another: either may name the task, the
+method, a parameter or the published number, so rows can be methods and columns data sets or the
+other way round.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import ROOT, registry
+from bench.errors import BenchError, unknown
+from bench.plan import settings
+from bench.plan.entry import PRESETS, Part, validate_entry
+from bench.plan.figure import Figure
+from bench.typed import typed
+
+FOLDER = ROOT / "bench" / "experiments"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: every row with every column."""
+
+    name: str
+    caption: str
+    row: tuple[Part, ...]
+    column: tuple[Part, ...]
+    published: dict[str, str] = field(default_factory=dict)
+    """What the filters of all entries share, such as the table's number."""
+    tasks: tuple[str, ...] = ()
+    """Of every entry that names no task of its own."""
+    seeds: int = 0
+    """0: as the preset says."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How an experiment is run under one preset."""
+
+    seeds: int = 10
+    params: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Method -> parameters, also of methods whose cells are only needed by others."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One TOML file."""
+
+    title: str
+    paper: str = ""
+    """Key of the published numbers: ccn, discovery, supreme, sela, tsp."""
+    preset: dict[str, Preset] = field(default_factory=dict)
+    table: tuple[Table, ...] = ()
+    figure: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()
+    by_name: bool = False
+    """`run --all` passes it over: an ablation that costs more than it should there."""
+    name: str = ""
+    path: Path = Path()
+
+    def seeds(self, preset: str, own: int = 0) -> int:
+        """How many seeds a table or figure with its `own` count runs under a preset."""
+        return own or self.preset.get(preset, Preset()).seeds
+
+    def entry(self, table: Table, row: Part, column: Part) -> Part:
+        """One entry of a table, with the filter for its published number filled in."""
+        where = f"{self.path.name}: table '{table.name}', row '{row.label}'"
+        part = row.over(column, where=where)
+        part = dataclasses.replace(part, tasks=part.tasks or (() if part.task else table.tasks))
+        if not row.published:
+            return dataclasses.replace(part, published={})
+        shared = {"paper": self.paper} if self.paper else {}
+        return dataclasses.replace(part, published={**shared, **table.published, **part.published})
+
+    def parts(self) -> list[Part]:
+        """Every entry of its tables and of its figures, under any preset."""
+        found = [self.entry(t, r, c) for t in self.table for r in t.row for c in t.column]
+        return found + [p for f in self.figure for c in f.curve for p in f.every_entry(c)]
+
+
+def names() -> list[str]:
+    """The experiments that come with the project."""
+    return sorted(p.stem for p in FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Experiment:
+    """Read and validate an experiment by its name, or from a path to a TOML of one's own.
+
+    Raises:
+        BenchError: no such experiment, or what is wrong in it: file, key and nearest match.
+    """
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not name.endswith(".toml") and name not in names():
+        raise unknown("experiment", name, names())
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError(f"{path.name}: not valid TOML: {error}") from error
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
+    for reserved in ("name", "path"):
+        if reserved in content:
+            raise BenchError(f"{path.name}: '{reserved}' is taken from the file's own name")
+    experiment = typed(Experiment, content, path.name)
+    tables = tuple(
+        dataclasses.replace(table, column=_one_metric_each(table.column))
+        for table in experiment.table
+    )
+    paper = {"paper": experiment.paper} if experiment.paper else {}
+    figures = tuple(
+        dataclasses.replace(figure, published={**paper, **figure.published})
+        for figure in experiment.figure
+    )
+    experiment = dataclasses.replace(
+        experiment, name=path.stem, path=path, table=tables, figure=figures
+    )
+    _validate(experiment)
+    return experiment
+
+
+def _one_metric_each(columns: Iterable[Part]) -> tuple[Part, ...]:
+    """The columns, those with several metrics spelled out."""
+    return tuple(
+        dataclasses.replace(column, metric=metric, metrics=())
+        for column in columns
+        for metric in (column.metrics or (column.metric,))
+    )
+
+
+def _validate(experiment: Experiment) -> None:
+    """Refuse what would otherwise come out in the middle of a run."""
+    file = experiment.path.name
+    for name, preset in experiment.preset.items():
+        if name not in PRESETS:
+            raise unknown("preset", name, PRESETS, where=file)
+        for method, params in preset.params.items():
+            where = f"{file}: preset.{name}.params.{method}"
+            registry.get(method, where=where).params(name, params, where=where)
+    outputs: list[Table | Figure] = [*experiment.table, *experiment.figure]
+    parts = [p for t in experiment.table for p in (*t.row, *t.column)]
+    parts += [p for f in experiment.figure for p in (*f.curve, *f.group)]
+    counts = [x.seeds for x in (*outputs, *parts) if x.seeds]
+    if any(n < 1 for n in (*counts, *(p.seeds for p in experiment.preset.values()))):
+        raise BenchError(f"{file}: seeds must be at least 1")
+    names_ = [x.name for x in outputs]
+    for name in names_:
+        if names_.count(name) > 1:
+            raise BenchError(f"{file}: two tables or figures are called '{name}'")
+    for table in experiment.table:
+        _validate_table(experiment, table)
+    for figure in experiment.figure:
+        figure.validate(f"{file}: figure '{figure.name}'")
+
+
+def _validate_table(experiment: Experiment, table: Table) -> None:
+    """Refuse a table whose rows or columns cannot be told apart, or do not go together."""
+    where = f"{experiment.path.name}: table '{table.name}'"
+    labels = [(r.group, r.label) for r in table.row]
+    heads = [(c.label, c.metric) for c in table.column]
+    if len(set(labels)) < len(labels) or len(set(heads)) < len(heads):
+        raise BenchError(f"{where}: two rows or two columns have the same label")
+    entries = [(row, experiment.entry(table, row, c)) for row in table.row for c in table.column]
+    told = {bool(entry.fact) for _, entry in entries}
+    if len(told) > 1 or any(entry.fact and entry.metric for _, entry in entries):
+        raise BenchError(f"{where}: tells facts and measures metrics; make two tables of it")
+    for row, entry in entries:
+        on = f"{where}, row '{row.label}'"
+        if not entry.fact:
+            validate_entry(entry, on)
+            continue
+        for preset in PRESETS:
+            settings.tell(entry, preset, where=on)

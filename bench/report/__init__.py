@@ -1,0 +1,1 @@
+"""From records to what tables, figures and the regression check show."""

@@ -1,0 +1,201 @@
+"""From records to what figures show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.plan import published
+from bench.plan.experiment import Experiment
+from bench.plan.figure import Figure
+from bench.plan.graph import Slot
+from bench.plan.published import Published
+from bench.render.rows import Curve, Drawing, FigureView, HeatmapView, Panel
+from bench.report import panels
+from bench.score import statistics
+from bench.score.metrics import METRICS, is_count
+from bench.score.snapshots import NATS
+from bench.score.statistics import Summary
+from bench.store.folders import CURVES
+from bench.store.measured import USABLE, measured
+from bench.store.states import Results
+
+
+def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Results) -> Drawing:
+    """What a figure shows, fractions as percent.
+
+    Args:
+        one: The experiment.
+        figure: One of its figures.
+        slots: The figure's, those that a selection left in.
+        results: Of the whole plan.
+    """
+    makers: dict[str, Callable[..., Drawing]] = {
+        "curve": _curves, "bars": _curves, "training": _training,
+        "heatmap": _heatmap, "embedding": panels.embedding, "images": panels.images,
+        "confusion": panels.confusion,
+    }  # fmt: skip
+    named = {"experiment": one.name, "name": figure.name, "caption": figure.caption}
+    return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.preset})
+
+
+def _by_label(slots: Sequence[Slot]) -> dict[str, list[Slot]]:
+    """The slots of each curve or panel, in the order of the file."""
+    found: dict[str, list[Slot]] = {}
+    for slot in slots:
+        found.setdefault(slot.part.label, []).append(slot)
+    return found
+
+
+def _scale(figure: Figure) -> float:
+    """What a value is multiplied by: fractions are drawn as percent."""
+    own = {figure.metric or curve.metric for curve in figure.curve}
+    plain = figure.logged or own & NATS or is_count(figure.metric)
+    return 1.0 if plain else 100.0
+
+
+def _metric_label(figure: Figure) -> str:
+    """Of the axis: what the figure says, or the one thing that all its curves show."""
+    own = {curve.metric for curve in figure.curve}
+    named = figure.logged or figure.metric or (own.pop() if len(own) == 1 else "")
+    known = figure.metric in METRICS and _scale(figure) == 100.0
+    return figure.y_label or (f"{named} (%)" if known else named)
+
+
+def _times(scale: float, values: Sequence[float | None]) -> tuple[float | None, ...]:
+    return tuple(None if value is None else scale * value for value in values)
+
+
+def _planned(slots: Sequence[Slot]) -> int:
+    return max((len(slot.cells) for slot in slots), default=0)
+
+
+def _summary(slot: Slot, results: Results) -> tuple[Summary, float | None, bool]:
+    """A slot's mean over seeds, their maximum, and whether it has none because of a failure."""
+    values, states = measured(slot, results)
+    failed = not values and bool(states["failed"] + states["blocked"])
+    summary = statistics.summarise([values[s] for s in sorted(values)])
+    return summary, max(values.values(), default=None), failed
+
+
+def _curves(
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
+) -> FigureView:
+    """Curves, or bars, of a metric over seeds, with the numbers that a paper prints."""
+    scale, curves, sources = _scale(figure), [], dict[str, None]()
+    for label, mine in _by_label(slots).items():
+        every = [_summary(slot, results) for slot in mine]
+        summaries, printed = [s for s, _, _ in every], [_printed(slot) for slot in mine]
+        sources |= dict.fromkeys(p.source for p in printed if p)
+        curves.append(
+            Curve(
+                label=label,
+                x=tuple(slot.column or figure.x.value(slot.part) for slot in mine),
+                mean=_times(scale, [s.mean for s in summaries]),
+                std=_times(scale, [s.std for s in summaries]),
+                n=tuple(s.n for s in summaries),
+                planned=_planned(mine),
+                published=_times(scale, [p.value if p else None for p in printed])
+                if any(printed)
+                else (),
+                failed=tuple(failed for _, _, failed in every),
+            )
+        )
+    return FigureView(
+        **named,
+        kind="bars" if figure.kind == "bars" else "curve",
+        x_label=figure.x.label,
+        y_label=_metric_label(figure),
+        curves=tuple(curves),
+        truth=figure.x.truth,
+        x_log=figure.x.log,
+        published_source="; ".join(sources),
+    )
+
+
+def _printed(slot: Slot) -> Published | None:
+    part = slot.part
+    if not part.published:
+        return None
+    return published.find(part.published, metric=part.metric, where=slot.name)
+
+
+def _heatmap(
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
+) -> HeatmapView:
+    """A panel for each part: the mean over seeds, or the best of them."""
+    preset, scale, maps = results.plan.preset, _scale(figure), []
+    columns, rows = figure.x.at(preset), figure.y.at(preset)
+    for label, mine in _by_label(slots).items():
+        at = {(figure.x.value(s.part), figure.y.value(s.part)): s for s in mine}
+        found = [[_summary(at[x, y], results) for x in columns] for y in rows]
+        chosen = [[best if figure.best else s.mean for s, best, _ in row] for row in found]
+        maps.append(
+            Panel(
+                label=label,
+                value=tuple(_times(scale, row) for row in chosen),
+                n=tuple(tuple(s.n for s, _, _ in row) for row in found),
+                failed=tuple(tuple(failed for _, _, failed in row) for row in found),
+                planned=_planned(mine),
+            )
+        )
+    return HeatmapView(
+        **named,
+        x_label=figure.x.label,
+        y_label=figure.y.label,
+        value_label=_metric_label(figure),
+        x=columns,
+        y=rows,
+        panels=tuple(maps),
+        top=None if is_count(figure.metric) else 100.0,
+        best=bool(figure.best),
+    )
+
+
+def _training(
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
+) -> FigureView:
+    """A logged value, or a metric of snapshots, at each step that some seed has."""
+    scale, curves = _scale(figure), []
+    for slot in slots:
+        values: dict[float, list[float]] = {}
+        for seed in sorted(slot.cells):
+            for step, value in _series(slot.cells[seed][0], slot.part.metric, figure, results):
+                values.setdefault(step, []).append(value)
+        steps = sorted(values)
+        summaries = [statistics.summarise(values[step]) for step in steps]
+        curves.append(
+            Curve(
+                label=slot.part.label,
+                x=tuple(steps),
+                mean=_times(scale, [s.mean for s in summaries]),
+                std=_times(scale, [s.std for s in summaries]),
+                n=tuple(s.n for s in summaries),
+                planned=len(slot.cells),
+            )
+        )
+    return FigureView(
+        **named,
+        kind="training",
+        x_label=figure.x.label or "step",
+        y_label=_metric_label(figure),
+        curves=tuple(curves),
+        x_log=figure.x.log,
+    )
+
+
+def _series(key: str, metric: str, figure: Figure, results: Results) -> list[tuple[float, float]]:
+    """Steps and values of one cell; none where it is not done or left no such curve."""
+    if results.states[key] not in USABLE:
+        return []
+    path = results.runs / results.plan.cells[key].folder / CURVES
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if figure.logged:
+            return [(float(step), float(v)) for step, v in content["logged"][figure.logged]]
+        snapshots = content["snapshots"]
+        pairs = zip(snapshots["step"], snapshots[metric], strict=True)
+        return [(float(step), float(v)) for step, v in pairs]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

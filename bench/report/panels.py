@@ -1,0 +1,249 @@
+"""Figures whose panels show one cell each, that of a part's first seed, beside the true labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.datasets import PartFiles, get_task, materialise
+from bench.errors import BenchError, Unavailable
+from bench.plan.entry import Part
+from bench.plan.figure import Figure
+from bench.plan.graph import Slot, limit
+from bench.render.rows import Cloud, EmbeddingView
+from bench.render.sheets import ConfusionView, ImagesView, Matrix, Picture, Sheet, Strip
+from bench.report.embedding import coordinates
+from bench.score.metrics import contingency, matching
+from bench.score.snapshots import entropies
+from bench.store import outputs
+from bench.store.folders import PREDICTION
+from bench.store.measured import USABLE
+from bench.store.states import Results
+from bench.tasks import Ints
+
+CLUSTERS, PER_CLUSTER = 10, 9
+"""Rows of clusters, and images of each, at most."""
+QUERIES, NEIGHBOURS = 6, 5
+
+P = TypeVar("P", Cloud, Sheet, Matrix)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A finished cell of a plan and the images of its task."""
+
+    part: Part
+    key: str
+    results: Results
+    measured_by: str = ""
+    """The key of the probe's cell, for a network."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its output lies."""
+        return self.results.runs / self.results.plan.cells[self.key].folder
+
+    @cached_property
+    def files(self) -> PartFiles:
+        """The images and labels; raises Unavailable where they are not here."""
+        plan = self.results.plan
+        spec = get_task(plan.cells[self.key].task)
+        most = limit(spec, "target", plan.preset)
+        return materialise(spec.target, plan.data_root, limit=most)
+
+    @cached_property
+    def labels(self) -> Ints:
+        """The true classes, int64, (N,)."""
+        return np.asarray(np.load(self.files.labels, allow_pickle=False), np.int64)
+
+    @property
+    def probe(self) -> _Cell:
+        """The cell that measured this one's network; raises ValueError where it is not done."""
+        state = self.results.states[self.measured_by]
+        if state not in USABLE:
+            raise ValueError(f"the probe: {'not measured' if state == 'missing' else state}")
+        return _Cell(self.part, self.measured_by, self.results)
+
+    def assignments(self, of: str = "") -> Ints:
+        """The stored clusters, int64, (N,).
+
+        Args:
+            of: Set before what an error says.
+
+        Raises:
+            ValueError: none are stored, or not one for each image.
+        """
+        found = outputs.load(self.folder / PREDICTION).assignments
+        if found is None:
+            raise ValueError(f"{of}no assignments are stored")
+        if len(found) != self.files.n:
+            raise ValueError(f"{of}{len(found)} assignments for {self.files.n} images")
+        return found
+
+    def tensor(self) -> npt.NDArray[np.float32]:
+        """The stored tensor that the part names; raises ValueError where there is none."""
+        tensors = outputs.load(self.folder / PREDICTION, tensors=True).tensors
+        if self.part.tensor not in tensors:
+            raise ValueError(f"no tensor '{self.part.tensor}' is stored")
+        values: npt.NDArray[np.float32] = tensors[self.part.tensor].float().numpy()
+        if not np.isfinite(values).all():
+            raise ValueError("the tensor holds NaN or infinite values")
+        return values
+
+    def pictures(self, chosen: Ints) -> tuple[Picture, ...]:
+        """Some images, framed by their true class."""
+        images, labels = np.load(self.files.images, mmap_mode="r"), self.labels
+        return tuple(_picture(images[i], frame=int(labels[i])) for i in chosen)
+
+
+def embedding(
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
+) -> EmbeddingView:
+    """Images as points in the plane, a panel a part."""
+    by = figure.by or "t-SNE"
+    panels = [_panel(Cloud, partial(_cloud, by=by), slot, results) for slot in slots]
+    return EmbeddingView(**named, panels=tuple(panels), by=by)
+
+
+def images(
+    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
+) -> ImagesView:
+    """What `show` names, a panel a part."""
+    makers: dict[str, Callable[[_Cell], Sheet]] = {
+        "clusters": partial(_clusters, pick=figure.pick, on=figure.on),
+        "neighbours": _neighbours, "filters": _filters,
+    }  # fmt: skip
+    panels = [_panel(Sheet, makers[figure.show], slot, results) for slot in slots]
+    return ImagesView(
+        **named, show=figure.show, pick=figure.pick, on=figure.on, panels=tuple(panels)
+    )
+
+
+def confusion(
+    figure: Figure,  # noqa: ARG001 - as the other kinds are called
+    slots: Sequence[Slot],
+    results: Results,
+    named: dict[str, Any],
+) -> ConfusionView:
+    """Classes by clusters, a panel a part."""
+    panels = [_panel(Matrix, _matrix, slot, results) for slot in slots]
+    return ConfusionView(**named, panels=tuple(panels))
+
+
+def _panel(empty: type[P], make: Callable[[_Cell], P], slot: Slot, results: Results) -> P:
+    """A part's panel, or one with the words that say why there is nothing to see."""
+    label = slot.part.label
+    keys = next(iter(slot.cells.values()), [])
+    state = results.states[keys[0]] if keys else "missing"
+    if state not in USABLE:
+        return empty(label, words="not measured" if state == "missing" else state)
+    try:
+        return make(_Cell(slot.part, keys[0], results, keys[-1]))
+    except Unavailable:
+        return empty(label, words="the data are not here")
+    except (BenchError, ValueError) as error:
+        return empty(label, words=str(error))
+
+
+def _cloud(cell: _Cell, *, by: str) -> Cloud:
+    """The points of one cell with their true classes."""
+    part, runs, digest = cell.part, cell.results.runs, cell.results.records[cell.key].output
+    points = coordinates(runs, cell.folder, digest, part.tensor, n=cell.files.n, by=by)
+    pairs = tuple((float(x), float(y)) for x, y in points)
+    return Cloud(part.label, pairs, tuple(int(c) for c in cell.labels[: len(points)]))
+
+
+def _clusters(cell: _Cell, *, pick: str, on: str) -> Sheet:
+    """SeLa (Asano et al., ICLR 2020), figures A.5 to A.8: the same images at each call.
+
+    Clusters are chosen by the images that the network was trained on, whichever are shown.
+    """
+    assignments = cell.assignments()
+    table = contingency(cell.labels, assignments)
+    filled, entropy = np.flatnonzero(table.any(axis=0)), entropies(table)
+    if pick == "random":
+        some = np.random.default_rng(0).permutation(len(filled))[:CLUSTERS]
+        chosen = some[np.argsort(entropy[some], kind="stable")]
+    else:
+        chosen = np.argsort(entropy, kind="stable")[:CLUSTERS]
+    shown = cell.probe if on == "probe" else cell
+    if shown is not cell:
+        assignments = shown.assignments(of="the probe: ")
+    strips = []
+    for i in chosen:
+        cluster = int(filled[i])
+        # Of its own seed: a cluster's images are those whichever other clusters are shown.
+        mine = np.random.default_rng([0, cluster]).permutation(
+            np.flatnonzero(assignments == cluster)
+        )
+        strips.append(Strip(shown.pictures(mine[:PER_CLUSTER]), f"{entropy[i]:.2f}"))
+    return Sheet(cell.part.label, tuple(strips))
+
+
+def _neighbours(cell: _Cell) -> Sheet:
+    """The first image of each of the first classes, and the others of largest inner product.
+
+    "Deep clustering with features from self-supervised pretraining" (Zhou and Zhang), figure 2.
+    """
+    rows, labels = cell.tensor(), cell.labels
+    if not rows.ndim or len(rows) != len(labels):
+        found = len(rows) if rows.ndim else 0
+        raise ValueError(f"'{cell.part.tensor}' has {found} rows for {len(labels)} images")
+    rows = rows.reshape(len(rows), -1)
+    queries = np.unique(labels, return_index=True)[1][:QUERIES]
+    strips = []
+    for query in queries:
+        product = (rows @ rows[query]).astype(np.float64)
+        product[query] = -np.inf
+        nearest = np.argsort(-product, kind="stable")[: min(NEIGHBOURS, len(rows) - 1)]
+        strips.append(Strip(cell.pictures(np.array([query, *nearest]))))
+    return Sheet(cell.part.label, tuple(strips))
+
+
+def _filters(cell: _Cell) -> Sheet:
+    """A first convolution's weights as a square, SeLa figure A.3; each scaled by itself."""
+    weights = cell.tensor()
+    if weights.ndim != 4 or weights.shape[1] not in (1, 3):
+        raise ValueError(
+            f"'{cell.part.tensor}' has shape {weights.shape}, not (filters, 1 or 3, height, width)"
+        )
+    low = weights.min(axis=(1, 2, 3), keepdims=True)
+    spread = weights.max(axis=(1, 2, 3), keepdims=True) - low
+    unit = (weights - low) / np.where(spread > 0, spread, 1)
+    pixels = np.rint(255 * unit).astype(np.uint8).transpose(0, 2, 3, 1)
+    side = int(np.ceil(np.sqrt(len(pixels))))
+    every = [_picture(one) for one in pixels]
+    strips = (Strip(tuple(every[i : i + side])) for i in range(0, len(every), side))
+    return Sheet(cell.part.label, tuple(strips))
+
+
+def _picture(pixels: npt.NDArray[np.uint8], *, frame: int | None = None) -> Picture:
+    """From uint8, (height, width, channels)."""
+    height, width, channels = pixels.shape
+    return Picture((height, width, channels), np.ascontiguousarray(pixels).tobytes(), frame)
+
+
+def _matrix(cell: _Cell) -> Matrix:
+    """TSP's figure 7; a class without images has no row, an empty cluster has its column."""
+    assignments, labels = cell.assignments(), cell.labels
+    declared = get_task(cell.part.task).settings(cell.part.setting).get("n_clusters") or 0
+    clusters = max(declared, int(assignments.max()) + 1)
+    table = contingency(labels, assignments, n_clusters=clusters)
+    match = matching(table)
+    order = np.lexsort((np.arange(clusters), np.where(match < 0, len(table), match)))
+    classes = np.flatnonzero(table.any(axis=1))
+    counts = table[classes][:, order]
+    percent = 100 * counts / counts.sum(axis=1, keepdims=True)
+    return Matrix(
+        label=cell.part.label,
+        percent=tuple(tuple(row) for row in percent.tolist()),
+        classes=tuple(classes.tolist()),
+        matched=tuple(None if match[i] < 0 else int(match[i]) for i in order),
+        size=tuple((100 * counts.sum(axis=0) / len(labels)).tolist()),
+    )

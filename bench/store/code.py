@@ -1,0 +1,139 @@
+"""A fingerprint of the code behind a result: the method's module and what it imports of ours.
+
+Networks are imported by name, so a network counts where its name stands in one of these modules or
+among the cell's parameters: another network more changes no fingerprint. Comments, docstrings and
+layout do not count. The harness itself does not count either: what it hands to a method is covered
+by the data's fingerprint, what it does afterwards can be done again.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import ROOT, registry
+from bench.nn.networks import known, named
+
+if TYPE_CHECKING:
+    from bench.plan.cell import Cell
+
+_PARTS = ("bench.nn", "bench.score.probe", "bench.score.finetune", "bench_")
+
+
+def of_cell(cell: Cell) -> str:
+    """The fingerprint of a cell's method with the networks that its parameters name."""
+    texts = (value for _, value in cell.params if isinstance(value, str))
+    used = {named(text) for text in texts} - {""}
+    return fingerprint(registry.get(cell.method).module, tuple(sorted(used)))
+
+
+@cache
+def fingerprint(module: str, networks: tuple[str, ...] = ()) -> str:
+    """Sixteen hexadecimal digits for a method's module with all it imports of the project.
+
+    Args:
+        module: Such as `bench_baselines.kmeans`.
+        networks: Names of networks that count in any case.
+    """
+    found: dict[str, str] = {}
+    queue = [module, *(known()[name].__module__ for name in networks)]
+    while queue:
+        name = queue.pop()
+        if name in found:
+            continue
+        source = _source(name)
+        if source is None:
+            continue
+        tree = _without_docstrings(ast.parse(source))
+        found[name] = _text(tree)
+        queue += [n for n in _imports(tree, name) if n.startswith(_PARTS)]
+        queue += _networks(tree)
+    text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _source(name: str) -> str | None:
+    """The text of a project's module; None for a name that is no module (an imported function)."""
+    loaded = sys.modules.get(name)
+    file = getattr(loaded, "__file__", None)
+    if file is None:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            return None
+        file = spec.origin if spec else None
+    return Path(file).read_text(encoding="utf-8") if file and file.endswith(".py") else None
+
+
+def _imports(tree: ast.Module, module: str) -> list[str]:
+    """Names of modules, or of things in modules, that this module imports, made absolute."""
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parent = module.rsplit(".", node.level)[0]
+                base = f"{parent}.{base}" if base else parent
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return names
+
+
+def _networks(tree: ast.Module) -> list[str]:
+    """Modules of the networks that a module names in its strings."""
+    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
+    used = {named(text) for text in texts if isinstance(text, str)} - {""}
+    return [known()[name].__module__ for name in used]
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """The same tree less every bare string, which no result can depend on."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [  # type: ignore[attr-defined]
+                b
+                for b in body
+                if not (
+                    isinstance(b, ast.Expr)
+                    and isinstance(b.value, ast.Constant)
+                    and isinstance(b.value.value, str)
+                )
+            ]
+    return tree
+
+
+def _text(node: Any) -> str:
+    """A tree as text that is the same in every version of Python: empty fields left out."""
+    if isinstance(node, list):
+        return "[" + ",".join(map(_text, node)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    inside = ",".join(f"{name}={_text(value)}" for name, value in sorted(fields))
+    return f"{type(node).__name__}({inside})"
+
+
+def revision() -> tuple[str, bool]:
+    """The commit of the clone and whether its files differ from it; ("", False) outside git."""
+    import subprocess
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *words],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "-uno"))
+    except OSError:
+        return "", False

@@ -1,0 +1,149 @@
+"""The record of a cell: what ran, on what, how it ended and what it scored."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.errors import BenchError
+
+VERSION = 1
+State = Literal["done", "failed", "missing", "stale", "blocked", "unavailable"]
+Failure = Literal[
+    "",
+    "exception",
+    "non-finite",
+    "invalid prediction",
+    "timeout",
+    "out of memory",
+    "worker died",
+]
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm", "safetensors")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished cell; `record.json` in its folder. Never changed after it is written."""
+
+    key: str
+    """The cell's key: the hash of `cell`."""
+    cell: dict[str, Any]
+    """The cell's identity: task, setting, method, params, preset, seed, device, …"""
+    state: Literal["done", "failed"]
+    failure: Failure = ""
+    """Which way it failed."""
+    message: str = ""
+    """One line on the failure."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Name -> value; fractions, except counts such as NDC."""
+    partial_data: str = ""
+    """What is lacking of the data set, when only a known part of it was here."""
+    code: str = ""
+    """Fingerprint of the method's code (`bench.store.code`)."""
+    needs: dict[str, str] = field(default_factory=dict)
+    """Role -> hash of the output that was read from the needed cell."""
+    output: str = ""
+    """SHA-256 of prediction.safetensors."""
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    """Largest resident size of the worker, bytes."""
+    peak_device_memory: int = 0
+    """Largest size allocated on the GPU, bytes; 0 on a CPU."""
+    group: int = 1
+    """Cells that one process computed together, seeds of the same: times and memory are those of
+    them all."""
+    resumed: bool = False
+    """Started from a checkpoint: the times are those of the last start alone."""
+    started: str = ""
+    """UTC, ISO 8601."""
+    hardware: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    commit: str = ""
+    dirty: bool = False
+    """Tracked files differed from the commit."""
+    version: int = VERSION
+    """Of this layout."""
+
+    def write(self, folder: Path) -> None:
+        """Write `record.json` into a folder."""
+        text = json.dumps(vars(self), indent=1, sort_keys=True)
+        (folder / "record.json").write_text(text + "\n", encoding="utf-8")
+
+
+_FIELDS = {
+    name: (int, float) if isinstance(value, float) else type(value)
+    for name, value in vars(Record("", {}, "done")).items()
+}
+"""Name -> the type of its value in JSON."""
+
+
+def parse(content: Any, where: str) -> Record:
+    """A record from parsed JSON.
+
+    Raises:
+        BenchError: it is of another layout or lacks what every record has.
+    """
+    if not isinstance(content, dict) or not {"key", "cell", "state"} <= content.keys():
+        raise BenchError(f"{where}: damaged record: not a record's JSON")
+    values = {k: v for k, v in content.items() if k in _FIELDS}
+    for name, value in values.items():
+        if not isinstance(value, _FIELDS[name]):
+            raise BenchError(f"{where}: damaged record: {name} is a {type(value).__name__}")
+    for name, value in values.get("metrics", {}).items():
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise BenchError(f"{where}: damaged record: {name} = {value!r} is no result")
+    if content.get("version", 0) > VERSION or content["state"] not in ("done", "failed"):
+        raise BenchError(f"{where}: record of a newer layout; update bench")
+    # The same in nearly all of very many records: held once.
+    values["versions"] = _shared(tuple(sorted(values.get("versions", {}).items())))
+    return Record(**values)
+
+
+@cache
+def _shared(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return dict(items)
+
+
+def read(folder: Path) -> Record:
+    """The record in a folder.
+
+    Raises:
+        BenchError: there is none, or it is damaged; names the file.
+    """
+    path = folder / "record.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: damaged record: {error}") from error
+    return parse(content, str(path))
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Python's version and that of each library a result may depend on."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def hardware() -> str:
+    """The processor's name, as the operating system gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

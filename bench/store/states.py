@@ -1,0 +1,90 @@
+"""The state of every cell of a plan, from its records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.plan.cell import Cell
+from bench.plan.graph import Plan
+from bench.store import code
+from bench.store.folders import Store
+from bench.store.record import Record, State
+
+STATES: tuple[State, ...] = ("done", "failed", "missing", "stale", "blocked", "unavailable")
+
+
+@dataclass(frozen=True)
+class Results:
+    """A plan with what is known of its cells: all that tables and checks are made from."""
+
+    plan: Plan
+    records: Mapping[str, Record]
+    states: Mapping[str, State]
+    runs: Path = Path("runs")
+    """Where the cells' folders lie, for what figures read beside the records."""
+
+
+def read(plan: Plan, store: Store) -> Results:
+    """The results of a plan, as they lie in a store."""
+    records = store.records()
+    return Results(plan, records, states(plan, records), store.runs)
+
+
+def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:
+    """Every cell's state, by key.
+
+    done: measured with the code as it is. stale: measured with other code, or with an output of a
+    needed cell that has since changed. failed: see the record. blocked: a needed cell failed.
+    unavailable: data, weights or device are not here. missing: can run, has not.
+    """
+    found: dict[str, State] = {}
+    for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
+        found[key] = state(cell, plan, records, found)
+    return found
+
+
+def state(
+    cell: Cell, plan: Plan, records: Mapping[str, Record], known: Mapping[str, State]
+) -> State:
+    """One cell's state, those that it needs being known."""
+    record = records.get(cell.key)
+    before = [known[key] for _, key in cell.needs]
+    if record is None:
+        if cell.key in plan.unavailable:
+            return "unavailable"
+        return "blocked" if {"failed", "blocked"} & set(before) else "missing"
+    if record.state == "failed":
+        return "failed"
+    outdated = record.code != code.of_cell(cell)
+    for role, key in cell.needs:
+        now = records.get(key)
+        outdated |= now is not None and record.needs.get(role) != now.output
+    return "stale" if outdated or "stale" in before else "done"
+
+
+def to_run(
+    plan: Plan, found: Mapping[str, State], *, retry_failed: bool, rerun_stale: bool
+) -> set[str]:
+    """Keys of the cells that a run would compute, those that it would unblock among them."""
+    again = {"missing"}
+    again |= {"failed"} if retry_failed else set()
+    again |= {"stale"} if rerun_stale else set()
+    chosen: set[str] = set()
+    for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
+        ready = all(n in chosen or found[n] in ("done", "stale") for _, n in cell.needs)
+        if found[key] in again | {"blocked"} and ready and key not in plan.unavailable:
+            chosen.add(key)
+    for key, cell in reversed(plan.cells.items()):
+        # A result must not be built on one that is already known to be out of date.
+        if key in chosen:
+            chosen |= {needed for _, needed in cell.needs if found[needed] == "stale"}
+    return chosen
+
+
+def counts(found: Mapping[str, State]) -> dict[str, int]:
+    """How many cells are in each state, every state named."""
+    counter = Counter(found.values())
+    return {name: counter[name] for name in STATES}
