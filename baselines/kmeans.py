@@ -15,17 +15,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+import torch
+
 from bench.nn.clustering.kmeans import kmeans
+from bench.nn.images.tensors import to_tensor
+from bench.nn.images.views import Views
 from bench.nn.networks import load
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Images, Need, Prediction, Run, TaskInfo
 
-_IMAGES = {"source": 1000, "weights": 100}
-"""Images at a time for features: photographs are large."""
+_IMAGES = {"pixels": 1000, "source": 1000, "weights": 100}
+"""Images at a time: photographs are large."""
 
 
-@method("kmeans", kinds=("cluster",), quick={"n_init": 10}, neutral={"weights": ""})
+@method("kmeans", kinds=("cluster",), quick={"n_init": 10}, neutral={"weights": "", "size": 0})
 @dataclass(frozen=True)
 class KMeans:
     """K-means on pixels or on features learned from the source classes."""
@@ -35,6 +41,9 @@ class KMeans:
     on the source's labels, as it is, without normalisation. "weights": that of `weights`."""
     weights: str = ""
     """Of `bench.weights`, such as "resnet18.tv_in1k"; images keep their size."""
+    size: int = 0
+    """Height and width that images are resized to before they are flattened, in pixels: 32 for
+    Omniglot (CCN, section 5.1.1); 0: their own."""
     n_init: int = 20
     """Restarts, of which the lowest inertia wins (DEC, DTC)."""
     max_iter: int = 300
@@ -45,6 +54,8 @@ class KMeans:
     def __post_init__(self) -> None:
         if (self.features == "weights") != bool(self.weights):
             raise ValueError("features = 'weights' and the name of `weights` go together")
+        if self.size < 0 or (self.size and self.features != "pixels"):
+            raise ValueError(f"size = {self.size} must be at least 0, and is for pixels alone")
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The network whose features are clustered, if any."""
@@ -62,7 +73,7 @@ class KMeans:
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster the target; a single stage, so a resumed cell starts over."""
         if self.features == "pixels":
-            points = task.target.reshape(len(task.target), -1).astype("float32") / 255.0
+            points = self._pixels(task.target)
         else:
             needed = run.needed("network")
             network = load(needed.architecture, needed.tensors).to(run.device)
@@ -75,3 +86,13 @@ class KMeans:
             max_iter=self.max_iter,
         )
         return Prediction(assignments=labels)
+
+    def _pixels(self, images: Images) -> npt.NDArray[np.float32]:
+        """Images in 0..1 as rows, (N, D). To invert or normalise them would move no assignment."""
+        if not self.size:
+            return images.reshape(len(images), -1).astype("float32") / 255.0
+        views = Views(self.size, invert=False, mean=0.0, std=1.0)
+        starts = range(0, len(images), _IMAGES["pixels"])
+        parts = [views.clean(to_tensor(images[i : i + _IMAGES["pixels"]], "cpu")) for i in starts]
+        pixels: npt.NDArray[np.float32] = torch.cat(parts).flatten(1).numpy()
+        return pixels

@@ -8,9 +8,13 @@ import torch
 from fake_run import FakeRun
 from scipy.optimize import linear_sum_assignment
 from sklearn.datasets import load_digits
+from sklearn.metrics import adjusted_rand_score
+from torch.nn import functional
 
 import bench.score.probe  # noqa: F401  (registers "probe")
 from bench import ROOT, registry
+from bench.errors import BenchError
+from bench.nn.clustering.kmeans import kmeans
 from bench.nn.networks import load
 from bench.tasks import ClusterTask, Labelled, ProbeTask, TaskInfo
 
@@ -195,6 +199,18 @@ def test_kmeans_on_source_features_needs_the_network_and_uses_it():
     out = learned.fit(task, FakeRun(needs={"network": network})).assignments
     assert len(set(out)) == 5
     assert not np.array_equal(out, fit("kmeans", task, FakeRun()).assignments)
+
+
+def test_kmeans_at_another_size_clusters_the_resized_images():
+    """Against torch's own antialiased interpolation."""
+    task, run = cluster(300), FakeRun()
+    pixels = torch.from_numpy(task.target).permute(0, 3, 1, 2) / 255.0
+    small = functional.interpolate(pixels, (5, 5), mode="bilinear", antialias=True).flatten(1)
+    wanted, _ = kmeans(small.numpy(), 10, run.seed_for("init"), n_init=2)
+    assert adjusted_rand_score(wanted, fit("kmeans", task, run, size=5).assignments) > 0.98
+    assert adjusted_rand_score(wanted, fit("kmeans", task, run).assignments) < 0.9
+    with pytest.raises(BenchError, match="size = 5 must be at least 0, and is for pixels alone"):
+        fit("kmeans", task, run, size=5, features="source")
 
 
 def test_kmeans_on_digits_is_as_good_as_it_is_known_to_be():
