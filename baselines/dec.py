@@ -30,7 +30,7 @@ from bench.nn.networks import build, describe, load
 from bench.nn.networks.autoencoder import AutoEncoder
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Method, Need, Prediction, Run, TaskInfo
 
 
 @method(
@@ -44,22 +44,22 @@ from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
     },
 )
 @dataclass(frozen=True)
-class StackedAutoencoder:
+class StackedAutoencoder(Method):
     """Stacked denoising autoencoder, which DEC starts from whatever the number of clusters."""
 
     widths: tuple[int, ...] = (500, 500, 2000, 10)
     layer_iterations: int = 50_000
-    """Of each layer's pair of encoder and decoder, rounded to whole epochs, one at least."""
+    """Steps for each layer's encoder and decoder, rounded to whole epochs, one at least."""
     finetune_iterations: int = 100_000
-    """Of all layers together, without dropout, rounded likewise."""
+    """Steps for all layers together, without dropout, rounded likewise."""
     learning_rate: float = 0.1
-    """Of SGD on the squared error averaged over batch and units."""
+    """Learning rate of SGD on the squared error averaged over batch and units."""
     decay_every: int = 20_000
     """Iterations of a stage after which the learning rate is a tenth."""
     momentum: float = 0.9
     batch_size: int = 256
     dropout: float = 0.2
-    """Of a layer's input and of its code, while it is trained alone."""
+    """Share of a layer's input and of its code that is dropped while it is trained alone."""
     scale: float = 0.02
     """What pixels in 0..255 are multiplied by."""
 
@@ -92,8 +92,8 @@ class StackedAutoencoder:
                 losses.append(training.step(optimiser, loss))
             run.log(done, loss=sum(losses) / len(losses))
             run.progress(done, len(plan))
-            parts = {"network": network, "optimiser": optimiser, "order": order, "noise": noise}
-            run.checkpoint({"done": done, **training.pack(**parts)})
+            kept = training.pack(network=network, optimiser=optimiser, order=order, noise=noise)
+            run.checkpoint({"done": done, **kept})
         return Prediction(tensors=training.weights(network), architecture=architecture)
 
     def _plan(self, n: int) -> list[tuple[int | None, int, float]]:
@@ -135,7 +135,7 @@ def _drop(x: Tensor, rate: float, generator: torch.Generator) -> Tensor:
 
 @method("dec", kinds=("cluster",), quick={"max_epochs": 30})
 @dataclass(frozen=True)
-class DEC:
+class DEC(Method):
     """Deep embedded clustering: encoder and centres move towards their own sharpened targets."""
 
     n_init: int = 20
@@ -164,31 +164,33 @@ class DEC:
         parameters = [*network.parameters(), *clusters.parameters()]  # no loss reaches decoders
         optimiser = torch.optim.SGD(parameters, lr=self.learning_rate, momentum=self.momentum)
         order = run.generator("batches")
-        parts = {"network": network, "clusters": clusters, "optimiser": optimiser, "order": order}
-        state = run.resume()
-        if state:
-            training.unpack(state, **parts)
+        epochs = training.Epochs(
+            run,
+            self.max_epochs,
+            network=network,
+            clusters=clusters,
+            optimiser=optimiser,
+            order=order,
+        )
 
         def assign(x: Tensor) -> Tensor:
             with training.autocast(run.device, run.dtype):
                 z = network.features(x)
-            return clusters(z.float())
+            soft: Tensor = clusters(z.float())
+            return soft
 
         data = to_tensor(task.target, run.device).contiguous()
         q = extract(network, task.target, of=assign)
-        if not state:
+        if epochs.done == 0:
             run.snapshot(0, q.argmax(dim=1).numpy())
-        for epoch in range(state["epoch"] if state else 0, self.max_epochs):
+        for epoch in epochs:
             labels, p = q.argmax(dim=1), target_distribution(q).to(run.device)
-            losses = []
             for rows in training.batches(len(data), self.batch_size, order):
-                losses.append(training.step(optimiser, kl_divergence(p[rows], assign(data[rows]))))
+                epochs.step(optimiser, kl_divergence(p[rows], assign(data[rows])))
             q = extract(network, task.target, of=assign)
             changed = (q.argmax(dim=1) != labels).double().mean().item()
             run.snapshot(epoch + 1, q.argmax(dim=1).numpy())
-            run.log(epoch + 1, loss=sum(losses) / len(losses), changed=changed)
-            run.progress(epoch + 1, self.max_epochs)
+            epochs.note(changed=changed)
             if changed < self.tolerance:
-                break
-            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
+                epochs.stop()
         return Prediction(assignments=q.argmax(dim=1).numpy())

@@ -19,7 +19,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import torch
 from sklearn.decomposition import PCA
@@ -38,7 +39,7 @@ from bench.nn.losses.student import (
 from bench.nn.networks.base import Network
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Method, Need, Prediction, Run, TaskInfo
 
 _IMAGES = 500
 """Whole images at a time."""
@@ -46,7 +47,7 @@ _IMAGES = 500
 
 @method("dtc", kinds=("cluster",), quick={"warmup_epochs": 5, "epochs": 20})
 @dataclass(frozen=True)
-class DTC:
+class DTC(Method):
     """Transfer clustering by sharpened assignments with consistency."""
 
     mode: Literal["baseline", "PI", "TE", "TEP"] = "PI"
@@ -55,12 +56,12 @@ class DTC:
     n_init: int = 20
     """Restarts of K-means."""
     warmup_epochs: int = 10
-    """Of fitting the new layer to the first target; 30 for CIFAR-100."""
+    """Epochs that fit the new layer to the first target; 30 for CIFAR-100."""
     warmup_learning_rate: float = 0.1
     epochs: int = 100
     """60 for SVHN and ImageNet."""
     learning_rate: float = 0.05
-    """Of SGD; 0.001 for SVHN."""
+    """Learning rate of SGD; 0.001 for SVHN."""
     milestones: tuple[int, ...] = ()
     """Epochs from which the learning rate is half of what it was; 20, 40, 60, 80 for CIFAR-100."""
     momentum: float = 0.9
@@ -80,7 +81,7 @@ class DTC:
     mirror: bool = False
     """Random flips from left to right: for objects, not for digits."""
     pretrain_seed: int | None = None
-    """Of the pretrained network; None: one for each seed. The paper's ten runs share one."""
+    """Seed of the pretrained network; None: one for each seed. The paper's ten runs share one."""
 
     def __post_init__(self) -> None:
         if min(self.batch_size - 1, self.epochs, self.refresh) < 1 or self.warmup_epochs < 0:
@@ -103,10 +104,19 @@ class DTC:
             layer = nn.Linear(features.shape[1], task.n_clusters)
         model = Assigner(network, layer, SoftClusters(centres, self.alpha)).to(run.device).train()
         order, views = run.generator("batches"), run.generator("augment")
-        state = run.resume()
-        sharpening = Sharpening(self, model, target.to(run.device), state)
-        if state:
-            training.unpack(state, order=order, views=views)
+        sharpening = Sharpening(self, model, target.to(run.device))
+        total = self.warmup_epochs + self.epochs
+        epochs = training.Epochs(
+            run,
+            total,
+            model=model,
+            optimiser=sharpening.optimiser,
+            target=sharpening.target,
+            mean=sharpening.mean,
+            ensemble=sharpening.ensemble,
+            order=order,
+            views=views,
+        )
 
         def inputs(rows: Tensor) -> Tensor:
             return self._view(to_tensor(task.target[rows.numpy()], run.device), views)
@@ -115,16 +125,15 @@ class DTC:
             with training.autocast(run.device, run.dtype):
                 return extract(model, task.target, _IMAGES, of=model).to(run.device)
 
-        total = self.warmup_epochs + self.epochs
-        for epoch in range(sharpening.epoch, total):
+        for epoch in epochs:
             rows = training.batches(len(task.target), self.batch_size, order)
+            pairs = (r for r in rows if len(r) > 1)  # One image has no batch statistics.
             with training.autocast(run.device, run.dtype):
-                losses = sharpening.run_epoch((r for r in rows if len(r) > 1), inputs, everyone)
-            run.log(epoch + 1, loss=sum(losses) / max(len(losses), 1))
-            run.progress(epoch + 1, total)
+                losses = sharpening.run_epoch(epoch, pairs, inputs, everyone)
+            for loss in losses:
+                epochs.add(loss)
             if epoch + 1 > self.warmup_epochs and (epoch + 1) % max(self.epochs // 10, 1) == 0:
                 run.snapshot(epoch + 1, everyone().argmax(dim=1).cpu().numpy())
-            run.checkpoint({**sharpening.state(), **training.pack(order=order, views=views)})
         return Prediction(assignments=everyone().argmax(dim=1).cpu().numpy())
 
     def _initial(self, features: Tensor, task: ClusterTask, run: Run) -> tuple[Tensor, Tensor]:
@@ -168,26 +177,21 @@ class Assigner(nn.Module):
 class Sharpening:
     """The loop: what lasts from epoch to epoch, and one epoch at a time.
 
-    Epochs are counted through, warm-up first; each stage has an optimiser of its own.
+    Epochs are counted through, warm-up first; each stage starts the optimiser afresh. Tensors are
+    changed in place, as checkpoints want it.
     """
 
-    def __init__(
-        self, how: DTC, model: nn.Module, target: Tensor, state: dict[str, Any] | None = None
-    ) -> None:
-        self.how, self.model, self.target, self.epoch = how, model, target, 0
+    def __init__(self, how: DTC, model: nn.Module, target: Tensor) -> None:
+        self.how, self.model, self.target = how, model, target.clone()
         self.mean, self.ensemble = torch.zeros_like(target), torch.zeros_like(target)
-        if state:
-            self.epoch = int(state["epoch"])
-            self.target, self.mean, self.ensemble = (
-                state[name].to(target) for name in ("target", "mean", "ensemble")
-            )
-            model.load_state_dict(state["model"])
-        self.optimiser = self._optimiser()
-        if state and "optimiser" in state:
-            self.optimiser.load_state_dict(state["optimiser"])
+        rate = how.warmup_learning_rate if how.warmup_epochs else how.learning_rate
+        self.optimiser = torch.optim.SGD(
+            model.parameters(), rate, how.momentum, weight_decay=how.weight_decay
+        )
 
     def run_epoch(
         self,
+        epoch: int,
         batches: Iterable[Tensor],
         inputs: Callable[[Tensor], Tensor],
         everyone: Callable[[], Tensor],
@@ -195,6 +199,7 @@ class Sharpening:
         """One pass over the target.
 
         Args:
+            epoch: Its number, from 0, warm-up included.
             batches: Rows, int64 (n,), n >= 2.
             inputs: From rows to a random view of them; asked twice for PI.
             everyone: Soft assignments of all whole images, (N, K), in evaluation mode.
@@ -202,7 +207,7 @@ class Sharpening:
         Returns:
             The loss of each batch, before its step.
         """
-        main = self.epoch - self.how.warmup_epochs
+        main = epoch - self.how.warmup_epochs
         rate = training.step_decay(self.how.learning_rate, main, self.how.milestones, factor=0.5)
         if main >= 0:
             training.set_learning_rate(self.optimiser, rate)
@@ -212,13 +217,12 @@ class Sharpening:
             q = self.model(inputs(rows))
             loss = kl_divergence(self.target[at], q, mean_over="elements")
             if main >= 0:
-                loss = loss + self._consistency(q, at, lambda rows=rows: inputs(rows), main)
+                loss = loss + self._consistency(q, at, partial(inputs, rows), main)
             losses.append(training.step(self.optimiser, loss))
             seen[at] = q.detach()
-        self.epoch += 1
-        if self.epoch == self.how.warmup_epochs:
-            self.target = target_distribution(everyone())
-            self.optimiser = self._optimiser()
+        if main == -1:
+            self.target.copy_(target_distribution(everyone()))
+            self.optimiser.state.clear()  # no momentum of the warm-up
         elif main >= 0:
             self._refresh(main, seen, everyone)
         return losses
@@ -238,23 +242,10 @@ class Sharpening:
         due, mode, keep = epoch % self.how.refresh == 0, self.how.mode, self.how.ensemble
         q = everyone() if due or mode == "TEP" else seen
         if mode in ("TE", "TEP"):
-            self.mean = keep * self.mean + (1.0 - keep) * (q if mode == "TEP" else seen)
-            self.ensemble = self.mean / (1.0 - keep ** (epoch + 1))
+            self.mean.copy_(keep * self.mean + (1.0 - keep) * (q if mode == "TEP" else seen))
+            self.ensemble.copy_(self.mean / (1.0 - keep ** (epoch + 1)))
         if due:
-            self.target = target_distribution(self.ensemble if mode == "TEP" else q)
-
-    def _optimiser(self) -> torch.optim.SGD:
-        warming = self.epoch < self.how.warmup_epochs
-        rate = self.how.warmup_learning_rate if warming else self.how.learning_rate
-        return torch.optim.SGD(
-            self.model.parameters(), rate, self.how.momentum, weight_decay=self.how.weight_decay
-        )
-
-    def state(self) -> dict[str, Any]:
-        """All of it, for a checkpoint."""
-        kept = {"epoch": self.epoch, "target": self.target, "mean": self.mean}
-        parts = training.pack(model=self.model, optimiser=self.optimiser)
-        return {**kept, "ensemble": self.ensemble, **parts}
+            self.target.copy_(target_distribution(self.ensemble if mode == "TEP" else q))
 
 
 def rampup(epoch: int, length: int) -> float:

@@ -32,7 +32,7 @@ from bench.nn import networks
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import ClusterTask, Images, Ints, Labelled, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Images, Ints, Labelled, Method, Need, Prediction, Run, TaskInfo
 
 Points = npt.NDArray[np.floating]
 
@@ -42,7 +42,7 @@ _SILHOUETTE = 2000
 
 @method("estimate-k", kinds=("cluster",), quick={"n_init": 3, "per_class": 400})
 @dataclass(frozen=True)
-class EstimateK:
+class EstimateK(Method):
     """K-means with the number of clusters that probe classes suggest."""
 
     features: Literal["pixels", "source"] = "source"
@@ -56,7 +56,7 @@ class EstimateK:
     max_iter: int = 100
     """Iterations of one restart at most."""
     pretrain_seed: int | None = None
-    """Of the pretrained network; None: one for each seed."""
+    """Seed of the pretrained network; None: one for each seed."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.anchors < 1.0:

@@ -19,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bench import weights
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.images.tensors import to_tensor
 from bench.nn.images.views import Views
 from bench.nn.networks import load
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import ClusterTask, Images, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Images, Method, Need, Prediction, Run, TaskInfo
 
 _IMAGES = {"pixels": 1000, "source": 1000, "weights": 100}
 """Images at a time: photographs are large."""
@@ -33,14 +34,14 @@ _IMAGES = {"pixels": 1000, "source": 1000, "weights": 100}
 
 @method("kmeans", kinds=("cluster",), quick={"n_init": 10}, neutral={"weights": "", "size": 0})
 @dataclass(frozen=True)
-class KMeans:
+class KMeans(Method):
     """K-means on pixels or on features learned from the source classes."""
 
     features: Literal["pixels", "source", "weights"] = "pixels"
     """"pixels": flattened, in 0..1. "source": the penultimate layer of the network pretrained
     on the source's labels, as it is, without normalisation. "weights": that of `weights`."""
     weights: str = ""
-    """Of `bench.weights`, such as "resnet18.tv_in1k"; images keep their size."""
+    """A name of `bench.weights`, such as "resnet18.tv_in1k"; images keep their size."""
     size: int = 0
     """Height and width that images are resized to before they are flattened, in pixels: 32 for
     Omniglot (CCN, section 5.1.1); 0: their own."""
@@ -49,7 +50,7 @@ class KMeans:
     max_iter: int = 300
     """Iterations of one restart at most."""
     pretrain_seed: int | None = None
-    """Of the pretrained network; None: one for each seed."""
+    """Seed of the pretrained network; None: one for each seed."""
 
     def __post_init__(self) -> None:
         if (self.features == "weights") != bool(self.weights):
@@ -62,8 +63,7 @@ class KMeans:
         if self.features == "pixels":
             return {}
         if self.weights:
-            name = {"name": self.weights}
-            return {"network": Need("weights", name, task="digits/cluster", seed=0)}
+            return {"network": weights.need(self.weights)}
         if not task.has_source:
             raise ValueError(
                 f"features = 'source' needs labelled classes, and {task.name} has none"

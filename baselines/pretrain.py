@@ -21,12 +21,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench import weights
 from bench.nn import training
 from bench.nn.images.tensors import flip, to_tensor, translate
 from bench.nn.networks import build, completed
 from bench.nn.networks.from_timm import start_from
 from bench.registry import method
-from bench.tasks import AdaptTask, ClusterTask, Need, Prediction, Run, TaskInfo
+from bench.tasks import AdaptTask, ClusterTask, Method, Need, Prediction, Run, TaskInfo
 
 DTC: dict[str, dict[str, Any]] = {
     "cifar10": {"network": "resnet18", "learning_rate": 0.1, "mirror": True},
@@ -44,7 +45,7 @@ DTC: dict[str, dict[str, Any]] = {
     quick={"epochs": 12, "milestones": (8, 11)},
 )
 @dataclass(frozen=True)
-class Pretrain:
+class Pretrain(Method):
     """Supervised network of the source classes."""
 
     recipe: Literal["own", "dtc"] = "own"
@@ -53,13 +54,13 @@ class Pretrain:
     """A name in `bench.nn.networks.known()` that takes channels and outputs, or such a network's
     description with options of its own: `{"name": "resnet18", "widths": [16, 32, 64, 128]}`."""
     weights: str = ""
-    """That a network of the name "timm" starts from, of `bench.weights`, such as
-    "resnet101.tv_in1k" for zero-shot data sets (SUPREME, table 2); "": fresh ones."""
+    """Name in `bench.weights` of what a "timm" network starts from, such as "resnet101.tv_in1k"
+    for zero-shot data sets (SUPREME, table 2); "": fresh weights."""
     epochs: int = 180
     milestones: tuple[int, ...] = (100, 150)
     """Epochs from which the learning rate is a tenth of what it was."""
     learning_rate: float = 1e-3
-    """Of Adam."""
+    """Learning rate of Adam."""
     batch_size: int = 128
     shift: float = 0.125
     """Largest random translation as a fraction of the image's side: 4 pixels of 32, 1 of 8."""
@@ -71,9 +72,7 @@ class Pretrain:
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike for all tasks
         """The initial weights, one cell for all tasks."""
-        if not self.weights:
-            return {}
-        return {"initial": Need("weights", {"name": self.weights}, task="digits/cluster", seed=0)}
+        return {"initial": weights.need(self.weights)} if self.weights else {}
 
     def fit(self, task: ClusterTask | AdaptTask, run: Run) -> Prediction:
         """Train on the source; gives back the network's weights."""
@@ -93,15 +92,13 @@ class Pretrain:
         network.to(run.device).train()
         optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
         order, views = run.generator("batches"), run.generator("augment")
-        parts = {"network": network, "optimiser": optimiser, "order": order, "views": views}
-        state = run.resume()
-        if state:
-            training.unpack(state, **parts)
         labels = torch.from_numpy(np.array(source.labels)).to(run.device)
-        for epoch in range(state["epoch"] if state else 0, self.epochs):
+        epochs = training.Epochs(
+            run, self.epochs, network=network, optimiser=optimiser, order=order, views=views
+        )
+        for epoch in epochs:
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)
             training.set_learning_rate(optimiser, rate)
-            losses = []
             for rows in training.batches(len(labels), self.batch_size, order):
                 if len(rows) == 1:
                     continue  # One image has no batch statistics.
@@ -109,10 +106,7 @@ class Pretrain:
                 with training.autocast(run.device, run.dtype):
                     logits = network(x)
                 loss = functional.cross_entropy(logits.float(), labels[rows])
-                losses.append(training.step(optimiser, loss))
-            run.log(epoch, loss=sum(losses) / max(len(losses), 1))
-            run.progress(epoch + 1, self.epochs)
-            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
+                epochs.step(optimiser, loss)
         return Prediction(tensors=training.weights(network), architecture=architecture)
 
     def _view(self, x: Tensor, views: torch.Generator) -> Tensor:

@@ -21,12 +21,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from bench.registry import method
-from bench.tasks import ClusterTask, Prediction, Run
+from bench.tasks import ClusterTask, Method, Prediction, Run
 
 
 @method("supervised", kinds=("cluster",), uses_target_labels=True, quick={"max_iter": 100})
 @dataclass(frozen=True)
-class Supervised:
+class Supervised(Method):
     """Cross-fitted logistic regression on the target's labels: an upper bound."""
 
     folds: int = 5

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from bench.nn import networks, training
 from bench.registry import method
-from bench.tasks import Prediction, RepresentTask, Run
+from bench.tasks import Method, Prediction, RepresentTask, Run
 
 
 @method("untrained", kinds=("represent",))
 @dataclass(frozen=True)
-class Untrained:
+class Untrained(Method):
     """A network without any training."""
 
     network: str = "convnet"

@@ -18,16 +18,16 @@ from bench import weights
 from bench.nn import networks, training
 from bench.nn.networks.from_timm import TimmNet, fit_weights
 from bench.registry import method
-from bench.tasks import Prediction, Run, Task
+from bench.tasks import Method, Prediction, Run, Task
 
 
 @method("weights", kinds=(), artifact=True)
 @dataclass(frozen=True)
-class Weights:
+class Weights(Method):
     """A standard network with the weights of a file, up to its features."""
 
     name: str = "resnet18.tv_in1k"
-    """Of the file without its suffix; what stands before the first dot is the model of timm."""
+    """The file's name without its suffix; what stands before the first dot is the model of timm."""
     sha256: str = ""
     """What the file's hash must be; "" stands for that of the file which is here."""
 

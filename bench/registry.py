@@ -7,22 +7,27 @@ names in a user's environment neither shadow ours nor are shadowed.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import importlib
 import os
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from bench import ROOT
 from bench.errors import BenchError, unknown
-from bench.tasks import Kind
+from bench.tasks import Kind, Method
 from bench.typed import checked
 
 Class = TypeVar("Class", bound=type)
+CONTRACT = tuple(name for name in vars(Method) if not name.startswith("_"))
+"""What a method may define: `fit`, and what the harness asks of all."""
+_ALIKE = 0.8
+"""From this similarity of two names on, one is taken for a slip of the other."""
 PLUGINS = "BENCH_PLUGINS"
 """Environment variable: plugin folders, parted like a path, for processes that no flag reaches."""
 
@@ -32,7 +37,7 @@ class MethodInfo:
     """A registered method."""
 
     name: str
-    cls: type
+    cls: type[Any]
     kinds: tuple[Kind, ...]
     quick: Mapping[str, Any]
     """Parameters that the quick preset sets in place of the paper's."""
@@ -43,16 +48,23 @@ class MethodInfo:
     neutral: Mapping[str, Any] = field(default_factory=dict)
     """Parameter -> the value that left results as they were before the parameter existed; it is
     kept out of the key, so that cells measured earlier stay valid."""
+    alias_of: str = ""
+    """The name that this one stands beside; "" for a method's first name."""
 
     @property
     def module(self) -> str:
         """The module that defines it, such as `bench_baselines.kmeans`."""
         return self.cls.__module__
 
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self.cls)
+
     @property
     def summary(self) -> str:
-        """The first line of its docstring."""
-        return (self.cls.__doc__ or "").strip().split("\n", 1)[0]
+        """The first line of its docstring, behind the name that it is an alias of."""
+        first = (self.cls.__doc__ or "").strip().split("\n", 1)[0]
+        return f"Alias of {self.alias_of}: {first}" if self.alias_of else first
 
     def params(
         self, preset: str, overrides: Mapping[str, Any], *, where: str = ""
@@ -63,28 +75,23 @@ class MethodInfo:
             BenchError: an unknown parameter or a value of another type.
         """
         fields = {f.name: f for f in dataclasses.fields(self.cls)}
-        hints = _hints(self.cls)
         values = {name: f.default for name, f in fields.items()}
         values |= dict(self.quick) if preset == "quick" else {}
         for key, value in overrides.items():
             if key not in fields:
                 raise unknown(f"parameter of {self.name}", key, fields, where=where)
             name = f"{self.name}.{key}"
-            values[key] = checked(hints[key], value, f"{where}: {name}" if where else name)
+            values[key] = checked(self._hints[key], value, f"{where}: {name}" if where else name)
         return values
 
-    def build(self, params: Mapping[str, Any], *, where: str = "") -> Any:
+    def build(self, params: Mapping[str, Any], *, where: str = "") -> Method:
         """The method itself; raises BenchError when its own checks refuse the values."""
         try:
-            return self.cls(**params)
+            built: Method = self.cls(**params)
+            return built
         except (TypeError, ValueError) as error:
             prefix = f"{where}: " if where else ""
             raise BenchError(f"{prefix}method '{self.name}': {error}") from error
-
-
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)
 
 
 _methods: dict[str, MethodInfo] = {}
@@ -99,12 +106,18 @@ def method(
     uses_target_labels: bool = False,
     artifact: bool = False,
     neutral: Mapping[str, Any] | None = None,
+    aliases: Iterable[str] = (),
 ) -> Callable[[Class], Class]:
     """Register a frozen dataclass of parameters with a `fit` under the name that tables use.
 
+    What else `bench.tasks.Method` names the class may define; it is lent the defaults of what it
+    neither defines nor inherits. An alias is another name that tables use for the same class. A
+    cell keeps the name that it was asked by, since its key holds it: two names make two cells.
+
     Raises:
         BenchError: the name is taken, the class is no frozen dataclass with defaults for every
-            field, or `quick` or `neutral` names no field.
+            field, `quick` or `neutral` names no field, or one of its functions is called almost
+            like one of `bench.tasks.Method`'s.
     """
 
     def register(cls: Class) -> Class:
@@ -117,8 +130,12 @@ def method(
             artifact,
             dict(neutral or {}),
         )
-        _refuse_unfit(info)
-        _methods[name] = info
+        for one in (info, *(replace(info, name=other, alias_of=name) for other in aliases)):
+            _refuse_unfit(one)
+            _methods[one.name] = one
+        for member in CONTRACT:
+            if not hasattr(cls, member):
+                setattr(cls, member, vars(Method)[member])
         return cls
 
     return register
@@ -140,8 +157,13 @@ def _refuse_unfit(info: MethodInfo) -> None:
     for key in (*info.quick, *info.neutral):
         if key not in {f.name for f in fields}:
             raise unknown("parameter", key, (f.name for f in fields), where=where)
-    if not callable(getattr(cls, "fit", None)):
+    fit = getattr(cls, "fit", None)
+    if not callable(fit) or fit is Method.fit:
         raise BenchError(f"{where}: has no fit(task, run)")
+    own = (n for n in dir(cls) if n[0] != "_" and n not in CONTRACT and callable(getattr(cls, n)))
+    for name in own:
+        if near := difflib.get_close_matches(name, CONTRACT, n=1, cutoff=_ALIKE):
+            raise BenchError(f"{where}: defines '{name}', which nobody calls: '{near[0]}' is meant")
     for kind in info.kinds:
         if kind not in get_args(Kind):
             raise unknown("task kind", kind, get_args(Kind), where=where)

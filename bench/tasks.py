@@ -10,9 +10,9 @@ or int8 of (N, classes) where an image may be of many.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -255,20 +255,33 @@ class Run(Protocol):
         """The state of the last checkpoint of this very cell, None at a first start."""
 
 
-class Method(Protocol):
-    """A frozen dataclass of parameters that can `fit`; registered with `bench.registry.method`.
+class Method:
+    """What a method may define; our own are frozen dataclasses that inherit the defaults from here.
 
-    It may define `needs(self, task: TaskInfo) -> dict[str, Need]`, by role; `unavailable(self) ->
-    str`, what this machine lacks for it beside the data, "" for nothing; and `resolved(self)`,
-    itself with parameters filled in that follow from what is here, such as a file's hash.
-
-    It may also define `fit_many(self, task, runs: Sequence[Run]) -> list[Prediction | Exception]`:
-    several seeds of one cell in one process, where that is quicker than one after another. Each
-    prediction must be, to the byte, that of `fit` with its run alone, so nothing may be drawn from
-    global generators; an exception in its place fails that seed and no other, one that is raised
-    fails them all. Each run has checkpoints of its own, which may be at different steps. Not asked
-    of tasks whose inputs are drawn by seed (pairs, similarity).
+    A plug-in need not: `bench.registry.method` lends a class that defines `fit` alone the others.
     """
+
+    fit_many: ClassVar[Callable[..., list[Prediction | Exception]] | None] = None
+    """`fit_many(self, task, runs: Sequence[Run]) -> list[Prediction | Exception]`: several seeds of
+    one cell in one process, where that is quicker than one after another; None: one a process.
+
+    Each prediction must be, to the byte, that of `fit` with its run alone, so nothing may be drawn
+    from global generators; an exception in its place fails that seed and no other, one that is
+    raised fails them all. Each run has checkpoints of its own, which may be at different steps. Not
+    asked of tasks whose inputs are drawn by seed (pairs, similarity)."""
 
     def fit(self, task: Any, run: Run) -> Prediction:
         """Run on one task with one seed."""
+        raise NotImplementedError
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - for those that do
+        """The cells that this one reads, by role; raises ValueError where the task is unfit."""
+        return {}
+
+    def resolved(self) -> Self:
+        """Itself with parameters filled in that follow from what is here, such as a file's hash."""
+        return self
+
+    def unavailable(self) -> str:
+        """What this machine lacks for it beside the data, and the mend; "" for nothing."""
+        return ""

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from bench import ROOT
 from bench.errors import BenchError, Unavailable
+from bench.tasks import Need
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +41,11 @@ def folder() -> Path:
 def file(name: str) -> Path:
     """Where the weights of this name lie, or would."""
     return folder() / f"{name}.safetensors"
+
+
+def need(name: str) -> Need:
+    """The cell of these weights, for a method's `needs`: one for all tasks and seeds."""
+    return Need("weights", {"name": name}, task="digits/cluster", seed=0)
 
 
 def model(name: str) -> str:
@@ -83,7 +89,7 @@ def read(name: str, sha256: str = "") -> dict[str, Tensor]:
     """The tensors of a file.
 
     Args:
-        name: Of the weights.
+        name: The name of the weights.
         sha256: What the file's hash must be; "" for any.
 
     Raises:

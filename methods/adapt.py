@@ -22,7 +22,6 @@ cell, with pairs 45 to 60 s.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench import weights
 from bench.nn import networks, training
 from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views
@@ -41,9 +41,10 @@ from bench.nn.networks import transferred
 from bench.nn.networks.base import Network
 from bench.nn.networks.features import extract
 from bench.nn.networks.from_timm import start_from
-from bench.nn.networks.similarity import SimilarityNet
 from bench.registry import method
-from bench.tasks import AdaptTask, Images, Need, Prediction, Run, TaskInfo
+from bench.tasks import AdaptTask, Images, Method, Need, Prediction, Run, TaskInfo
+
+from .adapt_terms import Batch, Clusters, Domains, Term
 
 _IMAGES = 500
 """Whole images at a time, when classes are predicted."""
@@ -55,26 +56,7 @@ _QUICK = {"widths": (16, 32, 64), "iterations": 500, "epochs": 4}
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What one step shows to the terms of the loss: n images of the source, m of the target."""
-
-    step: int
-    crops: Tensor
-    """Of the target, float, (m, channels, size, size), in 0..1."""
-    source: Tensor
-    """What the classifier's last layer is given of the source, (n, D)."""
-    target: Tensor
-    """The same of the target, (m, D)."""
-    p: Tensor
-    """Class probabilities of the target, (m, classes)."""
-
-
-Term = Callable[[Batch], Tensor]
-"""What is added to the loss: a scalar. A term that is itself trained is a module."""
-
-
-@dataclass(frozen=True)
-class Adaptation:
+class Adaptation(Method):
     """A classifier of the source, with terms that see the unlabelled target."""
 
     WORKS_ON: ClassVar[tuple[str, ...]] = ()
@@ -88,7 +70,7 @@ class Adaptation:
     widths: tuple[int, ...] = (32, 64, 128)
     """Channels of the blocks of "convnet"."""
     weights: str = ""
-    """That a network of the name "timm" starts from, of `bench.weights`; "": fresh ones."""
+    """Name in `bench.weights` of what a "timm" network starts from; "": fresh weights."""
     weights_rate: float = 0.1
     """Learning rate of layers that start from them, as a fraction of the others'."""
     bottleneck: int = 0
@@ -109,7 +91,7 @@ class Adaptation:
     epochs: int = 0
     """At most this many passes over the source; 0: as many as the iterations make."""
     learning_rate: float = 0.01
-    """Of SGD at the start; it falls with (1 + 0.001 step)^-0.75."""
+    """Learning rate of SGD at the start; it falls with (1 + 0.001 step)^-0.75."""
     momentum: float = 0.9
     """Nesterov's."""
     weight_decay: float = 1e-3
@@ -132,9 +114,7 @@ class Adaptation:
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike for all tasks
         """The initial weights, one cell for all tasks."""
-        if not self.weights:
-            return {}
-        return {"initial": Need("weights", {"name": self.weights}, task="digits/cluster", seed=0)}
+        return {"initial": weights.need(self.weights)} if self.weights else {}
 
     def terms(self, run: Run) -> list[Term]:  # noqa: ARG002
         """What is added to the cross-entropy of the source."""
@@ -149,14 +129,19 @@ class Adaptation:
         learnt.to(run.device).train()
         optimiser = self._optimiser(learnt, network)
         order, crops = run.generator("batches"), run.generator("augment")
-        parts: dict[str, training.Part] = {"learnt": learnt, "optimiser": optimiser}
-        parts |= {"order": order, "crops": crops}
-        state = run.resume()
-        if state:
-            training.unpack(state, **parts)
         labels = torch.from_numpy(np.array(task.source.labels)).to(run.device)
-        total, losses = self._total(len(labels)), []
-        for step in range(state["step"] if state else 0, total):
+        total = self._total(len(labels))
+        steps = training.Epochs(
+            run,
+            total,
+            every=_LOG,
+            unit="step",
+            learnt=learnt,
+            optimiser=optimiser,
+            order=order,
+            crops=crops,
+        )
+        for step in steps:
             for group in optimiser.param_groups:
                 group["lr"] = group["rate"] * domain.annealed(step)
             rows, source = self._draw(task.source.images, self.source_batch, order, crops, run)
@@ -169,15 +154,9 @@ class Adaptation:
                     of_target, found = self._outputs(network, target)
                     batch = Batch(step, target, of_source, of_target, found.softmax(dim=1))
                     loss = sum((term(batch) for term in terms), start=loss)
-            losses.append(training.step(optimiser, loss))
-            done = step + 1
-            if done % max(total // _SNAPSHOTS, 1) == 0:
-                run.snapshot(done, self._classes(network, task.target, run))
-            if done % _LOG == 0 or done == total:
-                run.log(done, loss=sum(losses) / len(losses))
-                run.progress(done, total)
-                run.checkpoint({"step": done, **training.pack(**parts)})
-                losses = []
+            steps.step(optimiser, loss)
+            if steps.due(_SNAPSHOTS):
+                run.snapshot(step + 1, self._classes(network, task.target, run))
         return Prediction(assignments=self._classes(network, task.target, run))
 
     def _total(self, n: int) -> int:
@@ -248,20 +227,6 @@ class SourceOnly(Adaptation):
     """A classifier of the source alone, used on the target as it is."""
 
 
-class Domains(nn.Module):
-    """DANN's term: a discriminator whose gradient reaches the features reversed."""
-
-    def __init__(self, features: int, seed: int) -> None:
-        super().__init__()
-        with networks.seeded(seed):
-            self.discriminator = domain.discriminator(features)
-
-    def forward(self, batch: Batch) -> Tensor:
-        """The mean of both domains' binary cross-entropies."""
-        coefficient = domain.reversal(batch.step)
-        return domain.domain_loss(self.discriminator, batch.source, batch.target, coefficient)
-
-
 @method("dann", kinds=("adapt",), quick=_QUICK)
 @dataclass(frozen=True)
 class DANN(Adaptation):
@@ -275,21 +240,6 @@ class DANN(Adaptation):
     def terms(self, run: Run) -> list[Term]:
         """The discriminator of the two domains."""
         return [Domains(self.bottleneck, run.seed_for("init") + 2)]
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """CCN's term: pairs of the target, labelled by a transferred similarity network."""
-
-    labeller: SimilarityNet
-    views: Views
-    loss: Callable[[Tensor, Tensor], Tensor]
-    """Of probabilities (m, classes) and pair labels, bool (m, m)."""
-
-    def __call__(self, batch: Batch) -> Tensor:
-        """Equation 9: the mean over the m² ordered pairs."""
-        similar = transferred.label(self.labeller, self.views.clean(batch.crops))
-        return self.loss(batch.p, similar)
 
 
 @method("ccn+", kinds=("adapt",), quick=_QUICK)
@@ -307,7 +257,7 @@ class CCNPlus(Adaptation):
     similarity_mode: Literal["train", "eval"] = "train"
     """Batch-norm of the similarity network: statistics of the batch, or of its own training."""
     similarity_seed: int | None = None
-    """Of the similarity network; None: one for each seed."""
+    """Seed of the similarity network; None: one for each seed."""
     invert: bool = False
     """What the similarity network sees of the target; its own setting is for what trained it."""
 

@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from bench import weights
 from bench.nn import networks, training
 from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views
@@ -33,7 +34,7 @@ from bench.nn.networks.features import extract
 from bench.nn.networks.from_timm import start_from
 from bench.nn.networks.similarity import SimilarityNet
 from bench.registry import method
-from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Method, Need, Prediction, Run, TaskInfo
 
 _IMAGES = 200
 """Whole images at a time, when clusters are assigned."""
@@ -50,7 +51,7 @@ _NEUTRAL = {"weights": ""}
 
 
 @dataclass(frozen=True)
-class PairClustering:
+class PairClustering(Method):
     """A network trained on pair labels that a transferred similarity network gives."""
 
     losses: ClassVar[tuple[str, ...]] = ("LCO",)
@@ -71,15 +72,15 @@ class PairClustering:
     milestones: tuple[int, ...] = (100,)
     """Epochs from which the learning rate is a tenth of what it was."""
     learning_rate: float = 1e-3
-    """Of Adam."""
+    """Learning rate of Adam."""
     mirror: bool = False
     """Random flips from left to right: for objects, not for letters or digits."""
     invert: bool | None = None
     """Whether ink is dark here; None: as where the similarity was learned."""
     weights: str = ""
-    """That a network of the name "timm" starts from, of `bench.weights`; "": fresh ones."""
+    """Name in `bench.weights` of what a "timm" network starts from; "": fresh weights."""
     similarity_seed: int | None = None
-    """Of the similarity network; None: one for each seed."""
+    """Seed of the similarity network; None: one for each seed."""
     keep: bool = False
     """Give back the network, for cells that feed other images forward, and its outputs."""
 
@@ -95,8 +96,7 @@ class PairClustering:
         related = task.related["similarity"]
         found = {"similarity": Need("similarity", task=related, seed=self.similarity_seed)}
         if self.weights:
-            name = {"name": self.weights}
-            found["initial"] = Need("weights", name, task="digits/cluster", seed=0)
+            found["initial"] = weights.need(self.weights)
         return found
 
     def loss(self, p: Tensor, similar: Tensor) -> Tensor:
@@ -114,22 +114,21 @@ class PairClustering:
         network.to(run.device)
         optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
         order, crops = run.generator("batches"), run.generator("augment")
-        parts = {"network": network, "optimiser": optimiser, "order": order, "crops": crops}
-        state = run.resume()
-        if state:
-            training.unpack(state, **parts)
+        epochs = training.Epochs(
+            run, self.epochs, network=network, optimiser=optimiser, order=order, crops=crops
+        )
 
         def outputs(x: Tensor) -> Tensor:
             with training.autocast(run.device, run.dtype):
-                return network(x).float()
+                logits: Tensor = network(x)
+            return logits.float()
 
         def whole() -> Tensor:
             return extract(network, task.target, _IMAGES, of=lambda x: outputs(views.clean(x)))
 
-        for epoch in range(state["epoch"] if state else 0, self.epochs):
+        for epoch in epochs:
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)
             training.set_learning_rate(optimiser, rate)
-            losses = []
             for rows in training.batches(len(task.target), self.batch_size, order):
                 if len(rows) == 1:
                     continue  # A last image on its own makes no pair, and has no batch statistics.
@@ -138,12 +137,9 @@ class PairClustering:
                 with training.autocast(run.device, run.dtype):
                     similar = transferred.label(labeller, x)
                 loss = self.loss(outputs(x).softmax(dim=1), similar)
-                losses.append(training.step(optimiser, loss))
-            run.log(epoch + 1, loss=sum(losses) / max(len(losses), 1))
-            run.progress(epoch + 1, self.epochs)
-            if (epoch + 1) % max(self.epochs // _SNAPSHOTS, 1) == 0:
+                epochs.step(optimiser, loss)
+            if epochs.due(_SNAPSHOTS):
                 run.snapshot(epoch + 1, whole().argmax(dim=1).numpy())
-            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
         found = whole()
         assignments = found.argmax(dim=1).numpy()
         if not self.keep:
@@ -160,7 +156,7 @@ class PairClustering:
         return labeller.to(run.device).train(self.similarity_mode == "train"), views
 
     def _describe(self, task: ClusterTask, views: Views) -> str:
-        """Of the clustering network, with the views that it is given."""
+        """The clustering network's description, with the views that it is given."""
         own: dict[str, Any] = {}
         if self.network == "vggs":
             own = {"widths": list(self.widths), "size": views.size, "hidden": self.hidden}
@@ -179,8 +175,8 @@ class PairClustering:
             raise ValueError(f"{task.name}: n_clusters = {k} for {n} images: must lie in 1..{n}")
 
 
-@method("ccn", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
-@method("kcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
+# Two names, as tables have both.
+@method("kcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL, aliases=("ccn",))
 @dataclass(frozen=True)
 class KCL(PairClustering):
     """Clustering by the KL-divergence based contrastive loss, which CCN's tables call CCN."""

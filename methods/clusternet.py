@@ -27,7 +27,7 @@ from bench.nn.images.views import Views
 from bench.nn.losses import pairs
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import PairsTask, Prediction, Run
+from bench.tasks import Method, PairsTask, Prediction, Run
 
 _IMAGES = 500
 """Whole images at a time, when clusters are assigned."""
@@ -35,7 +35,7 @@ _IMAGES = 500
 
 @method("clusternet", kinds=("pairs",), quick={"size": 14, "kernel": 3, "epochs": 30})
 @dataclass(frozen=True)
-class ClusterNet:
+class ClusterNet(Method):
     """A network trained on answers to "are these two of one class?"."""
 
     loss: Literal["kcl", "mcl"] = "kcl"
@@ -49,7 +49,7 @@ class ClusterNet:
     batch_size: int = 256
     epochs: int = 15
     learning_rate: float = 0.1
-    """Of SGD."""
+    """Learning rate of SGD."""
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
@@ -69,21 +69,16 @@ class ClusterNet:
         network.to(run.device).to(memory_format=torch.channels_last)  # 1.5 times as fast on a CPU
         optimiser = torch.optim.SGD(network.parameters(), self.learning_rate, self.momentum)
         order = run.generator("batches")
-        parts = {"network": network, "optimiser": optimiser, "order": order}
-        state = run.resume()
-        if state:
-            training.unpack(state, **parts)
-        for epoch in range(state["epoch"] if state else 0, self.epochs):
-            losses = []
+        epochs = training.Epochs(
+            run, self.epochs, network=network, optimiser=optimiser, order=order
+        )
+        for _ in epochs:
             for rows in training.batches(n, self.batch_size, order):
                 if len(rows) == 1:
                     continue  # A last image on its own makes no pair, and has no batch statistics.
                 with training.autocast(run.device, run.dtype):
                     p = network(images[rows.to(run.device)]).float().softmax(dim=1)
-                losses.append(training.step(optimiser, self._loss(p, task, rows)))
-            run.log(epoch + 1, loss=sum(losses) / max(len(losses), 1))
-            run.progress(epoch + 1, self.epochs)
-            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
+                epochs.step(optimiser, self._loss(p, task, rows))
         whole = extract(network, task.target, _IMAGES, of=lambda x: network(views.clean(x)))
         return Prediction(assignments=whole.argmax(dim=1).numpy())
 

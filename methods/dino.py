@@ -18,26 +18,31 @@ network of 150,000 weights on images of at most 32 pixels, for a few epochs; exp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from bench.nn import training
 from bench.nn.images.multicrop import MultiCrop
 from bench.nn.images.pixels import mean_and_deviation
 from bench.nn.images.tensors import to_tensor
+from bench.nn.losses.dino import (
+    dino_loss,
+    follow,
+    recentred,
+    sharpened,
+    teacher_temperatures,
+)
 from bench.nn.networks import build, describe, seeded
 from bench.nn.networks.projection import ProjectionHead
 from bench.nn.schedules import cosine
 from bench.registry import method
-from bench.tasks import Images, Prediction, RepresentTask, Run
+from bench.tasks import Images, Method, Prediction, RepresentTask, Run
 
 _LAST_RATE = 1e-6
-"""Of the learning rate's schedule."""
+"""Learning rate at the end of its schedule."""
 
 
 @method(
@@ -67,7 +72,7 @@ _LAST_RATE = 1e-6
     },
 )
 @dataclass(frozen=True)
-class DINO:
+class DINO(Method):
     """Self-distillation without labels."""
 
     size: int = 224
@@ -78,13 +83,13 @@ class DINO:
     width: int = 384
     depth: int = 12
     heads: int = 6
-    """Of the vision transformer: ViT-S."""
+    """Attention heads of the vision transformer: ViT-S."""
     narrow: bool = False
     """How its weights are drawn, see `bench.nn.networks.vit.ViT`."""
     local_size: int = 96
     """Pixels a side of a local crop, a multiple of `patch`; 0: half of `size`."""
     local_crops: int = 8
-    """Of an image, beside its two global ones."""
+    """Local crops of an image, beside its two global ones."""
     global_scale: tuple[float, float] = (0.4, 1.0)
     """Area of a global crop as a fraction of the image's."""
     local_scale: tuple[float, float] = (0.05, 0.4)
@@ -107,7 +112,7 @@ class DINO:
     teacher_temperatures: tuple[float, float] = (0.04, 0.07)
     """At the start and after a linear warm-up."""
     teacher_warmup: float = 0.3
-    """Of the epochs, as a fraction: 30 of 100."""
+    """Length of that warm-up as a fraction of the epochs: 30 of 100."""
     centre_momentum: float = 0.9
     """m, equation 3."""
     teacher_momentum: float = 0.996
@@ -119,7 +124,8 @@ class DINO:
     batch_size: int = 1024
     """16 processes with 64 images each."""
     learning_rate: float = 5e-4
-    """Of AdamW, for 256 images; proportional to `batch_size`; a cosine takes it to 1e-6."""
+    """Learning rate of AdamW for 256 images, in proportion to `batch_size`; a cosine takes it to
+    1e-6."""
     warmup: float = 0.1
     """Fraction of training in which it rises from 0: 10 epochs of 100."""
     weight_decay: tuple[float, float] = (0.04, 0.4)
@@ -157,37 +163,40 @@ class DINO:
         optimiser = torch.optim.AdamW(_groups(student), fused=True)
         centre = torch.zeros(1, self.outputs, device=run.device)
         order, crops = run.generator("batches"), run.generator("augment")
-        parts = {"student": student, "teacher": teacher, "optimiser": optimiser}
-        parts |= {"order": order, "crops": crops}
         rates, decays, momenta = self._schedules(epochs, steps)
         temperatures = teacher_temperatures(*self.teacher_temperatures, self.teacher_warmup, epochs)
-        state = run.resume()
-        if state:
-            training.unpack(state, **parts)
-            centre = state["centre"].to(run.device)
-        for epoch in range(state["epoch"] if state else 0, epochs):
-            losses, entropies = [], []
+        loop = training.Epochs(
+            run,
+            epochs,
+            student=student,
+            teacher=teacher,
+            optimiser=optimiser,
+            centre=centre,
+            order=order,
+            crops=crops,
+        )
+        for epoch in loop:
+            entropies = []
             for step, rows in enumerate(training.batches(n, self.batch_size, order)):
                 at = epoch * steps + step
                 training.set_learning_rate(optimiser, rates[at])
                 optimiser.param_groups[0]["weight_decay"] = decays[at]
                 x = to_tensor(task.target[rows.numpy()], run.device)
                 seen = views(x, crops)
+                frozen = at < round(self.freeze_last_layer * epochs * steps)
+                student.head.last.requires_grad_(not frozen)
                 with training.autocast(run.device, run.dtype):
                     outputs = student(seen)
                     with torch.no_grad():
                         targets = teacher(seen[:1])
                 q = sharpened(targets.float(), centre, temperatures[epoch])
                 loss = dino_loss(outputs.float(), q, self.student_temperature)
-                frozen = at < round(self.freeze_last_layer * epochs * steps)
-                losses.append(self._step(student, optimiser, loss, frozen))
+                loop.add(training.step(optimiser, loss, max_norm=self.clip, each=True))
                 follow(teacher, student, momenta[at])
-                centre = recentred(centre, targets.float(), self.centre_momentum)
+                centre.copy_(recentred(centre, targets.float(), self.centre_momentum))
                 entropies.append(float(-(q * q.clamp_min(1e-30).log()).sum(dim=1).mean()))
             # Log of `outputs` for a teacher that tells nothing apart, 0 for one that is certain.
-            run.log(epoch + 1, loss=_mean(losses), teacher_entropy=_mean(entropies))
-            run.progress(epoch + 1, epochs)
-            run.checkpoint({"epoch": epoch + 1, "centre": centre, **training.pack(**parts)})
+            loop.note(teacher_entropy=sum(entropies) / len(entropies))
         return Prediction(tensors=training.weights(teacher.backbone), architecture=architecture)
 
     def _epochs(self, n: int) -> int:
@@ -241,20 +250,6 @@ class DINO:
             cosine(self.teacher_momentum, 1.0, epochs, steps),
         )
 
-    def _step(
-        self, student: _Model, optimiser: torch.optim.Optimizer, loss: Tensor, frozen: bool
-    ) -> float:
-        """One step of the student, its last layer perhaps left out; the loss before it."""
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if frozen:
-            student.head.last.grad = None
-        for parameter in student.parameters():
-            if parameter.grad is not None:
-                nn.utils.clip_grad_norm_(parameter, self.clip)
-        optimiser.step()
-        return loss.item()
-
 
 class _Model(nn.Module):
     """f and h of the paper: a network up to its features, and a projection head."""
@@ -285,57 +280,3 @@ def _groups(student: nn.Module) -> list[dict[str, object]]:
         {"params": [p for p in parameters if p.ndim > 1]},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-@torch.no_grad()
-def follow(teacher: nn.Module, student: nn.Module, momentum: float) -> None:
-    """Equation 2: theta_t = momentum theta_t + (1 - momentum) theta_s."""
-    for own, other in zip(teacher.parameters(), student.parameters(), strict=True):
-        own.mul_(momentum).add_(other, alpha=1 - momentum)
-
-
-def sharpened(teacher: Tensor, centre: Tensor, temperature: float) -> Tensor:
-    """The teacher's distributions, softmax((g - c) / tau_t).
-
-    Args:
-        teacher: g of the teacher, (2 n, K).
-        centre: c, (1, K).
-        temperature: tau_t.
-    """
-    return torch.softmax((teacher - centre) / temperature, dim=1)
-
-
-def recentred(centre: Tensor, teacher: Tensor, momentum: float) -> Tensor:
-    """Equation 3: c = m c + (1 - m) mean of g, of shapes (1, K) and (2 n, K)."""
-    return momentum * centre + (1 - momentum) * teacher.mean(dim=0, keepdim=True)
-
-
-def dino_loss(student: Tensor, q: Tensor, temperature: float) -> Tensor:
-    """Equation 1, as the mean over pairs of different views and over images.
-
-    Args:
-        student: g of the student, (V n, K), view by view, the global ones first.
-        q: The teacher's distributions, (2 n, K), in the order of the student's first rows.
-        temperature: tau_s.
-
-    Returns:
-        A scalar.
-    """
-    n = len(q) // 2
-    log_p = functional.log_softmax(student / temperature, dim=1)
-    views = len(student) // n
-    # All 2 V cross-entropies, summed over the batch, as one product.
-    both = q.reshape(2, -1) @ log_p.reshape(views, -1).T
-    return -(both.sum() - both.diagonal().sum()) / (n * (2 * views - 2))
-
-
-def teacher_temperatures(
-    start: float, end: float, warmup: float, epochs: int
-) -> npt.NDArray[np.float64]:
-    """tau_t of each epoch, float64, (epochs,): linear over a fraction of them, then constant."""
-    count = round(warmup * epochs)
-    return np.fromiter(chain(np.linspace(start, end, count), [end] * (epochs - count)), float)
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)

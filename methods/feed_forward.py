@@ -18,7 +18,7 @@ from bench.nn import networks, training
 from bench.nn.images.views import described
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Method, Need, Prediction, Run, TaskInfo
 
 _IMAGES = 200
 """Images at a time."""
@@ -26,7 +26,7 @@ _IMAGES = 200
 
 @method("feed-forward", kinds=("cluster",))
 @dataclass(frozen=True)
-class FeedForward:
+class FeedForward(Method):
     """The clusters that another cell's network gives to images that it was not trained on."""
 
     trained: str = "discovery"
@@ -47,7 +47,8 @@ class FeedForward:
 
         def outputs(x: Tensor) -> Tensor:
             with training.autocast(run.device, run.dtype):
-                return network(views.clean(x)).float()
+                logits: Tensor = network(views.clean(x))
+            return logits.float()
 
         found = extract(network, task.target, _IMAGES, of=outputs)
         if found.shape[1] > task.n_clusters:

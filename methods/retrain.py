@@ -16,38 +16,25 @@ takes 40 epochs.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from bench.nn import training
-from bench.nn.images.colour import greyed, jitter
-from bench.nn.images.tensors import flip, to_tensor
-from bench.nn.images.views import Views
+from bench.nn.images.augment import PLAIN, Augmentation
 from bench.nn.networks import build, completed
 from bench.registry import method
-from bench.tasks import Images, Need, Prediction, RepresentTask, Run, TaskInfo
+from bench.tasks import Images, Method, Need, Prediction, RepresentTask, Run, TaskInfo
 
 TURNS = 4
 """Outputs of the rotation head."""
-_SMALL = {
-    "network": "convnet",
-    "size": 0,
-    "mean": 0.5,
-    "std": 0.5,
-    "mirror": False,
-    "colour": 0.0,
-    "grey": 0.0,
-    "epochs": 40,
-    "milestones": (24, 32),
-}
+_SMALL = {**PLAIN, "network": "convnet", "epochs": 40, "milestones": (24, 32)}
 """The quick preset."""
 
 
 @dataclass(frozen=True)
-class _Training:
+class _Training(Augmentation, Method):
     """What both methods share: parameters and the loop."""
 
     network: str = "alexnet"
@@ -61,16 +48,6 @@ class _Training:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     batch_size: int = 128
-    crop_scale: tuple[float, float] = (0.2, 1.0)
-    size: int = 224
-    """Height and width that crops are resized to; 0: the images' own."""
-    mean: float = 0.473
-    std: float = 0.201
-    mirror: bool = True
-    colour: float = 0.4
-    """Strength of `bench.nn.images.colour.jitter`."""
-    grey: float = 0.2
-    """Share of the images that lose their colour."""
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size) < 1:
@@ -80,29 +57,25 @@ class _Training:
     def _train(self, images: Images, labels: Tensor, run: Run) -> Prediction:
         """Train a fresh network on fixed labels, int64, (heads, N)."""
         (heads, n), clusters = labels.shape, int(labels.max()) + 1
-        size = self.size or min(images.shape[1:3])
-        views = Views(size, False, self.mean, self.std, self.crop_scale)
-        options = {"outputs": heads * clusters + TURNS * self.rotation, "views": asdict(views)}
+        crops = self.crops(images)
+        options = {"outputs": heads * clusters + TURNS * self.rotation, "views": asdict(crops)}
         architecture = completed(self.network, channels=images.shape[3], **options)
         network = build(architecture, run.seed_for("init")).to(run.device).train()
         optimiser = torch.optim.SGD(
             network.parameters(), self.learning_rate, self.momentum, weight_decay=self.weight_decay
         )
         order, augment = run.generator("batches"), run.generator("augment")
-        parts = {"network": network, "optimiser": optimiser, "order": order, "augment": augment}
-        state: dict[str, Any] = run.resume() or {"epoch": 0}
-        if state["epoch"]:
-            training.unpack(state, **parts)
-        for epoch in range(int(state["epoch"]), self.epochs):
+        epochs = training.Epochs(
+            run, self.epochs, network=network, optimiser=optimiser, order=order, augment=augment
+        )
+        for epoch in epochs:
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)
             training.set_learning_rate(optimiser, rate)
             torch.manual_seed(run.seed_for(f"dropout {epoch}"))  # AlexNet's, whatever the device
-            losses = []
             for rows in training.batches(n, self.batch_size, order):
                 if len(rows) == 1:
                     continue  # One image has no batch statistics.
-                x = self._changed(to_tensor(images[rows.numpy()], run.device), augment)
-                x = views.augmented(x, augment)
+                x = self.view(images[rows.numpy()], crops, run.device, augment)
                 with training.autocast(run.device, run.dtype):
                     logits = network(x).float()
                 loss = _loss(logits[:, : heads * clusters], labels[:, rows], clusters)
@@ -111,16 +84,8 @@ class _Training:
                     with training.autocast(run.device, run.dtype):
                         logits = network(turned).float()
                     loss = loss + functional.cross_entropy(logits[:, -TURNS:], turns)
-                losses.append(training.step(optimiser, loss))
-            run.log(epoch + 1, loss=sum(losses) / max(len(losses), 1))
-            run.progress(epoch + 1, self.epochs)
-            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
+                epochs.step(optimiser, loss)
         return Prediction(tensors=training.weights(network), architecture=architecture)
-
-    def _changed(self, x: Tensor, augment: torch.Generator) -> Tensor:
-        """Flips and colours."""
-        x = flip(x, augment) if self.mirror else x
-        return greyed(jitter(x, self.colour, augment), self.grey, augment)
 
 
 @method("label-transfer", kinds=("represent",), quick=_SMALL)

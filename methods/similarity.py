@@ -23,13 +23,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench import weights
 from bench.nn import networks, training
 from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views
 from bench.nn.networks import transferred
 from bench.nn.networks.from_timm import start_from
 from bench.registry import method
-from bench.tasks import Labelled, Need, Prediction, Run, SimilarityTask, TaskInfo
+from bench.tasks import Labelled, Method, Need, Prediction, Run, SimilarityTask, TaskInfo
 
 
 @method(
@@ -39,7 +40,7 @@ from bench.tasks import Labelled, Need, Prediction, Run, SimilarityTask, TaskInf
     neutral={"weights": ""},
 )
 @dataclass(frozen=True)
-class Similarity:
+class Similarity(Method):
     """Classifier of all ordered pairs of a batch, trained on the labelled auxiliary classes."""
 
     losses: ClassVar[tuple[str, ...]] = ("CE",)
@@ -52,27 +53,27 @@ class Similarity:
     """Channels of the blocks of VGGS, each of which halves height and width."""
     classes_per_batch: int = 20
     images_per_class: int = 5
-    """Of each class in a batch; self-pairs count among its n² pairs."""
+    """Images of each class in a batch; self-pairs count among its n² pairs."""
     epochs: int = 50
-    """Of as many whole batches as the auxiliary images make."""
+    """Passes over as many whole batches as the auxiliary images make."""
     milestones: tuple[int, ...] = (30, 40)
     """Epochs from which the learning rate is a tenth of what it was."""
     learning_rate: float = 1e-3
-    """Of Adam."""
+    """Learning rate of Adam."""
     size: int = 32
     """Height and width that images are resized to, in pixels."""
     invert: bool = True
     """For dark ink on bright paper."""
     mean: float = 0.086
-    """Of the inverted pixels in 0..1."""
+    """Subtracted from the inverted pixels in 0..1."""
     std: float = 0.235
     crop_scale: tuple[float, float] = (0.85, 1.0)
     """Area of the random crops as a fraction of the image's; width / height is in 3/4..4/3."""
     mirror: bool = False
     """Random flips from left to right: for objects, not for letters or digits."""
     weights: str = ""
-    """That a trunk of the name "timm" starts from, of `bench.weights`, such as
-    "resnet18.tv_in1k"; "": fresh ones."""
+    """Name in `bench.weights` of what a "timm" trunk starts from, such as "resnet18.tv_in1k"; "":
+    fresh weights."""
 
     def __post_init__(self) -> None:
         if min(self.classes_per_batch, self.images_per_class, self.epochs) < 1:
@@ -83,10 +84,7 @@ class Similarity:
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike for all tasks
         """The initial weights, one cell for all tasks."""
-        if not self.weights:
-            return {}
-        name = {"name": self.weights}
-        return {"initial": Need("weights", name, task="digits/cluster", seed=0)}
+        return {"initial": weights.need(self.weights)} if self.weights else {}
 
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
         """Train on the auxiliary set; gives back the network's weights and the pairs' scores."""
@@ -99,17 +97,15 @@ class Similarity:
         network = network.to(run.device).train()
         optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
         order, crops = run.generator("batches"), run.generator("augment")
-        parts = {"network": network, "optimiser": optimiser, "order": order, "crops": crops}
-        state = run.resume()
-        if state:
-            training.unpack(state, **parts)
+        epochs = training.Epochs(
+            run, self.epochs, network=network, optimiser=optimiser, order=order, crops=crops
+        )
         classes = torch.arange(self.classes_per_batch).repeat_interleave(self.images_per_class)
         same = (classes[:, None] == classes).long().flatten().to(run.device)
         steps = max(len(images) // len(classes), 1)
-        for epoch in range(state["epoch"] if state else 0, self.epochs):
+        for epoch in epochs:
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)
             training.set_learning_rate(optimiser, rate)
-            losses = []
             for step in range(steps):
                 rows = self._draw(members, order)
                 x = views.augmented(to_tensor(images[rows], run.device), crops)
@@ -117,10 +113,8 @@ class Similarity:
                 with training.autocast(run.device, run.dtype):
                     logits = network(x)
                 loss = functional.cross_entropy(logits.float().flatten(0, 1), same)
-                losses.append(training.step(optimiser, loss))
+                epochs.step(optimiser, loss)
                 run.progress(epoch * steps + step + 1, self.epochs * steps)
-            run.log(epoch + 1, loss=sum(losses) / steps)
-            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
         scores = transferred.score(network, views, task.target, task.pairs)
         return Prediction(
             scores=scores, tensors=training.weights(network), architecture=architecture

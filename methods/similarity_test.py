@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 
 from bench.nn.networks import transferred
 from bench.registry import method
-from bench.tasks import Need, Prediction, Run, SimilarityTask, TaskInfo
+from bench.tasks import Method, Need, Prediction, Run, SimilarityTask, TaskInfo
 
 
 @method("similarity-test", kinds=("similarity",))
 @dataclass(frozen=True)
-class SimilarityTest:
+class SimilarityTest(Method):
     """Scores of another task's similarity network."""
 
     both_orders: bool = False
@@ -29,7 +29,7 @@ class SimilarityTest:
     invert: bool | None = None
     """Whether ink is dark here; None: as where the similarity was learned."""
     similarity_seed: int | None = None
-    """Of the similarity network; None: one for each seed."""
+    """Seed of the similarity network; None: one for each seed."""
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The similarity network."""

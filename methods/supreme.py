@@ -40,7 +40,7 @@ from bench.nn.losses.supreme import (
 from bench.nn.networks.base import Network
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import ClusterTask, Images, Labelled, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Images, Labelled, Method, Need, Prediction, Run, TaskInfo
 
 _SNAPSHOTS = 10
 """Points of the curve over training."""
@@ -48,7 +48,7 @@ _SNAPSHOTS = 10
 
 @method("supreme", kinds=("cluster",), quick={"epochs": 20})
 @dataclass(frozen=True)
-class Supreme:
+class Supreme(Method):
     """Transfer clustering by soft constraints with a self-supervised remedy."""
 
     # What the printed equations leave open.
@@ -57,7 +57,7 @@ class Supreme:
     space: Literal["features", "pca"] = "features"
     """Where K-means and distances are taken; "pca": the K components that DTC takes."""
     entropy: Literal["printed", "joint"] = "printed"
-    """Of a pair, equation 4, see `bench.nn.losses.supreme.Confidence`."""
+    """A pair's entropy, equation 4, see `bench.nn.losses.supreme.Confidence`."""
     maximum: Literal["log K^2", "(log K)^2"] = "log K^2"
     """H_max, equation 4."""
     normalise: Literal["row", "all"] = "row"
@@ -67,7 +67,7 @@ class Supreme:
     parts: Literal["both", "transferred", "self"] = "both"
     """The supervisions of figure 5a."""
     initial: Literal["pretrained", "random"] = "pretrained"
-    """Of the backbone; "all models are randomly initialised" contradicts the use of weights."""
+    """Weights of the backbone; "all models are randomly initialised" contradicts their use."""
     perturbation: Literal["translate", "rescale"] = "translate"
     """"translate": DTC's shifts by 1/8 of the side; "rescale": random resized crops."""
     mirror: bool = False
@@ -76,23 +76,23 @@ class Supreme:
     temperature: float = 0.25
     """tau, equation 4; figure 5b."""
     balance_weight: float = 3.0
-    """Of equation 6; figure 6a tries 0 to 3. At 2 all images fell into one cluster on three pairs
-    of held-out source classes of the digits, at 3 on none."""
+    """Weight of equation 6; figure 6a tries 0 to 3. At 2 all images fell into one cluster on three
+    pairs of held-out source classes of the digits, at 3 on none."""
     binary_weight: float = 0.01
-    """Of equation 7; figure 6b tries 0 to 0.1."""
+    """Weight of equation 7; figure 6b tries 0 to 0.1."""
     source_weight: float = 1.0
-    """Of equation 8; figure 6c tries 0 to 2."""
+    """Weight of equation 8; figure 6c tries 0 to 2."""
     attributes: int = 512
     """D, latent attributes."""
     batch_size: int = 128
-    """Of the target, and as many of the source."""
+    """Images of the target in a batch, and as many of the source."""
     epochs: int = 100
     learning_rate: float = 1e-3
-    """Of Adam, fixed."""
+    """Learning rate of Adam, fixed."""
     n_init: int = 20
     """Restarts of K-means."""
     pretrain_seed: int | None = None
-    """Of the pretrained network; None: one for each seed. The paper's ten runs share one."""
+    """Seed of the pretrained network; None: one for each seed. The paper's ten runs share one."""
     keep: bool = False
     """Give back features before and attributes after training, for figures."""
 
@@ -118,22 +118,17 @@ class Supreme:
         model = self._model(needed.architecture, pretrained, sizes, run)
         optimiser = torch.optim.Adam(model.parameters(), lr=self.learning_rate)
         order, views = run.generator("batches"), run.generator("augment")
-        parts = {"model": model, "optimiser": optimiser, "order": order, "views": views}
         now = _Training(model, task.target, source, q, order, views, run)
-        state = run.resume()
-        if state:
-            training.unpack(state, **parts)
-        for epoch in range(state["epoch"] if state else 0, self.epochs):
-            losses = []
+        epochs = training.Epochs(
+            run, self.epochs, model=model, optimiser=optimiser, order=order, views=views
+        )
+        for epoch in epochs:
             for rows in training.batches(len(q), self.batch_size, order):
                 if len(rows) == 1:
                     continue  # One image has no batch statistics.
-                losses.append(training.step(optimiser, self._loss(now, rows)))
-            run.log(epoch + 1, loss=sum(losses) / max(len(losses), 1))
-            run.progress(epoch + 1, self.epochs)
-            if (epoch + 1) % max(self.epochs // _SNAPSHOTS, 1) == 0:
+                epochs.step(optimiser, self._loss(now, rows))
+            if epochs.due(_SNAPSHOTS):
                 run.snapshot(epoch + 1, self._assignments(model, task, run))
-            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
         tensors = {}
         if self.keep:
             attributes = extract(model, task.target, of=lambda x: model.attributes(x).sigmoid())
@@ -170,7 +165,7 @@ class Supreme:
         with training.autocast(device, now.run.dtype):
             logits = now.model.attributes(torch.cat([plain, perturbed, others]))
             ours, theirs = now.model.heads(logits, 2 * len(rows))
-        p, p_perturbed = ours.float().softmax(dim=1).split(len(rows))
+        p, p_perturbed = torch.split(ours.float().softmax(dim=1), len(rows))
         weights = supervision(now.q[rows.to(device)], self._confidence(), self.parts)
         loss = clustering_loss(p, p_perturbed, weights)
         if self.scale == "mean":

@@ -28,45 +28,14 @@ from torch.nn import functional
 from bench.nn.clustering.heads import UNIT, Heads, assign, pad_columns
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.neighbours import nearest, probabilities
+from bench.nn.losses.neighbours import floored, log_agreement, negative_entropy
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 
+from .features import OnFeatures
+
 _SNAPSHOTS = 10
 """Assignments handed over while training, at most."""
-_FLOOR = 1e-8
-"""Under the logarithm of a cluster's share, as in SCAN's code."""
-
-
-@dataclass(frozen=True)
-class OnFeatures:
-    """What is clustered: parameters of the needed features, see `baselines/features.py`."""
-
-    network: str = "vit_small_patch16_224.dino"
-    """A file of `bench.weights`, or "dino": a network trained here (TSP-ViT1; TSP-ViT2 has
-    vit_base_patch16_224.dino, TSP-ResNet resnet50.dino)."""
-    pretraining: str = ""
-    """With "dino": the task whose images it is trained on, such as "mnist/represent"."""
-    dino_seed: int = 0
-    """Of that training: all seeds share one network."""
-    transform: Literal["whole", "crop"] = "whole"
-    """How images get the network's size; the paper does not say."""
-    invert: bool = False
-    """Take the images' negatives."""
-    standardise: bool = False
-    """Give each dimension mean 0 and deviation 1: for small networks, whose features have most of
-    their length in common, so that the first head would hardly tell images apart."""
-    normalise: bool = False
-    """Divide each image's features by their Euclidean norm."""
-
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
-        """The features, of one cell for all seeds."""
-        names = ("network", "pretraining", "dino_seed", "transform", "invert", "standardise")
-        return {"features": Need("features", {n: getattr(self, n) for n in names}, seed=0)}
-
-    def features(self, run: Run) -> Tensor:
-        """Those of the task's images, float32 (N, D), on the run's device."""
-        found = run.needed("features").tensors["features"].to(run.device).float()
-        return functional.normalize(found) if self.normalise else found
 
 
 @method("tsp", kinds=("cluster",))
@@ -79,7 +48,7 @@ class TSP(OnFeatures):
     weighting: Literal["distance", "uniform"] = "distance"
     """P(j | i): equation 4, or alike for all K neighbours as in SCAN."""
     expectation: Literal["sampled", "exact"] = "sampled"
-    """Of equation 5 over neighbours: one drawn for each image, or the sum over all K."""
+    """Expectation of equation 5 over neighbours: one drawn for each image, or the sum of all K."""
     entropy_weight: float = 3.0
     """lambda of equation 5."""
     initial: Literal["k-means", "random"] = "k-means"
@@ -90,7 +59,7 @@ class TSP(OnFeatures):
     epochs: int = 100
     batch_size: int = 256
     learning_rate: float = 1e-4
-    """Of Adam."""
+    """Learning rate of Adam."""
 
     def __post_init__(self) -> None:
         if min(self.neighbours, self.epochs, self.batch_size, self.n_init) < 1:
@@ -131,7 +100,8 @@ class TSP(OnFeatures):
     def _train(self, data: _Data, clusters: int, members: list[_Member]) -> None:
         """Train the heads of some runs that stand at the same epoch, and leave their results."""
         starts = [self._start(data.features, clusters, member) for member in members]
-        heads = Heads(*map(torch.stack, zip(*starts, strict=True)), self.learning_rate)
+        weight, bias = (torch.stack(part) for part in zip(*starts, strict=True))
+        heads = Heads(weight, bias, self.learning_rate)
         n, first = len(data.features), members[0].state["epoch"]
         if first:
             heads.restore([member.state["head"] for member in members])
@@ -187,12 +157,11 @@ class TSP(OnFeatures):
             (S,).
         """
         p, q = torch.split(logits.softmax(dim=1), [1, logits.shape[2] - 1], dim=2)
-        agreement = (p * q).sum(dim=1).clamp_min(torch.finfo(p.dtype).tiny)
-        consistency = -(agreement.log() * weights).flatten(1).sum(dim=1)
-        mean = (p * share).sum(dim=(2, 3)).clamp_min(_FLOOR)
+        consistency = -(log_agreement(p, q) * weights).flatten(1).sum(dim=1)
+        mean = floored((p * share).sum(dim=(2, 3)))
         # Ones behind, whose logarithm is 0: see `bench.nn.clustering.heads` on lengths.
         mean = functional.pad(mean, (0, -mean.shape[1] % UNIT), value=1.0)
-        return consistency + self.entropy_weight * (mean * mean.log()).sum(dim=1)
+        return consistency + self.entropy_weight * negative_entropy(mean)
 
 
 @dataclass
@@ -290,7 +259,7 @@ class TSPTest(OnFeatures):
     """A head that was trained on another task's images, such as the train split, applied."""
 
     trained: Literal["tsp", "scan", "tsp-kmeans"] = "tsp"
-    """Whose head; with `neighbours` and `initial` of it, unless it is that of K-means."""
+    """The method whose head it is, with the two below as its parameters, unless it is K-means."""
     neighbours: int = 20
     initial: Literal["k-means", "random"] = "k-means"
 

@@ -25,32 +25,23 @@ from bench.nn import networks, training
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.neighbours import nearest, probabilities
 from bench.nn.images.tensors import to_tensor
+from bench.nn.losses.neighbours import tsp_loss
 from bench.nn.networks.features import extract
 from bench.nn.networks.sized import has_size, sized
 from bench.registry import method
-from bench.tasks import ClusterTask, Images, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Images, Prediction, Run
 
-_FLOOR = 1e-8
-"""Under the logarithm of a cluster's share, as for frozen features."""
+from .features import Pretrained
+
 _IMAGES = 250
 """At a time, where nothing is learned."""
 
 
 @method("tsp-finetuned", kinds=("cluster",), quick={"epochs": 10})
 @dataclass(frozen=True)
-class FineTuned:
+class FineTuned(Pretrained):
     """Neighbours share a cluster, and the features learn to make it so."""
 
-    network: str = "vit_small_patch16_224.dino"
-    """A file of `bench.weights`, or "dino": a network trained here."""
-    pretraining: str = ""
-    """With "dino": the task whose images it was trained on."""
-    dino_seed: int = 0
-    """Of that training: all seeds share one network."""
-    invert: bool = False
-    """Take the images' negatives."""
-    standardise: bool = False
-    """Give each dimension of the first features mean 0 and deviation 1."""
     neighbours: int = 20
     """K of equation 4."""
     entropy_weight: float = 3.0
@@ -60,21 +51,13 @@ class FineTuned:
     epochs: int = 100
     batch_size: int = 256
     learning_rate: float = 1e-4
-    """Of Adam, for head and extractor."""
+    """Learning rate of Adam, for head and extractor."""
     keep: bool = False
     """Give back features before and after training, for figures."""
 
     def __post_init__(self) -> None:
         if min(self.neighbours, self.epochs, self.batch_size, self.n_init) < 1:
             raise ValueError("neighbours, epochs, batch_size and n_init must be at least 1")
-
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of no task
-        """The pretrained network, of one cell for all seeds."""
-        if self.network != "dino":
-            return {"network": Need("weights", {"name": self.network}, "digits/cluster", 0)}
-        if not self.pretraining:
-            raise ValueError("network = 'dino' needs pretraining, such as 'digits/represent'")
-        return {"network": Need("dino", task=self.pretraining, seed=self.dino_seed)}
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Train network and head on the target's images.
@@ -95,21 +78,16 @@ class FineTuned:
         model.start(first, task.n_clusters, self.n_init, run.seed_for("init"))
         optimiser = torch.optim.Adam(model.parameters(), self.learning_rate)
         order, draws = run.generator("batches"), run.generator("neighbours")
-        parts = {"model": model, "optimiser": optimiser, "order": order, "draws": draws}
-        state = run.resume()
-        if state:
-            training.unpack(state, **parts)
+        epochs = training.Epochs(
+            run, self.epochs, model=model, optimiser=optimiser, order=order, draws=draws
+        )
         model.train()
-        for epoch in range(state["epoch"] if state else 0, self.epochs):
+        for _ in epochs:
             drawn = torch.rand(len(below), 1, generator=draws, dtype=torch.float64)
             chosen = near.indices.gather(1, (below < drawn).sum(dim=1, keepdim=True))[:, 0]
-            total = 0.0
             for rows in training.batches(len(below), self.batch_size, order):
                 loss = self._loss(model, task.target, rows, chosen[rows], run)
-                total += training.step(optimiser, loss) * len(rows)
-            run.log(epoch + 1, loss=total / len(below))
-            run.progress(epoch + 1, self.epochs)
-            run.checkpoint({"epoch": epoch + 1, **training.pack(**parts)})
+                epochs.add(training.step(optimiser, loss), len(rows))
         after = self._features(model, task.target, run)
         logits = model.head(model.scaled(after.to(run.device)))
         tensors = {"before": before, "after": after} if self.keep else {}
@@ -127,19 +105,6 @@ class FineTuned:
             features = model.raw(x)
         p, q = model.head(model.scaled(features.float())).softmax(dim=1).chunk(2)
         return tsp_loss(p, q, self.entropy_weight)
-
-
-def tsp_loss(p: Tensor, q: Tensor, entropy_weight: float) -> Tensor:
-    """Equation 5 with one neighbour drawn for each image: a scalar.
-
-    Args:
-        p: Cluster probabilities of n images, (n, K).
-        q: Of their neighbours, (n, K).
-        entropy_weight: lambda.
-    """
-    agreement = (p * q).sum(dim=1).clamp_min(torch.finfo(p.dtype).tiny)
-    mean = p.mean(dim=0).clamp_min(_FLOOR)
-    return -agreement.log().mean() + entropy_weight * (mean * mean.log()).sum()
 
 
 class _Model(nn.Module):

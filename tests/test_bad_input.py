@@ -88,6 +88,21 @@ BAD_PLUGINS = {
     "not frozen": ("(frozen=True)", "", "must be a @dataclass(frozen=True)"),
     "no dataclass": ("@dataclass(frozen=True)\n", "", "must be a @dataclass(frozen=True)"),
     "no fit": ("def fit", "def fitt", "has no fit(task, run)"),
+    "misspelt need": (
+        "    def fit",
+        "    def need(self, task):\n        return {{}}\n\n    def fit",
+        "defines 'need', which nobody calls: 'needs' is meant",
+    ),
+    "misspelt unavailable": (
+        "    def fit",
+        "    def unavailible(self):\n        return ''\n\n    def fit",
+        "'unavailable' is meant",
+    ),
+    "misspelt fit_many": (
+        "    def fit",
+        "    def fit_mani(self, task, runs):\n        return []\n\n    def fit",
+        "'fit_many' is meant",
+    ),
     "kind": ('kinds=("cluster",)', 'kinds=("clutser",)', "unknown task kind 'clutser': did you"),
     "quick": ("kinds=", 'quick={{"b": 2}}, kinds=', "unknown parameter 'b'"),
     "neutral": ("kinds=", 'neutral={{"b": 2}}, kinds=', "unknown parameter 'b'"),

@@ -11,13 +11,13 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.nn import networks
+from bench.nn.losses import dino
 from bench.nn.schedules import cosine
 from bench.tasks import RepresentTask
 
 registry.load()
 info = registry.get("dino")
 DINO = info.cls
-import bench_methods.dino as dino  # noqa: E402 - the registry makes its package
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "dino.npz", allow_pickle=False)
 SMALL = {

@@ -102,8 +102,9 @@ def test_golden_loops(mode):
 
     loop = dtc.Sharpening(how, model, target_distribution(everyone()))
     sizes, losses = GOLDEN["loop_batch_sizes"].tolist(), []
-    for _ in range(how.warmup_epochs + how.epochs):
-        losses.append(loop.run_epoch(torch.split(torch.arange(40), sizes), inputs, everyone))
+    for epoch in range(how.warmup_epochs + how.epochs):
+        batches = torch.split(torch.arange(40), sizes)
+        losses.append(loop.run_epoch(epoch, batches, inputs, everyone))
     warmup = GOLDEN[f"loop_{mode}_warmup_losses"]
     np.testing.assert_allclose(losses[: len(warmup)], warmup, atol=5e-6)
     np.testing.assert_allclose(losses[len(warmup) :], GOLDEN[f"loop_{mode}_losses"], atol=5e-6)

@@ -9,6 +9,7 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.nn.clustering.transport import FactorsApart, Stop, balance
+from bench.nn.images import augment
 from bench.nn.images.tensors import to_tensor
 from bench.nn.images.views import Views
 from bench.nn.networks import build, completed, known
@@ -17,7 +18,7 @@ from bench.tasks import RepresentTask
 
 registry.load()
 SeLa = registry.get("sela").cls
-import bench_methods.sela as sela  # noqa: E402 - the registry makes its package
+import bench_methods.pseudo_labels as pseudo_labels  # noqa: E402 - the registry makes its package
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "schedule.npz", allow_pickle=False)
 SCHEDULE = {"main": "quadratic", "cifar": "linear"}
@@ -27,7 +28,7 @@ CASES = [(script, str(case)) for script in SCHEDULE for case in GOLDEN[f"{script
 @pytest.mark.parametrize(("script", "case"), CASES)
 def test_relabelling_times_are_the_released_scripts(script, case):
     epochs, count, n, *_ = GOLDEN[f"{script}_params__{case}"]
-    times = sela.relabelling_times(int(n), int(epochs), int(count), SCHEDULE[script])
+    times = pseudo_labels.relabelling_times(int(n), int(epochs), int(count), SCHEDULE[script])
     # The released list is taken from its end, and starts with a time that is never reached.
     np.testing.assert_allclose(times[::-1], GOLDEN[f"{script}_times__{case}"][1:], rtol=1e-12)
 
@@ -35,7 +36,7 @@ def test_relabelling_times_are_the_released_scripts(script, case):
 @pytest.mark.parametrize(("script", "case"), CASES)
 def test_relabellings_fall_on_the_released_scripts_batches(script, case):
     epochs, count, n, batch, *_ = (int(x) for x in GOLDEN[f"{script}_params__{case}"])
-    times = sela.relabelling_times(n, epochs, count, SCHEDULE[script])
+    times = pseudo_labels.relabelling_times(n, epochs, count, SCHEDULE[script])
     steps, done, events = -(-n // batch), 0, []
     for epoch in range(epochs + (script == "main")):
         for step in range(steps):
@@ -189,7 +190,7 @@ def test_images_are_read_and_made_floats_a_batch_at_a_time(switch, monkeypatch):
         floats.append(len(images))
         return to_tensor(images, *device)
 
-    monkeypatch.setattr(sela, "to_tensor", noted)
+    monkeypatch.setattr(augment, "to_tensor", noted)
     Bytes.read.clear()
     lazy = fit(the_task=RepresentTask(plain.name, plain.target.view(Bytes)), **switch)
     assert max(Bytes.read) == max(floats) == 16
@@ -203,7 +204,8 @@ def labeller(monkeypatch, **options):
     outputs = method.clusters * method.heads
     network = build(completed("convnet", channels=1, outputs=outputs, widths=[4]), seed=3)
     torch.nn.init.normal_(network.head.weight, generator=torch.Generator().manual_seed(4))
-    made = sela._Labeller(method, network, task().target, Views(8, False, 0.5, 0.5), FakeRun())
+    crops = Views(8, False, 0.5, 0.5)
+    made = pseudo_labels.PseudoLabels(method, network, task().target, crops, FakeRun())
     shapes, empty = [], made._empty
     monkeypatch.setattr(made, "_empty", lambda width: shapes.append(width) or empty(width))
     return made, shapes
@@ -248,7 +250,7 @@ def test_factors_too_far_apart_for_one_copy_are_found_with_two(monkeypatch):
             raise FactorsApart("call with overwrite=False")
         return balance(log_p, *args, **named)
 
-    monkeypatch.setattr(sela, "balance", refusing)
+    monkeypatch.setattr(pseudo_labels, "balance", refusing)
     again, _ = labeller(monkeypatch, clusters=60)
     assert torch.equal(torch.stack(list(again._by_transport([0, 2]))), torch.stack(wanted))
     assert asked == [True, False] * 2

@@ -1,4 +1,4 @@
-"""`bench show CELL`: one cell's record, the end of its log, its traceback."""
+"""`bench show CELL`: a cell's record, log and traceback; `--params METHOD`: its values' origin."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import contextlib
 import json
 from pathlib import Path
 
+from tabulate import tabulate
+
+from bench import registry
 from bench.cli import common
 from bench.errors import BenchError
 
@@ -15,13 +18,54 @@ _TAIL = 30
 
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     """Declare the verb."""
-    parser = common.add_verb(verbs, "show", "print a cell's record, log and traceback")
-    parser.add_argument("cell", metavar="CELL", help="its key, the beginning of it, or its folder")
+    summary = "print a cell's record, log and traceback, or where a method's parameters come from"
+    parser = common.add_verb(verbs, "show", summary)
+    parser.add_argument(
+        "cell", metavar="CELL", nargs="?", help="its key, the beginning of it, or its folder"
+    )
+    parser.add_argument(
+        "--params", metavar="METHOD", help="each parameter of a method, its value and its origin"
+    )
+    parser.add_argument(
+        "--experiment", metavar="NAME", help="with --params: where the method is used"
+    )
+    parser.add_argument("--task", metavar="TASK", help="with --params: only entries on this task")
+    parser.add_argument("--preset", choices=common.PRESETS, default="quick")
     common.add_places(parser)
     parser.set_defaults(action=act)
 
 
 def act(arguments: argparse.Namespace) -> int:
+    """Print what is known of one cell, or of a method's parameters."""
+    if bool(arguments.cell) == bool(arguments.params):
+        raise BenchError("show takes a CELL, or --params METHOD with --experiment NAME")
+    if arguments.params:
+        return _params(arguments)
+    return _cell(arguments)
+
+
+def _params(arguments: argparse.Namespace) -> int:
+    """Print the values of a method's parameters, entry by entry where these differ."""
+    from bench.datasets import get_task
+    from bench.plan import origin
+
+    common.load_plugins(arguments)
+    info = registry.get(arguments.params, where="--params")
+    if not arguments.experiment:
+        raise BenchError("--params needs --experiment NAME, or a path to a TOML file")
+    if arguments.task:
+        get_task(arguments.task, where="--task")
+    (one,) = common.chosen_experiments([arguments.experiment])
+    for uses, found in origin.trace(info, one, arguments.preset, arguments.task or ""):
+        print(f"{info.name}, {arguments.preset} preset, {one.name}")
+        for use in uses:
+            print(f"  {use}")
+        rows = [(v.name, repr(v.value), v.origin) for v in found]
+        print(tabulate(rows, headers=("parameter", "value", "from")), end="\n\n")
+    return 0
+
+
+def _cell(arguments: argparse.Namespace) -> int:
     """Print what is known of one cell."""
     from bench.store.folders import LOG, TRACEBACK, Store
 

@@ -1,4 +1,4 @@
-"""voc07: PASCAL VOC2007, photographs of twenty kinds of objects, several of them in many a one.
+"""voc07: PASCAL VOC2007, photographs that show one or more of twenty kinds of objects.
 
 Both archives are unpacked into one folder, as torchvision's VOCDetection does it:
 

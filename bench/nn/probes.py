@@ -72,7 +72,7 @@ def _moments(
 
     Args:
         features: (N, D).
-        product: Of two (n, D), summed over the rows.
+        product: A product of two (n, D), summed over the rows.
     """
     blocks = _blocks(features)
     first = next(blocks)

@@ -16,10 +16,10 @@ def cosine(
     Args:
         base: After the warm-up.
         final: Where the cosine would be one step after the last.
-        epochs: Of training.
-        steps: Of an epoch.
+        epochs: Epochs of training.
+        steps: Steps of an epoch.
         warmup: Epochs, or parts of one, fewer than `epochs`.
-        start: Of the warm-up.
+        start: Value at the start of the warm-up.
 
     Returns:
         float64, (epochs · steps,).

@@ -4,13 +4,105 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-Part = nn.Module | Optimizer | torch.Generator
+Part = nn.Module | Optimizer | torch.Generator | Tensor
+
+
+class Recorder(Protocol):
+    """What `Epochs` asks of a method's run, see `bench.tasks.Run`."""
+
+    def log(self, step: int, **values: float) -> None:
+        """Record values of training."""
+
+    def progress(self, step: int, total: int) -> None:
+        """Say how far training is."""
+
+    def checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Keep a state to resume from, if it is time to."""
+
+    def resume(self) -> dict[str, Any] | None:
+        """The state of the last checkpoint, None at a first start."""
+
+
+class Epochs:
+    """Counts the epochs of a training loop, and resumes, logs and keeps checkpoints of them.
+
+        epochs = Epochs(run, 20, network=network, optimiser=optimiser, order=order)
+        for epoch in epochs:
+            for rows in batches(n, size, order):
+                epochs.step(optimiser, loss_of(rows))
+
+    It is no trainer: what happens in an epoch stands in the loop. After each one the mean loss is
+    logged and the parts are kept, which is all that a cell needs to end in the same bytes when it
+    is stopped and resumed. Logs count from 1.
+    """
+
+    def __init__(
+        self, run: Recorder, total: int, *, every: int = 1, unit: str = "epoch", **parts: Part
+    ) -> None:
+        """Put the parts into the state of the last checkpoint, if there is one.
+
+        Args:
+            run: The cell's.
+            total: Epochs in all.
+            every: Epochs between two logs and checkpoints; the last one has both in any case.
+            unit: What is counted, and the name of the count in a checkpoint: "epoch" or "step".
+            parts: What training changes, by name; tensors must be changed in place.
+        """
+        self.run, self.total, self.every, self.unit, self.parts = run, total, every, unit, parts
+        self.done = 0
+        """Epochs that are behind us, those before a stop among them."""
+        self._stopped = False
+        self._losses: list[float] = []
+        self._weights: list[int] = []
+        self._noted: dict[str, float] = {}
+        state = run.resume()
+        if state:
+            unpack(state, **parts)
+            self.done = int(state[unit])
+
+    def __iter__(self) -> Iterator[int]:
+        """Numbers of the epochs that are left, from 0 at a first start."""
+        while self.done < self.total and not self._stopped:
+            yield self.done
+            self.done += 1
+            last = self._stopped or self.done == self.total
+            if last or self.done % self.every == 0:
+                self._end()
+
+    def _end(self) -> None:
+        mean = sum(self._losses) / max(sum(self._weights), 1)
+        self.run.log(self.done, loss=mean, **self._noted)
+        self.run.progress(self.done, self.total)
+        if not self._stopped:  # A resumed cell must come to its stop again.
+            self.run.checkpoint({self.unit: self.done, **pack(**self.parts)})
+        self._losses, self._weights, self._noted = [], [], {}
+
+    def step(self, optimiser: Optimizer, loss: Tensor) -> None:
+        """One step down the gradient of a scalar loss, which counts for the epoch's mean."""
+        self.add(step(optimiser, loss))
+
+    def add(self, loss: float, weight: int = 1) -> None:
+        """Count a loss for the epoch's mean, as one or as that of so many images."""
+        self._losses.append(loss * weight)
+        self._weights.append(weight)
+
+    def note(self, **values: float) -> None:
+        """Values to log beside this epoch's loss."""
+        self._noted |= values
+
+    def stop(self) -> None:
+        """Make this epoch the last one."""
+        self._stopped = True
+
+    def due(self, count: int) -> bool:
+        """Whether this epoch ends one of `count` or more equal shares of all: for snapshots."""
+        return (self.done + 1) % max(self.total // count, 1) == 0
 
 
 def batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -32,10 +124,23 @@ def step_decay(base: float, at: int, milestones: Sequence[int], factor: float = 
     return float(base * factor ** sum(at >= milestone for milestone in milestones))
 
 
-def step(optimiser: Optimizer, loss: Tensor) -> float:
-    """One step down the gradient of a scalar loss; its value before the step."""
+def step(
+    optimiser: Optimizer, loss: Tensor, *, max_norm: float | None = None, each: bool = False
+) -> float:
+    """One step down the gradient of a scalar loss; its value before the step.
+
+    Args:
+        optimiser: Holds the parameters that learn.
+        loss: The scalar.
+        max_norm: Euclidean norm that a longer gradient is shortened to; None: none is.
+        each: Shorten the gradient of each parameter by itself, not that of all together.
+    """
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    if max_norm is not None:
+        learnt = [p for group in optimiser.param_groups for p in group["params"]]
+        for some in [[p] for p in learnt] if each else [learnt]:
+            nn.utils.clip_grad_norm_(some, max_norm)
     optimiser.step()
     return loss.item()
 
@@ -52,20 +157,27 @@ def autocast(device: str, dtype: str) -> AbstractContextManager[Any]:
 
 
 def pack(**parts: Part) -> dict[str, Any]:
-    """The state of networks, optimisers and generators, by name, for a checkpoint.
+    """The state of networks, optimisers, generators and tensors, by name, for a checkpoint.
 
     Tensors are not copied: write the state before the next step of training.
     """
-    return {
-        name: part.get_state() if isinstance(part, torch.Generator) else part.state_dict()
-        for name, part in parts.items()
-    }
+    state: dict[str, Any] = {}
+    for name, part in parts.items():
+        if isinstance(part, Tensor):
+            state[name] = part
+        else:
+            state[name] = (
+                part.get_state() if isinstance(part, torch.Generator) else part.state_dict()
+            )
+    return state
 
 
 def unpack(state: Mapping[str, Any], **parts: Part) -> None:
     """Put a state from `pack` back into the parts of the same names, which may keep its tensors."""
     for name, part in parts.items():
-        if isinstance(part, torch.Generator):
+        if isinstance(part, Tensor):
+            part.copy_(torch.as_tensor(state[name]))
+        elif isinstance(part, torch.Generator):
             part.set_state(state[name])
         else:
             part.load_state_dict(state[name])

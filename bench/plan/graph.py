@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from bench.plan.cell import Cell, frozen
 from bench.plan.entry import Part
 from bench.plan.experiment import Experiment, Preset, Table
-from bench.tasks import Need
+from bench.tasks import Method, Need
 
 PROBE = "probe"
 
@@ -192,10 +192,8 @@ def _add(
     info, task, seed = registry.get(asked.method), get_task(asked.task or ""), asked.seed or 0
     preset = options.params.get(asked.method, {})
     params = info.params(options.preset, {**preset, **asked.params})
-    built = info.build(params)
-    if hasattr(built, "resolved"):
-        built = built.resolved()
-        params = {name: getattr(built, name) for name in params}
+    built = info.build(params).resolved()
+    params = {name: getattr(built, name) for name in params}
     if needs is None:
         needs = tuple(
             (role, _add(plan, _filled_in(need, task.name, seed), options))
@@ -220,22 +218,18 @@ def _add(
         reason = _lacking(task.name, options.data_root) or _device_lacks(options.device)
         for _, key in needs:
             reason = reason or plan.unavailable.get(key, "")
-        if not reason and hasattr(built, "unavailable"):
-            reason = built.unavailable()
+        reason = reason or built.unavailable()
         if reason:
             plan.unavailable[cell.key] = reason
     return cell.key
 
 
-def _wanted(built: Any, method: str, task: TaskSpec) -> Mapping[str, Need]:
+def _wanted(built: Method, method: str, task: TaskSpec) -> Mapping[str, Need]:
     """What a method needs on a task."""
-    if not hasattr(built, "needs"):
-        return {}
     try:
-        needs: Mapping[str, Need] = built.needs(task.info())
+        return built.needs(task.info())
     except ValueError as error:
         raise BenchError(f"method '{method}' on {task.name}: {error}") from error
-    return needs
 
 
 def _filled_in(need: Need, task: str, seed: int) -> Need:

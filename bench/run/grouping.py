@@ -20,7 +20,7 @@ def others(first: Cell, keys: Iterable[str], plan: Plan) -> list[Cell]:
     Returns:
         By ascending seed; none where the method has no `fit_many`, see `bench.tasks.Method`.
     """
-    many = hasattr(registry.get(first.method).cls, "fit_many")
+    many = registry.get(first.method).cls.fit_many is not None
     if not many or get_task(first.task).kind in _DRAWN:
         return []
     cells = (plan.cells[key] for key in keys)

@@ -153,7 +153,8 @@ def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failu
         info = registry.get(jobs[0].method)
         task = open_task(jobs[0].inputs)
         method = info.build(jobs[0].params)
-        fitted = method.fit_many(task, runs) if len(jobs) > 1 else [method.fit(task, runs[0])]
+        many = method.fit_many if len(jobs) > 1 else None
+        fitted = many(task, runs) if many else [method.fit(task, runs[0])]
         if not isinstance(fitted, list) or len(fitted) != len(jobs):
             raise scores.InvalidPrediction(f"fit_many returned no list of {len(jobs)} predictions")
     except (Exception, SystemExit, KeyboardInterrupt) as error:

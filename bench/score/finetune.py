@@ -34,7 +34,7 @@ from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views, described
 from bench.nn.networks.features import evaluating
 from bench.registry import method
-from bench.tasks import FineTuneTask, Floats, Images, Prediction, Run
+from bench.tasks import FineTuneTask, Floats, Images, Method, Prediction, Run
 
 SETTINGS = ("fc6-8", "all")
 FULLY_CONNECTED = SETTINGS[0]
@@ -43,7 +43,7 @@ _TEST_BATCH = 100
 
 @method("finetune", kinds=("finetune",), quick={"iterations": 320, "halve_every": 80, "size": 32})
 @dataclass(frozen=True)
-class FineTune:
+class FineTune(Method):
     """Scores of classes by a network whose last layers, or all, are trained on."""
 
     iterations: int = 80_000
@@ -133,11 +133,8 @@ class FineTune:
                 with training.autocast(run.device, run.dtype):
                     logits = model(model.views.augmented(flip(x, crops), crops))
                 loss = _loss(logits.float(), labels[index].to(run.device))
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(chosen, self.max_norm)
-                optimiser.step()
-                total, seen, step = total + loss.item(), seen + 1, step + 1
+                total += training.step(optimiser, loss, max_norm=self.max_norm)
+                seen, step = seen + 1, step + 1
             count = step + self.iterations * len(done["scores"])
             run.log(count, loss=total / seen)
             run.progress(count, settings * self.iterations)

@@ -33,7 +33,7 @@ from bench.nn.networks import load
 from bench.nn.networks.base import Network
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import Images, Ints, Labelled, Prediction, ProbeTask, Run
+from bench.tasks import Images, Ints, Labelled, Method, Prediction, ProbeTask, Run
 
 _MEMORY = 4 * 2**30
 _BATCH = 1000
@@ -47,7 +47,7 @@ _BATCH = 1000
     neutral={"memory": _MEMORY},
 )
 @dataclass(frozen=True)
-class Probe:
+class Probe(Method):
     """Linear and nearest-neighbour accuracy of a frozen network."""
 
     limit: int = 9600

@@ -19,9 +19,9 @@ _GROUP = 16
 """Columns whose minimum stands for them in the first round of selection."""
 _BLOCK_BYTES = 64 * 2**20
 _BLOCK_ROWS = 512
-"""Of the scores that are held at once: as many as fit, but more are no faster."""
+"""Rows of the scores that are held at once: as many as fit, but more are no faster."""
 _COLUMNS = 2048
-"""Of one product; they and their scores stay in the processor's cache."""
+"""Columns of one product; they and their scores stay in the processor's cache."""
 _ROWS = 16
 """Whose candidates are compared in float64 at a time, in the cache as well."""
 

@@ -32,7 +32,7 @@ _BLOCK = {"cpu": (2**18, 2**20), "cuda": (2**26, 2**26)}
 """Entries of the kernel in a block, at least and at most: on a CPU few enough for its caches, and
 so many that threads do not spend their time handing over the interpreter's lock."""
 _BLOCKS = 24
-"""Of them, within these bounds: some for each thread."""
+"""Blocks within these bounds: some for each thread."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bench.nn.images.tensors import flip
 from bench.nn.images.views import random_boxes, resized_crop
 
 _RATIO = (3 / 4, 4 / 3)
-"""Of crops, width / height, as torchvision has it."""
+"""Width / height of crops, as torchvision has it."""
 _FINE = 4
 """Boxes of crops are drawn in parts of a pixel, since whole ones are coarse for small images."""
 _JITTERED = 0.8
@@ -31,7 +31,7 @@ class MultiCrop:
     local_size: int
     """Pixels a side of a local crop."""
     local_crops: int
-    """Of an image; 0 for none."""
+    """Local crops of an image; 0 for none."""
     global_scale: tuple[float, float]
     """Area of a global crop as a fraction of the image's."""
     local_scale: tuple[float, float]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def mean_and_deviation(images: npt.NDArray[np.uint8]) -> tuple[float, float]:
-    """Of all pixels of images, in 0..1, to three digits; a deviation of 0 counts as 1."""
+    """Mean and deviation of all pixels, in 0..1, to three digits; a deviation of 0 counts as 1."""
     # Counts of grey levels: the deviation of an array would take eight times its memory.
     blocks = (images[start : start + 1000] for start in range(0, len(images), 1000))
     counts = sum(np.bincount(block.reshape(-1), minlength=256) for block in blocks)

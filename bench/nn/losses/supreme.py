@@ -88,7 +88,7 @@ def clustering_loss(p: Tensor, perturbed: Tensor, weights: Tensor) -> Tensor:
 
     Args:
         p: Cluster probabilities of the images, float, (n, K).
-        perturbed: Of their perturbed copies, (n, K); both get a gradient.
+        perturbed: Those of their perturbed copies, (n, K); both get a gradient.
         weights: From `supervision`, (n, n).
     """
     return -(weights * (p @ perturbed.T + EPS).log()).sum()

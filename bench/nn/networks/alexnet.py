@@ -34,7 +34,7 @@ class AlexNet(Network, name="alexnet"):
     dropout.
 
     Args:
-        channels: Of the images.
+        channels: The images' channels.
         outputs: K, of all heads together.
         variant: Which.
 

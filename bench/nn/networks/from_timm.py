@@ -24,7 +24,7 @@ class TimmNet(Network, name="timm"):
     by itself: hand it images in 0..1. Grey images become three equal channels.
 
     Args:
-        channels: Of the images: 1 or 3.
+        channels: The images' channels, 1 or 3.
         outputs: K; 0 for a network that ends in its features.
         model: A name that `timm.list_models()` has, such as "resnet18", "resnet50", "vgg16". With
             a tag that timm knows, as in "vit_small_patch16_224.dino", mean and deviation are those
@@ -111,7 +111,7 @@ def start_from(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
     Args:
         module: A `TimmNet`, or a network built around one, such as a similarity network.
-        tensors: Of a `TimmNet` of the same model, as `weights` cells give them.
+        tensors: Weights of a `TimmNet` of the same model, as `weights` cells give them.
 
     Raises:
         ValueError: the module holds none, or one of another model.

@@ -14,7 +14,7 @@ class LeNet(Network, name="lenet"):
     section 4.2, with the sizes of the authors' released code.
 
     Args:
-        channels: Of the images.
+        channels: The images' channels.
         outputs: K.
         size: Height and width of the images, in pixels.
         kernel: Width of the convolutions, which take no border.

@@ -13,8 +13,8 @@ class ProjectionHead(nn.Module):
 
     Args:
         width: D, of the features.
-        hidden: Of the two hidden layers.
-        bottleneck: Of what gets unit length.
+        hidden: Units of each of the two hidden layers.
+        bottleneck: Length of the code that gets unit norm.
         outputs: K.
         batch_norm: After both hidden layers.
     """

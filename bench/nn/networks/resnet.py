@@ -20,7 +20,7 @@ class ResNet18(Network, name="resnet18"):
     that images may have any size; DTC's are 32x32.
 
     Args:
-        channels: Of the images.
+        channels: The images' channels.
         outputs: K.
         widths: Channels of the four stages of two blocks; each after the first halves the map.
 

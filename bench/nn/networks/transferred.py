@@ -40,7 +40,7 @@ def describe(channels: int, widths: Sequence[int], views: Views, trunk: str = "v
     """The description of a similarity network and its views, the same text for the same options.
 
     Args:
-        channels: Of the images.
+        channels: The images' channels.
         widths: Output channels of the blocks of VGGS, the only trunk that is made here.
         views: How images are prepared for it.
         trunk: "vggs", or another network for `bench.nn.networks.completed`; its features count.
@@ -75,7 +75,7 @@ def build(architecture: str, seed: int = 0) -> tuple[SimilarityNet, Views]:
 
 
 def _with_trunk(description: str, size: int, seed: int) -> SimilarityNet:
-    """A pair head on the features of another network, whose length an empty image tells."""
+    """A pair head on the features of another network; one black image tells how many there are."""
     trunk = _Trunk(networks.build(description, seed))
     with evaluating(trunk):
         features = trunk(torch.zeros(1, json.loads(description)["channels"], size, size))
@@ -123,7 +123,7 @@ def score(
 
     Args:
         network: On any device; stays in the mode it is in.
-        views: Of which the clean ones are taken.
+        views: How images are prepared; the clean ones are taken.
         images: uint8, (N, height, width, channels).
         pairs: int64, (P, 2): i and j of `PairHead`, in 0..N-1.
 

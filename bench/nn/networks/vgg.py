@@ -19,7 +19,7 @@ class VGG(ConvNet, name="vgg"):
     one position, those of a larger one are averaged.
 
     Args:
-        channels: Of the images.
+        channels: The images' channels.
         outputs: K.
         widths: Output channels of the blocks, each of which halves height and width.
     """

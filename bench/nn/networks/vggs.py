@@ -17,7 +17,7 @@ class VGGS(Network, name="vggs"):
     section 5.1, with the sizes of the authors' released code.
 
     Args:
-        channels: Of the images.
+        channels: The images' channels.
         outputs: K.
         widths: Output channels of the blocks, each of which halves height and width.
         size: Height and width of the images, in pixels.

@@ -18,13 +18,13 @@ class ViT(Network, name="vit"):
     runs: it has neither dropout nor stochastic depth.
 
     Args:
-        channels: Of the images.
+        channels: The images' channels.
         outputs: K; 0 for a network that ends in its features.
         size: Height and width of its images in pixels.
         patch: Height and width of a patch, which divides those of every image.
         width: Length of a token, of which `heads` must be a divisor.
         depth: Blocks of attention and MLP.
-        heads: Of the attention.
+        heads: Attention heads.
         mean: Subtracted from pixels in 0..1 first.
         std: Divided by then.
         narrow: Draw the weights of linear layers by the number of their inputs and positions with

@@ -21,37 +21,64 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench import weights
 from bench.nn import networks, training
 from bench.nn.images.tensors import to_tensor
 from bench.nn.networks.features import evaluating
 from bench.nn.networks.sized import has_size, sized
 from bench.registry import method
-from bench.tasks import Need, Prediction, Run, Task, TaskInfo
+from bench.tasks import Method, Need, Prediction, Run, Task, TaskInfo
 
 _DINO = "dino"
 
 
-@method("features", kinds=(), artifact=True)
 @dataclass(frozen=True)
-class Features:
-    """Features of a frozen network."""
+class Pretrained(Method):
+    """Which network gives features, and how images look to it.
+
+    Methods inherit these parameters in place of nesting them: a cell's key holds them by their
+    own names.
+    """
 
     network: str = "vit_small_patch16_224.dino"
-    """A file of `bench.weights`, or "dino": a network trained here."""
+    """A file of `bench.weights`, or "dino": a network trained here (TSP-ViT1; TSP-ViT2 has
+    vit_base_patch16_224.dino, TSP-ResNet resnet50.dino)."""
     pretraining: str = ""
-    """The task whose images that network was trained on, the white sheep; "": the target's own,
-    where that is a task to learn representations on."""
+    """With "dino": the task whose images it is trained on, the white sheep, such as
+    "mnist/represent"; "": the cell's own, where that is a task to learn representations on."""
     dino_seed: int = 0
-    """Of that training: one network for all seeds."""
-    transform: Literal["whole", "crop"] = "whole"
-    """"whole": resized to the network's size; "crop": to 256 / 224 of it, and the middle taken."""
-    standardise: bool = False
-    """Subtract these images' mean from each dimension and divide by their deviation: features of
-    small networks have most of their length in common."""
-    normalise: bool = False
-    """Divide each image's features by their Euclidean norm."""
+    """Seed of that training: all seeds share one network."""
     invert: bool = False
     """Take the images' negatives, for a network that learned from dark ink where ink is bright."""
+    standardise: bool = False
+    """Give each dimension of these images' features mean 0 and deviation 1: for small networks,
+    whose features have most of their length in common."""
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
+        """The network; raises ValueError where nothing says what it is to be trained on."""
+        if self.network != _DINO:
+            return {"network": weights.need(self.network)}
+        if not self.pretraining and task.kind != "represent":
+            raise ValueError("network = 'dino' needs pretraining, such as 'digits/represent'")
+        return {"network": Need(_DINO, task=self.pretraining or None, seed=self.dino_seed)}
+
+
+@dataclass(frozen=True)
+class Frozen(Pretrained):
+    """Features of a network that learns no more."""
+
+    transform: Literal["whole", "crop"] = "whole"
+    """"whole": resized to the network's size; "crop": to 256 / 224 of it, and the middle taken.
+    TSP's paper does not say."""
+    normalise: bool = False
+    """Divide each image's features by their Euclidean norm."""
+
+
+@method("features", kinds=(), artifact=True)
+@dataclass(frozen=True)
+class Features(Frozen):
+    """Features of a frozen network."""
+
     block: int = 250
     """Images at a time, and between two checkpoints."""
 
@@ -60,15 +87,6 @@ class Features:
             raise ValueError(f"block = {self.block} must be at least 1")
         if self.pretraining and self.network != _DINO:
             raise ValueError(f"pretraining = '{self.pretraining}' needs network = 'dino'")
-
-    def needs(self, task: TaskInfo) -> dict[str, Need]:
-        """The network; raises ValueError where nothing says what it is to be trained on."""
-        if self.network != _DINO:
-            # One cell for all tasks: it looks at none.
-            return {"network": Need("weights", {"name": self.network}, "digits/cluster", 0)}
-        if not self.pretraining and task.kind != "represent":
-            raise ValueError("network = 'dino' needs pretraining, such as 'digits/represent'")
-        return {"network": Need(_DINO, task=self.pretraining or None, seed=self.dino_seed)}
 
     def fit(self, task: Task, run: Run) -> Prediction:
         """Features of `task.target`, "features", float32 (N, D), in its order.
@@ -105,3 +123,18 @@ class Features:
         if not torch.isfinite(features).all():
             raise ValueError(f"network '{self.network}': its features hold NaN or infinite values")
         return features
+
+
+@dataclass(frozen=True)
+class OnFeatures(Frozen):
+    """A method on features that a cell of its own has computed, for all of its seeds."""
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+        """The features, of one cell for all seeds."""
+        names = ("network", "pretraining", "dino_seed", "transform", "invert", "standardise")
+        return {"features": Need("features", {n: getattr(self, n) for n in names}, seed=0)}
+
+    def features(self, run: Run) -> Tensor:
+        """Those of the task's images, float32 (N, D), on the run's device."""
+        found = run.needed("features").tensors["features"].to(run.device).float()
+        return functional.normalize(found) if self.normalise else found
