@@ -25,6 +25,8 @@ FLAGS = {
     "show": PLACES,
     "render": ["--format", *SELECTION, *PLACES],
     "check": ["--json", "--update", *SELECTION, *PLACES],
+    "prove": ["--at", "--digits", "--update", "--methods", "--workers"],
+    "rescore": ["--all", *SELECTION, *PLACES],
     "data": PLACES,
 }  # fmt: skip
 

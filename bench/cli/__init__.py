@@ -20,6 +20,7 @@ examples:
   python -m bench run digits --methods mine --plugins my/     your method in the same tables
   python -m bench status --failed                what went wrong
   python -m bench check                          did a change move a result?
+  python -m bench prove                          did a change of code, to the last bit?
 
 exit status: 0 all well; 1 a cell failed or is left, or a number moved; 2 usage; 130 interrupted."""
 
@@ -45,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """All verbs with their flags."""
-    from bench.cli import check, data, listing, render, run, show, status, weights
+    from bench.cli import check, data, listing, prove, render, rescore, run, show, status, weights
 
     parser = argparse.ArgumentParser(
         prog="python -m bench",
@@ -54,6 +55,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for module in (run, listing, status, show, render, check, data, weights):
+    for module in (run, listing, status, show, render, check, prove, rescore, data, weights):
         module.add(verbs)
     return parser

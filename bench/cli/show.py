@@ -76,6 +76,8 @@ def _cell(arguments: argparse.Namespace) -> int:
         print(json.dumps(json.loads(path.read_text(encoding="utf-8")), indent=1))
     except (OSError, ValueError) as error:
         print(f"{path}: damaged record: {error}")
+    else:
+        _say_other_versions(folder)
     print(f"\nfolder: {folder}")
     for name in (LOG, TRACEBACK):
         if (folder / name).exists():
@@ -83,6 +85,17 @@ def _cell(arguments: argparse.Namespace) -> int:
             print(f"\n{name}, the last {min(_TAIL, len(lines))} of {len(lines)} lines:")
             print("\n".join(lines[-_TAIL:]))
     return 0
+
+
+def _say_other_versions(folder: Path) -> None:
+    """Say which libraries have another version now."""
+    from bench.store import provenance, record
+
+    with contextlib.suppress(BenchError):  # damaged, and printed as it is
+        for name, (was, here) in provenance.other_versions(record.read(folder)).items():
+            print(
+                f"{name} was {was}, here it is {here}: `python -m bench prove` says if it matters"
+            )
 
 
 def _find(runs: Path, wanted: str) -> Path:

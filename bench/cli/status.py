@@ -27,6 +27,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 def act(arguments: argparse.Namespace) -> int:
     """Print the states of the cells of some experiments, all by default."""
     from bench.cli import progress
+    from bench.store import provenance
     from bench.store.folders import Store
     from bench.store.states import counts, read
 
@@ -51,11 +52,14 @@ def act(arguments: argparse.Namespace) -> int:
     print(tabulate(rows, headers="keys"))
     for line in progress.lacking(plan, found):
         print(f"unavailable: {line}")
+    for line in provenance.notes(results):
+        print(f"note: {line}")
     return 0
 
 
 def _content(results: Results, *, failed: bool) -> dict[str, Any]:
     """Counts, and every cell by state, as plain data."""
+    from bench.store import provenance
     from bench.store.states import STATES, counts
 
     cells: dict[str, list[dict[str, Any]]] = {s: [] for s in STATES if not failed or s == "failed"}
@@ -76,4 +80,5 @@ def _content(results: Results, *, failed: bool) -> dict[str, Any]:
         if state == "unavailable":
             line |= {"reason": results.plan.unavailable[key]}
         cells[state].append(line)
-    return {"preset": results.plan.preset, "counts": counts(results.states), "cells": cells}
+    found = {"preset": results.plan.preset, "counts": counts(results.states), "cells": cells}
+    return found | {"notes": provenance.notes(results)}

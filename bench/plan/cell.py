@@ -12,6 +12,11 @@ from typing import Any
 from bench import registry
 
 Pairs = tuple[tuple[str, Any], ...]
+PROTOCOL = 1
+"""Of what the harness does before a method starts: seeds, draws, settings of workers, the order of
+images, what is handed over. Raise it when any of that changes what a method is given, and every
+cell is another one; `tests/test_protocol.py` tells when. At 1 it is left out of the key, so that
+cells stay valid which were measured before there was a number."""
 
 
 def frozen(mapping: Mapping[str, Any]) -> Pairs:
@@ -47,7 +52,8 @@ class Cell:
         """What the key covers, as plain data; parameters at their neutral value are left out."""
         neutral = registry.get(self.method).neutral
         params = {k: v for k, v in self.params if k not in neutral or v != neutral[k]}
-        return {
+        protocol = {} if PROTOCOL == 1 else {"protocol": PROTOCOL}
+        return protocol | {
             "task": self.task,
             "setting": dict(self.setting),
             "method": self.method,

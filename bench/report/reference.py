@@ -178,6 +178,16 @@ def _key(slot: Slot) -> tuple[str, ...]:
     return slot.name, part.group, part.label, slot.column, x, part.metric
 
 
+def values_of_seed(results: Results, seed: int) -> dict[tuple[str, ...], float]:
+    """Every number that one seed has, by what names it within its experiment's file."""
+    found = {}
+    for slot in results.plan.slots:
+        values, _ = measured(slot, results)
+        if slot.part.scored and seed in values:
+            found[_key(slot)] = values[seed]
+    return found
+
+
 def _read(path: Path) -> dict[tuple[str, ...], Summary]:
     """The numbers of one reference file.
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import heapq
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 from filelock import FileLock, Timeout
 
-from bench import registry
 from bench.errors import DamagedData
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.run import grouping
 from bench.run.inputs import Truth, gather
 from bench.run.pool import Pool, new_attempt
-from bench.run.worker import SNAPSHOTS, Job, Report
-from bench.score import scores, snapshots
+from bench.run.scoring import score
+from bench.run.worker import Job, Report
 from bench.store import code, outputs, record, states
-from bench.store.folders import CURVES, LOG, PREDICTION, Store, writable
+from bench.store.folders import LOG, PREDICTION, Store, writable
 from bench.store.record import Record
 
 _POLL_SECONDS = 0.5
@@ -92,6 +89,7 @@ class Runner:
         self._commit, self._dirty = code.revision()
         # Now, not when a cell ends: the file may be edited while the cell runs.
         self._code = {cell.key: code.of_cell(cell) for cell in self.wanted_cells()}
+        self._scoring = code.scoring()
         self._end = time.monotonic() + options.budget if options.budget else None
         self._waiting = {
             key: {n for _, n in plan.cells[key].needs if n in self._wanted} for key in self._wanted
@@ -241,7 +239,7 @@ class Runner:
             digest = outputs.digest(attempt / PREDICTION)
             try:
                 with writable(self._store.root):
-                    metrics = _score(cell, started)
+                    metrics = score(cell, started.job.inputs, started.truth, attempt)
             except ValueError as error:  # one cell's fault, which must not end the others
                 message = f"cannot be scored: {error}"
                 report = dataclasses.replace(report, failure="invalid prediction", message=message)
@@ -254,6 +252,7 @@ class Runner:
             metrics=metrics,
             partial_data=started.truth.partial,
             code=self._code[cell.key],
+            scoring=self._scoring,
             needs={role: self._records[key].output for role, key in cell.needs},
             output=digest,
             wall_seconds=report.wall_seconds,
@@ -307,26 +306,3 @@ class Runner:
             self.states[key] = "blocked"
             for dependent in self._dependents.get(key, ()):
                 self._block(dependent)
-
-
-def _score(cell: Cell, started: _Started) -> dict[str, float]:
-    """The metrics of a finished attempt; scored snapshots join its curves."""
-    inputs, truth, attempt = started.job.inputs, started.truth, started.job.attempt
-    labels = np.load(truth.labels, allow_pickle=False)
-    pairs = np.load(inputs.drawn["pairs"]) if inputs.kind == "similarity" else None
-    stored = attempt / SNAPSHOTS
-    if stored.exists():
-        curves = json.loads((attempt / CURVES).read_text(encoding="utf-8"))
-        curves["snapshots"] |= snapshots.score(np.load(stored, allow_pickle=False), labels)
-        (attempt / CURVES).write_text(json.dumps(curves), encoding="utf-8")
-    if registry.get(cell.method).artifact:
-        found = outputs.load(attempt / PREDICTION, tensors=True).tensors.get("features")
-        return {} if found is None else scores.score_features(found.float().numpy(), labels)
-    return scores.score(
-        inputs.kind,
-        outputs.load(attempt / PREDICTION),
-        labels,
-        n_classes=truth.n_classes,
-        setting=inputs.setting,
-        pairs=pairs,
-    )

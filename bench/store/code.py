@@ -2,8 +2,12 @@
 
 Networks are imported by name, so a network counts where its name stands in one of these modules or
 among the cell's parameters: another network more changes no fingerprint. Comments, docstrings and
-layout do not count. The harness itself does not count either: what it hands to a method is covered
-by the data's fingerprint, what it does afterwards can be done again.
+layout do not count. The harness itself does not count either: what it hands to a method is pinned
+by a number in the key (`bench.plan.cell.PROTOCOL`), what scores the result has a fingerprint of its
+own and can be done again (`bench rescore`).
+
+A fingerprint is a hint. That another one gives the same results is shown by `bench prove` and kept
+in `bench.store.equal`.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import ast
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +27,7 @@ from bench.nn.networks import known, named
 if TYPE_CHECKING:
     from bench.plan.cell import Cell
 
+_SCORING = ("bench.score.scores", "bench.score.snapshots")
 _PARTS = ("bench.nn", "bench.score.probe", "bench.score.finetune", "bench_")
 
 
@@ -40,8 +46,33 @@ def fingerprint(module: str, networks: tuple[str, ...] = ()) -> str:
         module: Such as `bench_baselines.kmeans`.
         networks: Names of networks that count in any case.
     """
+    return _digest(_reached([module, *_modules(networks)], _PARTS))
+
+
+def networks_of(module: str, networks: Iterable[str] = ()) -> set[str]:
+    """Names of the networks whose code counts in the fingerprint of the same arguments."""
+    found = _reached([module, *_modules(networks)], _PARTS)
+    return {name for name, cls in known().items() if cls.__module__ in found}
+
+
+@cache
+def scoring() -> str:
+    """The fingerprint of what makes metrics of predictions, curves' snapshots among them."""
+    return _digest(_reached(list(_SCORING), ("bench.score",)))
+
+
+def _modules(networks: Iterable[str]) -> list[str]:
+    return [known()[name].__module__ for name in networks]
+
+
+def _digest(found: Mapping[str, str]) -> str:
+    text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _reached(queue: list[str], parts: tuple[str, ...]) -> dict[str, str]:
+    """Name -> text of these modules, of all that they import below `parts`, and networks named."""
     found: dict[str, str] = {}
-    queue = [module, *(known()[name].__module__ for name in networks)]
     while queue:
         name = queue.pop()
         if name in found:
@@ -49,12 +80,19 @@ def fingerprint(module: str, networks: tuple[str, ...] = ()) -> str:
         source = _source(name)
         if source is None:
             continue
-        tree = _without_docstrings(ast.parse(source))
-        found[name] = _text(tree)
-        queue += [n for n in _imports(tree, name) if n.startswith(_PARTS)]
-        queue += _networks(tree)
-    text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        found[name], imports, strings = _read(name, source)
+        queue += [n for n in imports if n.startswith(parts)]
+        queue += _modules({named(text) for text in strings} - {""})
+    return found
+
+
+@cache
+def _read(name: str, source: str) -> tuple[str, list[str], list[str]]:
+    """A module's text without docstrings, the names that it imports, and its strings."""
+    tree = _without_docstrings(ast.parse(source))
+    values = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
+    strings = sorted(value for value in values if isinstance(value, str))
+    return _text(tree), _imports(tree, name), strings
 
 
 def _source(name: str) -> str | None:
@@ -83,13 +121,6 @@ def _imports(tree: ast.Module, module: str) -> list[str]:
                 base = f"{parent}.{base}" if base else parent
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return names
-
-
-def _networks(tree: ast.Module) -> list[str]:
-    """Modules of the networks that a module names in its strings."""
-    texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
-    used = {named(text) for text in texts if isinstance(text, str)} - {""}
-    return [known()[name].__module__ for name in used]
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -16,6 +16,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +98,19 @@ class Store:
             if place.exists():
                 place.rename(attempt.with_name(f"old-{attempt.name}"))
             attempt.rename(place)
+            status = (place / "record.json").stat()
+            self._append([_index_line(cell.folder, _stamp(status), record)])
+
+    def rewrite(self, cell: Cell, record: Record) -> None:
+        """Put another record in a finished cell's place, whole or not at all.
+
+        Raises:
+            BenchError: the folder cannot be written; the old one is still there.
+        """
+        place = self.folder(cell)
+        with writable(self.root), tempfile.TemporaryDirectory(dir=place) as half:
+            record.write(Path(half))
+            (Path(half) / "record.json").replace(place / "record.json")
             status = (place / "record.json").stat()
             self._append([_index_line(cell.folder, _stamp(status), record)])
 

@@ -24,12 +24,14 @@ Failure = Literal[
     "out of memory",
     "worker died",
 ]
+DECISIVE = ("numpy", "scikit-learn", "timm", "torch", "torchvision")
+"""Libraries whose version may change a result."""
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm", "safetensors")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One finished cell; `record.json` in its folder. Never changed after it is written."""
+    """One finished cell; `record.json` in its folder. Only `bench rescore` changes it."""
 
     key: str
     """The cell's key: the hash of `cell`."""
@@ -46,6 +48,8 @@ class Record:
     """What is lacking of the data set, when only a known part of it was here."""
     code: str = ""
     """Fingerprint of the method's code (`bench.store.code`)."""
+    scoring: str = ""
+    """Fingerprint of what made the metrics; "" in records from before there was one."""
     needs: dict[str, str] = field(default_factory=dict)
     """Role -> hash of the output that was read from the needed cell."""
     output: str = ""

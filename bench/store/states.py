@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
-from bench.store import code
+from bench.store import code, equal
 from bench.store.folders import Store
 from bench.store.record import Record, State
 
@@ -36,7 +36,8 @@ def read(plan: Plan, store: Store) -> Results:
 def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:
     """Every cell's state, by key.
 
-    done: measured with the code as it is. stale: measured with other code, or with an output of a
+    done: measured with the code as it is, or with code that was shown to give the same results
+    (`bench.store.equal`). stale: measured with other code, or with an output of a
     needed cell that has since changed. failed: see the record. blocked: a needed cell failed.
     unavailable: data, weights or device are not here. missing: can run, has not.
     """
@@ -58,10 +59,13 @@ def state(
         return "blocked" if {"failed", "blocked"} & set(before) else "missing"
     if record.state == "failed":
         return "failed"
-    outdated = record.code != code.of_cell(cell)
+    now = code.of_cell(cell)
+    outdated = record.code != now and not equal.read().same(
+        cell.method, record.code, now, device=cell.device, dtype=cell.dtype
+    )
     for role, key in cell.needs:
-        now = records.get(key)
-        outdated |= now is not None and record.needs.get(role) != now.output
+        needed = records.get(key)
+        outdated |= needed is not None and record.needs.get(role) != needed.output
     return "stale" if outdated or "stale" in before else "done"
 
 

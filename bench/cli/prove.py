@@ -1,0 +1,155 @@
+"""`bench prove`: does the code as it is give the results that it gave?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from bench import ROOT
+from bench.cli import common
+
+if TYPE_CHECKING:
+    from bench.prove.evidence import Verdict
+    from bench.prove.replay import Replay
+
+EPILOG = """\
+Short tiny cells of every method are computed again and compared, to the last bit, with the digests
+in results/reference/witness.json or, with --at, with what another commit's code gives here and now.
+Where nothing differs though the code's fingerprint does, both are the same from then on: the pair
+is written to results/reference/equal.json, and no cell is stale for it.
+
+  python -m bench prove                    after a change of code or of a library
+  python -m bench prove --update           the digests of today are the ones to keep
+  python -m bench prove --at v1            by the code of a commit, on this machine
+  python -m bench prove --digits           seed 0 of `digits` against the reference, exactly
+
+exit status: 0 nothing differs; 1 something does."""
+
+
+def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+    """Declare the verb."""
+    summary = "replay tiny cells and compare their digests: did the code change a result?"
+    parser = common.add_verb(verbs, "prove", summary, epilog=EPILOG)
+    against = parser.add_mutually_exclusive_group()
+    against.add_argument("--at", metavar="COMMIT", help="compare with that commit's code")
+    against.add_argument(
+        "--digits", action="store_true", help="compare `digits` with its reference"
+    )
+    parser.add_argument("--update", action="store_true", help="keep the digests of today")
+    parser.add_argument(
+        "--methods", type=common.names, metavar="A,B", default=(), help="only these, keep nothing"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", default=1, help="cells at a time")
+    parser.set_defaults(action=act)
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Replay, compare, keep; returns the exit status."""
+    with tempfile.TemporaryDirectory(prefix="bench-prove-") as folder:
+        if arguments.digits:
+            from bench.prove import digits
+
+            return digits.act(Path(folder), arguments.workers)
+        return _prove(arguments, Path(folder))
+
+
+def _prove(arguments: argparse.Namespace, folder: Path) -> int:
+    from bench import registry
+    from bench.prove import elsewhere, evidence, golden
+    from bench.prove.replay import Replay, replay
+    from bench.store import code
+
+    registry.load()
+
+    def wanted(name: str) -> bool:
+        return not arguments.methods or name in (*arguments.methods, "")
+
+    asked = evidence.combinations()
+    if arguments.at:
+        tree = folder / "tree"
+        elsewhere.unpack(arguments.at, tree)
+        before = replay(tree, folder / "then", wanted, arguments.workers)
+        before.codes, before.scoring = elsewhere.fingerprints(tree, asked, folder)
+    elif arguments.update and not golden.PATH.exists():
+        before = Replay()
+    else:
+        before, machines = golden.read()
+        _say_machine(machines)
+    now = replay(ROOT, folder / "now", wanted, arguments.workers)
+    now.codes, now.scoring = evidence.codes(asked), code.scoring()
+    verdicts = evidence.compare(before, now)
+    if arguments.methods:
+        verdicts = {n: v for n, v in verdicts.items() if v.word != "gone"}
+    scores = evidence.scores(before, now)
+    well = _print(before, now, verdicts, scores)
+    if not arguments.methods:
+        _keep(before, now, scores, update=arguments.update, at=bool(arguments.at))
+    return 0 if well or (arguments.update and not arguments.at) else 1
+
+
+def _say_machine(machines: list[dict[str, object]]) -> None:
+    """Say so when the committed digests come from other machines than this."""
+    from bench.prove import golden
+
+    if golden.machine() not in machines:
+        print(
+            "note: the committed digests were made with other versions or another processor: "
+            "equal ones show that neither matters; of others, `prove --at COMMIT` tells whether "
+            "it is the code"
+        )
+        for other in machines:
+            print(f"      they: {other}")
+        print(f"      here: {golden.machine()}")
+
+
+def _print(before: Replay, now: Replay, verdicts: dict[str, Verdict], scores: Verdict) -> bool:
+    """The table, and whether nothing differs."""
+    rows = [
+        {"witness of": name, "": v.word, "cells": v.cells, "CPU s": v.seconds, "why": v.why}
+        for name, v in [*verdicts.items(), ("scoring", scores)]
+    ]
+    print(tabulate(rows, headers="keys", floatfmt=".1f"))
+    for side, other in ((now, before), (before, now)):
+        only = sorted(side.cells.keys() - other.cells.keys())
+        if only and other.cells and (side is now or not _partial(before, now)):
+            print(f"{'here' if side is now else 'there'} alone: {', '.join(only)}")
+    blind = [f"{c.label}: {c.degenerate}" for c in now.cells.values() if c.degenerate]
+    for line in blind:
+        print(f"sees nothing: {line}")
+    print(f"{len(now.cells)} cells, {before.seconds + now.seconds:.0f} CPU s")
+    sys.stdout.flush()
+    bad = [v for v in (*verdicts.values(), scores) if v.word in ("differs", "unjudged")]
+    return not bad and not blind
+
+
+def _partial(before: Replay, now: Replay) -> bool:
+    """Whether only some methods were replayed here."""
+    return len(now.cells) < len(before.cells) / 2
+
+
+def _keep(before: Replay, now: Replay, scores: Verdict, *, update: bool, at: bool) -> None:
+    """Write the equivalences that were shown and, if asked to, the digests."""
+    from bench.prove import evidence, golden
+    from bench.store import equal
+
+    shown = evidence.pairs(before, now)
+    if scores.word == "equal":
+        shown.append((equal.SCORING, before.scoring, now.scoring))
+    known = equal.read()
+    more = equal.add(known, shown, proof=golden.machine(), device=golden.DEVICE, dtype=golden.DTYPE)
+    if more.lines != known.lines:
+        print(f"wrote  {equal.write(more)}: {len(more.lines) - len(known.lines)} more are equal")
+    if update:
+        machines = [golden.machine()]
+        if (
+            not at
+            and before.cells
+            and all(v.word == "equal" for v in (*evidence.compare(before, now).values(), scores))
+        ):
+            machines = [m for m in golden.read()[1] if m not in machines] + machines
+        print(f"wrote  {golden.write(now, machines)}")

@@ -1,0 +1,51 @@
+"""`bench rescore`: metrics again, from stored predictions, without training."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from bench.cli import common
+
+EPILOG = """\
+Metrics, and the scores of snapshots in curves, are computed again by the scoring as it is now; a
+record whose scoring is of today is left alone. Predictions, times and all else stay as they are."""
+
+
+def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+    """Declare the verb."""
+    summary = "compute metrics again from stored predictions, without training"
+    parser = common.add_verb(verbs, "rescore", summary, epilog=EPILOG)
+    common.add_selection(parser)
+    common.add_places(parser)
+    parser.add_argument("--all", action="store_true", help="also those scored by today's code")
+    parser.set_defaults(action=act)
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Score the finished cells of some experiments, all by default."""
+    from bench.run import rescore
+    from bench.store import provenance
+    from bench.store.folders import Store
+    from bench.store.states import read
+
+    store = Store(arguments.results)
+    results = read(common.plan_for(arguments), store)
+    finished = [key for key, state in results.states.items() if state in ("done", "stale")]
+    chosen = finished if arguments.all else provenance.scored_otherwise(results)
+    changed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="bench-rescore-") as folder:
+        for key in chosen:
+            cell = results.plan.cells[key]
+            try:
+                moved = rescore.rescore(cell, store, common.data_root(arguments), Path(folder))
+            except rescore.Impossible as error:
+                failed += 1
+                print(f"left   {cell}: {error}")
+                continue
+            if moved:
+                changed += 1
+                print(f"scored {cell}: {', '.join(moved)}")
+    print(f"{len(chosen)} of {len(finished)} cells to score: {changed} changed, {failed} left")
+    return 1 if failed else 0

@@ -1,0 +1,1 @@
+"""A folder of plug-ins for `--plugins`: blocks made small."""

@@ -1,0 +1,1 @@
+"""A folder of plug-ins for `--plugins`: small tasks, and methods that bear witness."""

@@ -1,0 +1,50 @@
+"""Scores what a cell left behind, when it ends and whenever the scoring has changed since."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from bench import registry
+from bench.files import replace
+from bench.plan.cell import Cell
+from bench.run.inputs import Inputs, Truth
+from bench.run.worker import SNAPSHOTS
+from bench.score import scores, snapshots
+from bench.store import outputs
+from bench.store.folders import CURVES, PREDICTION
+
+
+def score(cell: Cell, inputs: Inputs, truth: Truth, folder: Path) -> dict[str, float]:
+    """The metrics of a finished cell or attempt; scored snapshots join its curves.
+
+    Args:
+        cell: Whose output it is.
+        inputs: What the cell was given; of a similarity task its pairs are read.
+        truth: The target's labels.
+        folder: With prediction.safetensors and, of methods that log, curves.json.
+
+    Raises:
+        ValueError: the prediction cannot be scored.
+        BenchError: it cannot be read.
+    """
+    labels = np.load(truth.labels, allow_pickle=False)
+    pairs = np.load(inputs.drawn["pairs"]) if inputs.kind == "similarity" else None
+    stored = folder / SNAPSHOTS
+    if stored.exists():
+        curves = json.loads((folder / CURVES).read_text(encoding="utf-8"))
+        curves["snapshots"] |= snapshots.score(np.load(stored, allow_pickle=False), labels)
+        replace(folder / CURVES, json.dumps(curves).encode())
+    if registry.get(cell.method).artifact:
+        found = outputs.load(folder / PREDICTION, tensors=True).tensors.get("features")
+        return {} if found is None else scores.score_features(found.float().numpy(), labels)
+    return scores.score(
+        inputs.kind,
+        outputs.load(folder / PREDICTION),
+        labels,
+        n_classes=truth.n_classes,
+        setting=inputs.setting,
+        pairs=pairs,
+    )

@@ -1,0 +1,61 @@
+"""What a record was measured and scored with, where that is not what is here now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from bench.store import code, equal, record
+from bench.store.record import Record
+from bench.store.states import Results
+
+_MEASURED = ("done", "stale")
+
+
+def scored_otherwise(results: Results) -> list[str]:
+    """Keys of measured cells whose metrics are of other scoring code, not shown to be the same."""
+    known, now = equal.read(), code.scoring()
+    found = []
+    for key, state in results.states.items():
+        if state in _MEASURED:
+            was, cell = results.records[key].scoring, results.plan.cells[key]
+            if not known.same(equal.SCORING, was, now, device=cell.device, dtype=cell.dtype):
+                found.append(key)
+    return found
+
+
+def other_versions(one: Record) -> dict[str, tuple[str, str]]:
+    """Library -> version that a record was measured with, and that which is installed.
+
+    Only of those that may change a result, and only where they differ. That is no fault of the
+    record: `bench prove` tells whether it matters.
+    """
+    return _other(one.versions)
+
+
+def _other(versions: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    here = record.versions()
+    pairs = {n: (versions.get(n, ""), here.get(n, "")) for n in record.DECISIVE}
+    return {name: pair for name, pair in pairs.items() if pair[0] and pair[0] != pair[1]}
+
+
+def notes(results: Results) -> list[str]:
+    """What to say of all measured cells together, a sentence each."""
+    counter: Counter[tuple[tuple[str, str], ...]] = Counter()
+    for key, state in results.states.items():
+        if state in _MEASURED:
+            counter[tuple(sorted(results.records[key].versions.items()))] += 1
+    lines = []
+    for versions, count in counter.items():
+        if other := _other(dict(versions)):
+            named = ", ".join(f"{n} {was} (here {now})" for n, (was, now) in other.items())
+            lines.append(
+                f"{count} cells were measured with {named}: `python -m bench prove` says whether "
+                "that matters"
+            )
+    if scored := scored_otherwise(results):
+        lines.append(
+            f"{len(scored)} cells were scored by other code: `python -m bench rescore` computes "
+            "their metrics again, without training"
+        )
+    return lines
