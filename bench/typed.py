@@ -41,7 +41,8 @@ def typed(cls: type[T], content: Mapping[str, Any], where: str) -> T:
 def checked(hint: Any, value: Any, where: str) -> Any:
     """A value from TOML as a field's annotation wants it.
 
-    Lists become tuples and whole numbers floats where the field is of that type.
+    Lists become tuples and whole numbers floats where the field is of that type; a dataclass that
+    is one already stays.
 
     Raises:
         BenchError: the value is of another type, or none of a `Literal`'s.
@@ -55,6 +56,8 @@ def checked(hint: Any, value: Any, where: str) -> Any:
     if origin is Literal:
         if value not in inside:
             raise BenchError(f"{where} = {value!r} is none of {', '.join(map(repr, inside))}")
+        return value
+    if dataclasses.is_dataclass(hint) and isinstance(value, hint):  # type: ignore[arg-type]
         return value
     if origin in (tuple, dict) or dataclasses.is_dataclass(hint):
         return _container(hint, value, where)

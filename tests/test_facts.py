@@ -121,7 +121,7 @@ BAD = {
     "no task": ('label = "clusters"\ntask = "tiny/cluster"', 'label = "c"', "told of one task"),
     "no method": ('method = "kmeans"', "", "fact 'n_init' is told of a method"),
     "a metric too": ('method = "kmeans"', 'method = "kmeans"\nmetric = "ACC"', "make two tables"),
-    "some without": ('fact = "target"', "", "tells facts and measures metrics"),
+    "some without": ('fact = "target"', "", "some entries name a fact, others a metric"),
     "two facts": (
         'task = "tiny/probe"',
         'task = "tiny/probe"\nfact = "source"',

@@ -11,7 +11,7 @@ from bench.datasets.base import Dataset, Raw, Source, get, names, register_datas
 from bench.datasets.parts import Part, PartFiles, materialise, part_fingerprint
 from bench.datasets.prepare import Prepared, availability, fingerprints, prepare, verify
 from bench.datasets.sources import Folder, Npz, Torchvision
-from bench.datasets.tasks import TaskSpec, get_task, register_task, tasks
+from bench.datasets.tasks import TaskSpec, get_task, register_group, register_task, tasks
 
 __all__ = [
     "Dataset",
@@ -33,6 +33,7 @@ __all__ = [
     "part_fingerprint",
     "prepare",
     "register_dataset",
+    "register_group",
     "register_task",
     "tasks",
     "verify",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,3 +131,38 @@ def get_task(name: str, where: str = "") -> TaskSpec:
     if name not in _tasks:
         raise unknown("task", name, _tasks, where=where)
     return _tasks[name]
+
+
+_groups: dict[str, tuple[str, ...]] = {}
+
+
+def register_group(name: str, members: Iterable[str]) -> tuple[str, ...]:
+    """Give tasks a name together, by which an experiment asks for one row, column or bar each.
+
+    Args:
+        name: Such as "omniglot/alphabets"; no task's.
+        members: Names of registered tasks, in the order in which they are shown.
+
+    Raises:
+        BenchError: the name is taken, or one of the tasks is unknown.
+    """
+    if name in _groups or name in _tasks:
+        raise BenchError(f"group of tasks '{name}': the name is taken, choose another")
+    _groups[name] = tuple(get_task(task, where=f"group '{name}'").name for task in members)
+    return _groups[name]
+
+
+def groups() -> dict[str, tuple[str, ...]]:
+    """The tasks of all registered groups by name."""
+    return dict(_groups)
+
+
+def get_group(name: str, where: str = "") -> tuple[str, ...]:
+    """The names of a group's tasks.
+
+    Raises:
+        BenchError: nobody registered it; the message names the nearest one.
+    """
+    if name not in _groups:
+        raise unknown("group of tasks", name, _groups, where=where)
+    return _groups[name]

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench import ROOT, registry
 from bench.errors import BenchError, unknown
-from bench.plan import settings
+from bench.plan import settings, shorthand
 from bench.plan.entry import PRESETS, Part, validate_entry
 from bench.plan.figure import Figure
 from bench.typed import typed
@@ -110,30 +109,19 @@ def load(name: str) -> Experiment:
     for reserved in ("name", "path"):
         if reserved in content:
             raise BenchError(f"{path.name}: '{reserved}' is taken from the file's own name")
-    experiment = typed(Experiment, content, path.name)
-    tables = tuple(
-        dataclasses.replace(table, column=_one_metric_each(table.column))
-        for table in experiment.table
-    )
+    known = {
+        kind: [f.name for f in dataclasses.fields(cls)]
+        for kind, cls in (("table", Table), ("figure", Figure))
+    }
+    experiment = typed(Experiment, shorthand.spelled_out(content, path.name, known), path.name)
     paper = {"paper": experiment.paper} if experiment.paper else {}
     figures = tuple(
         dataclasses.replace(figure, published={**paper, **figure.published})
         for figure in experiment.figure
     )
-    experiment = dataclasses.replace(
-        experiment, name=path.stem, path=path, table=tables, figure=figures
-    )
+    experiment = dataclasses.replace(experiment, name=path.stem, path=path, figure=figures)
     _validate(experiment)
     return experiment
-
-
-def _one_metric_each(columns: Iterable[Part]) -> tuple[Part, ...]:
-    """The columns, those with several metrics spelled out."""
-    return tuple(
-        dataclasses.replace(column, metric=metric, metrics=())
-        for column in columns
-        for metric in (column.metrics or (column.metric,))
-    )
 
 
 def _validate(experiment: Experiment) -> None:
@@ -171,7 +159,9 @@ def _validate_table(experiment: Experiment, table: Table) -> None:
     entries = [(row, experiment.entry(table, row, c)) for row in table.row for c in table.column]
     told = {bool(entry.fact) for _, entry in entries}
     if len(told) > 1 or any(entry.fact and entry.metric for _, entry in entries):
-        raise BenchError(f"{where}: tells facts and measures metrics; make two tables of it")
+        raise BenchError(
+            f"{where}: some entries name a fact, others a metric; make it two"
+        )
     for row, entry in entries:
         on = f"{where}, row '{row.label}'"
         if not entry.fact:

@@ -61,6 +61,44 @@ def numbers(folder: Path = FOLDER) -> tuple[Published, ...]:
     return tuple(found)
 
 
+@cache
+def _within(paper: str, table: str) -> tuple[Published, ...]:
+    """The numbers of a paper or of one of its tables; "" is any."""
+    found = (p for p in numbers() if paper in ("", p.paper))
+    return tuple(p for p in found if table in ("", p.table))
+
+
+@cache
+def _values(key: str, paper: str, table: str) -> tuple[str, ...]:
+    """What stands in a column of the CSVs of a paper or table, in their order."""
+    return tuple(dict.fromkeys(str(getattr(p, key)) for p in _within(paper, table)))
+
+
+def fitting(chosen: Mapping[str, str], *, where: str) -> list[Published]:
+    """The numbers that a filter leaves, in the order of the CSV.
+
+    Args:
+        chosen: Column of the CSV -> value, of `FILTERS`.
+        where: File and table, for the error.
+
+    Raises:
+        BenchError: the filter names a column or a value that no CSV has.
+    """
+    for key in chosen:
+        if key not in FILTERS:
+            raise unknown("column of the published numbers", key, FILTERS, where=where)
+    place = {"paper": "", "table": ""}
+    for key in (key for key in FILTERS if key in chosen):
+        # Other names are looked up within paper and table, where a nearest match means something.
+        known = _values(key, **place)
+        if chosen[key] not in known:
+            raise unknown(f"published {key}", chosen[key], known, where=where)
+        if key in place:
+            place[key] = chosen[key]
+    others = {k: v for k, v in chosen.items() if k not in place}
+    return [p for p in _within(**place) if all(getattr(p, k) == v for k, v in others.items())]
+
+
 def find(chosen: Mapping[str, str], *, metric: str, where: str) -> Published | None:
     """The one number that a filter names, None where the paper prints none.
 
@@ -72,19 +110,9 @@ def find(chosen: Mapping[str, str], *, metric: str, where: str) -> Published | N
     Raises:
         BenchError: the filter fits several numbers, or names a column or value that no CSV has.
     """
-    for key in chosen:
-        if key not in FILTERS:
-            raise unknown("column of the published numbers", key, FILTERS, where=where)
-    scope = numbers()
-    for key, value in sorted(chosen.items(), key=lambda item: FILTERS.index(item[0])):
-        known = {str(getattr(p, key)) for p in scope}
-        if value not in known:
-            raise unknown(f"published {key}", value, known, where=where)
-        # Other names are looked up within paper and table, where a nearest match means something.
-        if key in ("paper", "table"):
-            scope = tuple(p for p in scope if getattr(p, key) == value)
-    wanted = {"metric": metric, **chosen}
-    fits = [p for p in scope if all(getattr(p, k) == v for k, v in wanted.items())]
+    fits = fitting(chosen, where=where)
+    if "metric" not in chosen:
+        fits = [p for p in fits if p.metric == metric]
     if len(fits) > 1:
         raise BenchError(f"{where}: published = {dict(chosen)} fits {len(fits)} numbers; narrow it")
     return fits[0] if fits else None

@@ -6,7 +6,7 @@ clustered, test images are fed forward.
 """
 
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, get_task, register_task
+from bench.datasets.tasks import TaskSpec, get_task, register_group, register_task
 
 PAIRS = {"n_pairs": 20_000}
 QUICK = 3000
@@ -107,6 +107,8 @@ _similarity(
 )
 for _letter in "ABC":
     _subset(_letter)
+register_group("imagenet/30", (f"imagenet/30-{letter}" for letter in "ABC"))
+register_group("imagenet/pairs", (f"imagenet/pairs-{letter}" for letter in "ABC"))
 _ten = {"10R": ("yes",)}
 _discovery(
     "imagenet10r",

@@ -4,7 +4,7 @@ from itertools import permutations
 
 from bench.datasets.office31 import DOMAINS
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.tasks import TaskSpec, register_group, register_task
 
 CLASSES = 31
 SIMILARITY = "imagenet1000/similarity"
@@ -50,3 +50,19 @@ for _source, _target in permutations(DOMAINS, 2):
             related={"similarity": SIMILARITY},
         )
     )
+
+# In the order of the paper's columns.
+register_group(
+    "office31/adapt",
+    (
+        f"office31-{pair}/adapt"
+        for pair in (
+            "amazon-webcam",
+            "dslr-webcam",
+            "webcam-dslr",
+            "amazon-dslr",
+            "dslr-amazon",
+            "webcam-amazon",
+        )
+    ),
+)

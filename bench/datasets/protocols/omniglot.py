@@ -2,7 +2,7 @@
 
 from bench.datasets.parts import Part
 from bench.datasets.protocols.similarity import BACKGROUND
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.tasks import TaskSpec, register_group, register_task
 
 # Evaluation alphabet -> its number of characters, the K of its task.
 ALPHABETS = {
@@ -40,3 +40,5 @@ for _alphabet, _characters in ALPHABETS.items():
             related={"similarity": "omniglot/similarity"},
         )
     )
+
+register_group("omniglot/alphabets", (f"omniglot/{alphabet}" for alphabet in ALPHABETS))
