@@ -25,6 +25,8 @@ FLAGS = {
     "show": PLACES,
     "render": ["--format", *SELECTION, *PLACES],
     "check": ["--json", "--update", *SELECTION, *PLACES],
+    "pack": ["--tensors", *SELECTION, *PLACES],
+    "merge": ["--results"],
     "data": PLACES,
 }  # fmt: skip
 

@@ -21,10 +21,10 @@ from bench.plan.graph import Plan
 from bench.run import grouping
 from bench.run.inputs import Truth, gather
 from bench.run.pool import Pool, new_attempt
-from bench.run.worker import SNAPSHOTS, Job, Report
+from bench.run.worker import Job, Report
 from bench.score import scores, snapshots
 from bench.store import code, outputs, record, states
-from bench.store.folders import CURVES, LOG, PREDICTION, Store, writable
+from bench.store.folders import CURVES, LOG, PREDICTION, SNAPSHOTS, Store, writable
 from bench.store.record import Record
 
 _POLL_SECONDS = 0.5
