@@ -27,6 +27,8 @@ FLAGS = {
     "check": ["--json", "--update", *SELECTION, *PLACES],
     "prove": ["--at", "--digits", "--update", "--methods", "--workers"],
     "rescore": ["--all", *SELECTION, *PLACES],
+    "pack": ["--tensors", *SELECTION, *PLACES],
+    "merge": ["--results"],
     "data": PLACES,
 }  # fmt: skip
 

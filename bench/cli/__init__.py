@@ -46,7 +46,20 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """All verbs with their flags."""
-    from bench.cli import check, data, listing, prove, render, rescore, run, show, status, weights
+    from bench.cli import (
+        check,
+        data,
+        listing,
+        merge,
+        pack,
+        prove,
+        render,
+        rescore,
+        run,
+        show,
+        status,
+        weights,
+    )
 
     parser = argparse.ArgumentParser(
         prog="python -m bench",
@@ -55,6 +68,19 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for module in (run, listing, status, show, render, check, prove, rescore, data, weights):
+    for module in (
+        run,
+        listing,
+        status,
+        show,
+        render,
+        check,
+        prove,
+        rescore,
+        pack,
+        merge,
+        data,
+        weights,
+    ):
         module.add(verbs)
     return parser

@@ -41,13 +41,7 @@ def add_places(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="data sets (default: $BENCH_DATA, else data/ in the clone)",
     )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        metavar="DIR",
-        default=ROOT / "results",
-        help="records, tables and figures (default: results/ in the clone)",
-    )
+    add_results(parser)
     parser.add_argument(
         "--plugins",
         type=Path,
@@ -55,6 +49,17 @@ def add_places(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="a folder with methods or data sets of your own; may be repeated",
+    )
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """Where results are."""
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        default=ROOT / "results",
+        help="records, tables and figures (default: results/ in the clone)",
     )
 
 

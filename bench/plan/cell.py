@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ PROTOCOL = 1
 images, what is handed over. Raise it when any of that changes what a method is given, and every
 cell is another one; `tests/test_protocol.py` tells when. At 1 it is left out of the key, so that
 cells stay valid which were measured before there was a number."""
+_NAME = re.compile(r"\w[\w .,+()=-]{0,99}")
+"""What a folder may be called after."""
 
 
 def frozen(mapping: Mapping[str, Any]) -> Pairs:
@@ -70,17 +73,51 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits of the SHA-256 of the identity."""
-        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return key_of(self.identity())
 
     @property
     def folder(self) -> str:
         """Where its record lies below `runs/`, readable by people."""
-        return f"{self.task.replace('/', '-')}/{self.method}/seed{self.seed}-{self.key}"
+        return folder_of(self.task, self.method, self.seed, self.key)
 
     def __str__(self) -> str:
         setting = "".join(f" {k}={v}" for k, v in self.setting)
         return f"{self.method} {self.task}{setting} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Address:
+    """A cell known by its identity alone, whose method may be registered nowhere here."""
+
+    key: str
+    folder: str
+
+
+def address(identity: Mapping[str, Any]) -> Address:
+    """The key and folder of a cell, from its identity as a record holds it.
+
+    Raises:
+        ValueError: it lacks a task, method or seed that a folder can be called after.
+    """
+    task, method, seed = (identity.get(name) for name in ("task", "method", "seed"))
+    for name in (task, method):
+        if not isinstance(name, str) or not _NAME.fullmatch(name.replace("/", "-")):
+            raise ValueError(f"{str(name)[:60]!r} is no name of a task or method")
+    if "/" in str(method) or type(seed) is not int or seed < 0:
+        raise ValueError(f"method {method!r} with seed {str(seed)[:60]!r} names no folder")
+    key = key_of(identity)
+    return Address(key, folder_of(str(task), str(method), seed, key))
+
+
+def key_of(identity: Mapping[str, Any]) -> str:
+    """Sixteen hexadecimal digits of the SHA-256 of an identity."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def folder_of(task: str, method: str, seed: int, key: str) -> str:
+    """Where a cell's record lies below `runs/`."""
+    return f"{task.replace('/', '-')}/{method}/seed{seed}-{key}"
 
 
 def seed_for(seed: int, task: str, axis: str) -> int:

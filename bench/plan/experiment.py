@@ -159,9 +159,7 @@ def _validate_table(experiment: Experiment, table: Table) -> None:
     entries = [(row, experiment.entry(table, row, c)) for row in table.row for c in table.column]
     told = {bool(entry.fact) for _, entry in entries}
     if len(told) > 1 or any(entry.fact and entry.metric for _, entry in entries):
-        raise BenchError(
-            f"{where}: some entries name a fact, others a metric; make it two"
-        )
+        raise BenchError(f"{where}: some entries name a fact, others a metric; make it two")
     for row, entry in entries:
         on = f"{where}, row '{row.label}'"
         if not entry.fact:

@@ -61,6 +61,8 @@ class Plan:
     cells: dict[str, Cell] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
     """Key -> what is lacking and how to get it."""
+    packed: dict[str, str] = field(default_factory=dict)
+    """Key -> which needed cell the store has without its tensors; these are in `unavailable`."""
     slots: list[Slot] = field(default_factory=list)
     experiments: list[Experiment] = field(default_factory=list)
 

@@ -27,7 +27,12 @@ METRICS = {
 
 def plain(name: str) -> str:
     """A name without what its spellings differ in: case, commas, brackets, hyphens, arrows."""
-    name = name.casefold().replace("\N{MULTIPLICATION SIGN}", "x").replace("→", "-").replace("->", " to ")
+    name = (
+        name.casefold()
+        .replace("\N{MULTIPLICATION SIGN}", "x")
+        .replace("→", "-")
+        .replace("->", " to ")
+    )
     name = re.sub(r"(?<=\w)[-_](?=\w)", " ", re.sub(r"[,()]", "", name))
     return re.sub(r"\s+", " ", re.sub(r"\s*=\s*", "=", name)).strip()
 

@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from bench.files import replace
 from bench.store import outputs
-from bench.store.folders import PREDICTION
 
 Points = npt.NDArray[np.float32]
 
@@ -58,7 +57,7 @@ def coordinates(runs: Path, folder: Path, digest: str, tensor: str, *, n: int, b
         return kept
     except (OSError, ValueError, EOFError):
         pass  # None yet, or a damaged one.
-    tensors = outputs.load(folder / PREDICTION, tensors=True).tensors
+    tensors = outputs.of_cell(folder, tensors=True).tensors
     if tensor not in tensors:
         raise ValueError(f"no tensor '{tensor}' is stored")
     values = tensors[tensor].float().numpy()

@@ -22,7 +22,6 @@ from bench.report.embedding import coordinates
 from bench.score.metrics import contingency, matching
 from bench.score.snapshots import entropies
 from bench.store import outputs
-from bench.store.folders import PREDICTION
 from bench.store.measured import USABLE
 from bench.store.states import Results
 from bench.tasks import Ints
@@ -79,7 +78,7 @@ class _Cell:
         Raises:
             ValueError: none are stored, or not one for each image.
         """
-        found = outputs.load(self.folder / PREDICTION).assignments
+        found = outputs.of_cell(self.folder).assignments
         if found is None:
             raise ValueError(f"{of}no assignments are stored")
         if len(found) != self.files.n:
@@ -88,7 +87,7 @@ class _Cell:
 
     def tensor(self) -> npt.NDArray[np.float32]:
         """The stored tensor that the part names; raises ValueError where there is none."""
-        tensors = outputs.load(self.folder / PREDICTION, tensors=True).tensors
+        tensors = outputs.of_cell(self.folder, tensors=True).tensors
         if self.part.tensor not in tensors:
             raise ValueError(f"no tensor '{self.part.tensor}' is stored")
         values: npt.NDArray[np.float32] = tensors[self.part.tensor].float().numpy()

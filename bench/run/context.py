@@ -16,7 +16,7 @@ from bench.errors import BenchError, NonFiniteError
 from bench.plan import cell
 from bench.score import scores
 from bench.store import checkpoint, outputs
-from bench.store.folders import CHECKPOINT, PREDICTION
+from bench.store.folders import ARRAYS, CHECKPOINT, PREDICTION
 from bench.tasks import Prediction
 
 CHECKPOINT_SECONDS = 30.0
@@ -79,6 +79,8 @@ class WorkerRun:
             raise KeyError(f"no cell was declared under the role '{role}' by needs()")
         folder, wanted = self._needs[role]
         path = folder / PREDICTION
+        if not path.exists() and (folder / ARRAYS).exists():
+            raise BenchError(f"{folder}: {outputs.WITHOUT_TENSORS}")
         if outputs.digest(path) != wanted:
             raise BenchError(f"{path}: damaged: its hash is not the record's; delete {folder}")
         return outputs.load(path, tensors=True)

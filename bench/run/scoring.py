@@ -11,10 +11,9 @@ from bench import registry
 from bench.files import replace
 from bench.plan.cell import Cell
 from bench.run.inputs import Inputs, Truth
-from bench.run.worker import SNAPSHOTS
 from bench.score import scores, snapshots
 from bench.store import outputs
-from bench.store.folders import CURVES, PREDICTION
+from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS
 
 
 def score(cell: Cell, inputs: Inputs, truth: Truth, folder: Path) -> dict[str, float]:

@@ -27,10 +27,9 @@ from bench.run.context import CHECKPOINT_SECONDS, WorkerRun
 from bench.run.inputs import Inputs, open_task
 from bench.score import scores
 from bench.store import outputs
-from bench.store.folders import CURVES, LOG, PREDICTION, TRACEBACK
+from bench.store.folders import CURVES, LOG, PREDICTION, SNAPSHOTS, TRACEBACK
 from bench.store.record import Failure
 
-SNAPSHOTS = "snapshots.npy"
 _DONE: tuple[Failure, str] = ("", "")
 
 

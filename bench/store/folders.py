@@ -20,19 +20,34 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
 from bench.errors import BenchError
-from bench.plan.cell import Cell
 from bench.store import record as records
 from bench.store.record import Record
 
 PREDICTION = "prediction.safetensors"
+ARRAYS = "arrays.safetensors"
+"""A prediction less its tensors, as a pack may hold it."""
 CURVES = "curves.json"
+SNAPSHOTS = "snapshots.npy"
 LOG = "log.txt"
 TRACEBACK = "traceback.txt"
 CHECKPOINT = "checkpoint.safetensors"
+
+
+class Placed(Protocol):
+    """A cell as the store sees it: a `Cell`, or the `Address` of one."""
+
+    @property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits."""
+
+    @property
+    def folder(self) -> str:
+        """Below `runs/`."""
 
 
 class Store:
@@ -44,11 +59,11 @@ class Store:
         self.damaged: dict[str, str] = {}
         """Folder -> what is wrong with its record; such a cell counts as missing."""
 
-    def folder(self, cell: Cell) -> Path:
+    def folder(self, cell: Placed) -> Path:
         """Where a finished cell lies."""
         return self.runs / cell.folder
 
-    def work(self, cell: Cell) -> Path:
+    def work(self, cell: Placed) -> Path:
         """Where a cell in progress keeps its checkpoint."""
         return self.root / "work" / cell.key
 
@@ -74,7 +89,7 @@ class Store:
             self._append(fresh)
         return found
 
-    def read(self, cell: Cell) -> Record | None:
+    def read(self, cell: Placed) -> Record | None:
         """The record of one cell, straight from its folder; None when missing or damaged."""
         folder = self.folder(cell)
         if not (folder / "record.json").exists():
@@ -85,7 +100,7 @@ class Store:
             self.damaged[cell.folder] = str(error)
             return None
 
-    def publish(self, cell: Cell, attempt: Path, record: Record) -> None:
+    def publish(self, cell: Placed, attempt: Path, record: Record) -> None:
         """Put a finished attempt in its place, as one rename; an older result gives way.
 
         Raises:
@@ -101,7 +116,7 @@ class Store:
             status = (place / "record.json").stat()
             self._append([_index_line(cell.folder, _stamp(status), record)])
 
-    def rewrite(self, cell: Cell, record: Record) -> None:
+    def rewrite(self, cell: Placed, record: Record) -> None:
         """Put another record in a finished cell's place, whole or not at all.
 
         Raises:
@@ -114,7 +129,7 @@ class Store:
             status = (place / "record.json").stat()
             self._append([_index_line(cell.folder, _stamp(status), record)])
 
-    def clear_work(self, cell: Cell, *, keep_checkpoint: bool = False) -> None:
+    def clear_work(self, cell: Placed, *, keep_checkpoint: bool = False) -> None:
         """Drop what attempts left behind, and the checkpoint unless it is of use yet."""
         work = self.work(cell)
         if keep_checkpoint and (work / CHECKPOINT).exists():
@@ -124,7 +139,7 @@ class Store:
         else:
             shutil.rmtree(work, ignore_errors=True)
 
-    def sweep(self, cells: Iterable[Cell]) -> None:
+    def sweep(self, cells: Iterable[Placed]) -> None:
         """Drop the work folders of finished cells, which a killed runner had no time to drop."""
         try:
             left = {path.name for path in (self.root / "work").iterdir() if path.is_dir()}
@@ -138,7 +153,7 @@ class Store:
                     if record is not None and record.state == "done":
                         self.clear_work(cell)
 
-    def lock(self, cell: Cell) -> FileLock:
+    def lock(self, cell: Placed) -> FileLock:
         """The lock of a cell, released by the system when its holder dies."""
         folder = self.root / "locks"
         with writable(self.root):

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialised
 
 from bench.errors import BenchError
+from bench.store.folders import ARRAYS, PREDICTION
 from bench.tasks import Prediction
 
-_ARRAYS = ("assignments", "scores")
+_TENSORS = "tensors/"
+WITHOUT_TENSORS = "packed without tensors: merge a pack with --tensors, or delete it to rerun"
 
 
 def save(path: Path, prediction: Prediction) -> None:
@@ -30,7 +33,7 @@ def save(path: Path, prediction: Prediction) -> None:
     for name, values in prediction.class_scores.items():
         arrays[f"class_scores/{name}"] = torch.from_numpy(np.ascontiguousarray(values, np.float64))
     for name, tensor in prediction.tensors.items():
-        arrays[f"tensors/{name}"] = tensor.detach().cpu().contiguous().clone()
+        arrays[f"{_TENSORS}{name}"] = tensor.detach().cpu().contiguous().clone()
     half = path.with_suffix(".half")
     save_file(arrays, half, metadata={"architecture": prediction.architecture})
     half.replace(path)
@@ -43,6 +46,36 @@ def smallest(values: npt.ArrayLike) -> npt.NDArray[np.signedinteger]:
         if array.size == 0 or (np.abs(array).max() <= np.iinfo(kind).max):
             return array.astype(kind)
     return array
+
+
+def without_tensors(path: Path) -> bytes | None:
+    """A prediction's file less its tensors, always the same bytes; None where it has none.
+
+    Raises:
+        BenchError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+            arrays = {n: file.get_tensor(n) for n in names if not n.startswith(_TENSORS)}
+            metadata = file.metadata()
+    except (SafetensorError, OSError) as error:
+        raise BenchError(f"{path}: damaged or missing prediction: {error}") from error
+    return None if len(arrays) == len(names) else serialised(arrays, metadata)
+
+
+def of_cell(folder: Path, *, tensors: bool = False) -> Prediction:
+    """Read the prediction in a cell's folder, be it whole or less its tensors.
+
+    Raises:
+        BenchError: it is missing or damaged, or tensors are asked for that a pack left out.
+    """
+    path = folder / PREDICTION
+    if not path.exists() and (folder / ARRAYS).exists():
+        if tensors:
+            raise BenchError(f"{folder}: {WITHOUT_TENSORS}")
+        path = folder / ARRAYS
+    return load(path, tensors=tensors)
 
 
 def load(path: Path, *, tensors: bool = False) -> Prediction:
@@ -58,13 +91,11 @@ def load(path: Path, *, tensors: bool = False) -> Prediction:
     try:
         with safe_open(path, framework="pt" if tensors else "np") as file:
             names = list(file.keys())
-            found = {
-                n: np.asarray(file.get_tensor(n)) for n in names if not n.startswith("tensors/")
-            }
+            found = {n: np.asarray(file.get_tensor(n)) for n in names if not n.startswith(_TENSORS)}
             weights = {
-                n.removeprefix("tensors/"): file.get_tensor(n)
+                n.removeprefix(_TENSORS): file.get_tensor(n)
                 for n in names
-                if tensors and n.startswith("tensors/")
+                if tensors and n.startswith(_TENSORS)
             }
             architecture = (file.metadata() or {}).get("architecture", "")
     except (SafetensorError, OSError) as error:

@@ -54,6 +54,9 @@ class Record:
     """Role -> hash of the output that was read from the needed cell."""
     output: str = ""
     """SHA-256 of prediction.safetensors."""
+    arrays: str = ""
+    """SHA-256 of arrays.safetensors, all that is here of the prediction where a pack left its
+    tensors out; "" where the prediction is whole."""
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory: int = 0
@@ -77,8 +80,11 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write `record.json` into a folder."""
-        text = json.dumps(vars(self), indent=1, sort_keys=True)
-        (folder / "record.json").write_text(text + "\n", encoding="utf-8")
+        (folder / "record.json").write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """The content of `record.json`."""
+        return json.dumps(vars(self), indent=1, sort_keys=True) + "\n"
 
 
 _FIELDS = {

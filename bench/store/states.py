@@ -11,6 +11,7 @@ from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.store import code, equal
 from bench.store.folders import Store
+from bench.store.outputs import WITHOUT_TENSORS
 from bench.store.record import Record, State
 
 STATES: tuple[State, ...] = ("done", "failed", "missing", "stale", "blocked", "unavailable")
@@ -39,12 +40,31 @@ def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:
     done: measured with the code as it is, or with code that was shown to give the same results
     (`bench.store.equal`). stale: measured with other code, or with an output of a
     needed cell that has since changed. failed: see the record. blocked: a needed cell failed.
-    unavailable: data, weights or device are not here. missing: can run, has not.
+    unavailable: data, weights, device or a needed cell's tensors are not here. missing: can run,
+    has not.
     """
+    _note_packed(plan, records)
     found: dict[str, State] = {}
     for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
         found[key] = state(cell, plan, records, found)
     return found
+
+
+def _note_packed(plan: Plan, records: Mapping[str, Record]) -> None:
+    """Put into a plan what cannot run since a needed cell's tensors are not in this store."""
+    for key in plan.packed:  # as another store had it, or this one before a merge
+        plan.unavailable.pop(key, None)
+    plan.packed.clear()
+    for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
+        if key in plan.unavailable:
+            continue
+        for _, needed in cell.needs:
+            record = records.get(needed)
+            if record is not None and record.arrays:
+                plan.packed[key] = f"{plan.cells[needed].folder}: {WITHOUT_TENSORS}"
+            elif record is None and needed in plan.packed:
+                plan.packed[key] = plan.packed[needed]
+    plan.unavailable |= plan.packed
 
 
 def state(

@@ -1,0 +1,66 @@
+"""`bench pack`: finished cells as one archive."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import ROOT
+from bench.cli import common
+from bench.errors import BenchError
+
+EPILOG = """\
+  python -m bench pack half.zip digits --seed-list 0,1,2,3,4     half a run, to merge elsewhere
+  python -m bench pack mine.zip mnist --tensors                  with networks and features"""
+
+
+def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+    """Declare the verb."""
+    parser = common.add_verb(verbs, "pack", "write finished cells to one archive", epilog=EPILOG)
+    parser.add_argument("dest", type=Path, metavar="DEST.zip", help="the archive to write")
+    common.add_selection(parser)
+    common.add_places(parser)
+    parser.add_argument(
+        "--tensors",
+        action="store_true",
+        help="networks and features too, for cells yet to run that need them",
+    )
+    parser.set_defaults(action=act)
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Pack the finished cells of some experiments, all by default."""
+    from bench.store import pack
+    from bench.store.folders import Store
+
+    dest: Path = arguments.dest
+    if dest.suffix != ".zip":
+        raise BenchError(
+            f"{dest}: a pack's name ends in .zip: bench pack DEST.zip [EXPERIMENT ...]"
+        )
+    if dest.exists() and not (dest.is_file() and pack.is_pack(dest)):
+        raise BenchError(f"{dest} is there and no pack: give another name")
+    store = Store(arguments.results)
+    private = (
+        store.root, common.data_root(arguments), ROOT, Path.home(), Path(tempfile.gettempdir()),
+        Path(sys.prefix), Path(sys.base_prefix), Path.cwd(),
+    )  # fmt: skip
+    plan = common.plan_for(arguments)
+    done = pack.write(dest, store, plan.cells, tensors=arguments.tensors, private=private)
+    print(f"packed {done.cells} cells, {_size(done.size)}: {dest}")
+    if done.without_tensors:
+        hint = "; --tensors packs what is here" if not arguments.tensors else ""
+        print(f"note: {done.without_tensors} of them without their tensors{hint}")
+    mine = {cell.folder for cell in plan.cells.values()}
+    damaged = {folder: why for folder, why in store.damaged.items() if folder in mine}
+    damaged |= done.damaged
+    for folder, reason in damaged.items():
+        print(f"left out: {folder}: {reason}", file=sys.stderr)
+    return 1 if damaged else 0
+
+
+def _size(size: int) -> str:
+    """Bytes in words."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
