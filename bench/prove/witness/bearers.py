@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -107,8 +107,10 @@ class Given:
         """Digests of all of it."""
         arrays: dict[str, Any] = {}
         for name, value in sorted(vars(task).items()):
-            for inner, part in vars(value).items() if hasattr(value, "__dict__") else [("", value)]:
-                arrays[f"{name}/{inner}"] = np.asarray(part if part is not None else "none")
+            # A labelled part or answers; an array that is mapped from a file has fields, too.
+            inner = vars(value) if is_dataclass(value) else {"": value}
+            for field, part in inner.items():
+                arrays[f"{name}/{field}"] = np.asarray("none" if part is None else part)
         if hasattr(task, "answers"):
             rows = np.arange(0, task.answers.n, 3)
             similar, known = task.answers.block(rows, rows[::-1])
