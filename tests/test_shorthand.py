@@ -181,6 +181,10 @@ SLIPS = {
     "like": ('like = "tt"', "unknown table above 'tt'"),
     "label": ('row = [{ label = "SUPRME" }]', "unknown published method 'SUPRME': did you mean"),
     "labels": ('row = [{ labels = "KCL" }]', "labels must be a list"),
+    "metrics of a row": (
+        'row = [{ label = "KCL", metrics = ["ACC"] }]',
+        "row 'KCL': unknown key 'metrics': did you mean 'metric'?",
+    ),
     "star": (
         'published = { table = "1", group = "x*" }',
         "published group 'x*' is no entry's label",
