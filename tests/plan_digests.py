@@ -36,7 +36,7 @@ def told(one: Experiment, preset: str, root: Path) -> dict[str, list[str]]:
         number = part.published and published.find(part.published, metric=part.metric, where="")
         entry = [
             slot.column,
-            *(getattr(part, f.name) for f in dataclasses.fields(part) if f.name != "published"),
+            _said(part, ("published",)),
             dataclasses.astuple(number) if number else None,
             {str(seed): keys for seed, keys in slot.cells.items()},
         ]
@@ -44,10 +44,14 @@ def told(one: Experiment, preset: str, root: Path) -> dict[str, list[str]]:
     return lines
 
 
+def _said(one: Any, apart: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a dataclass that say something, but for some."""
+    fields = {f.name: getattr(one, f.name) for f in dataclasses.fields(one)}
+    return {name: value for name, value in fields.items() if value and name not in apart}
+
+
 def _words(output: Table | Figure) -> str:
-    fields = (f.name for f in dataclasses.fields(output) if f.name not in SPELLED_OUT)
-    words = {name: getattr(output, name) for name in fields}
-    return json.dumps(words, sort_keys=True, default=dataclasses.asdict)
+    return json.dumps(_said(output, SPELLED_OUT), sort_keys=True, default=dataclasses.asdict)
 
 
 def digests() -> dict[str, Any]:

@@ -36,8 +36,6 @@ class Part:
     quick: dict[str, Any] = field(default_factory=dict)
     """Parameters for the quick preset alone."""
     metric: str = ""
-    metrics: tuple[str, ...] = ()
-    """Of a column: shorthand for one column of the same label for each of these metrics."""
     fact: str = ""
     """In place of a metric: what is told in words, a role of the task ("auxiliary", "source",
     "target") or an attribute of the method, such as a parameter."""

@@ -1,5 +1,7 @@
 """Experiments: one TOML a paper, with its tables, figures, presets and published numbers.
 
+bench/experiments/README.md explains the format; `bench.plan.shorthand` spells it out first.
+
 A table's entry is its row and its column laid over one another: either may name the task, the
 method, a parameter or the published number, so rows can be methods and columns data sets or the
 other way round.
@@ -159,7 +161,9 @@ def _validate_table(experiment: Experiment, table: Table) -> None:
     entries = [(row, experiment.entry(table, row, c)) for row in table.row for c in table.column]
     told = {bool(entry.fact) for _, entry in entries}
     if len(told) > 1 or any(entry.fact and entry.metric for _, entry in entries):
-        raise BenchError(f"{where}: some entries name a fact, others a metric; make it two")
+        raise BenchError(
+            f"{where}: some entries name a fact, others a metric; make two tables of it"
+        )
     for row, entry in entries:
         on = f"{where}, row '{row.label}'"
         if not entry.fact:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from bench.errors import BenchError, unknown
@@ -25,6 +26,7 @@ METRICS = {
 """Our metric -> the name that some CSVs have for it."""
 
 
+@cache
 def plain(name: str) -> str:
     """A name without what its spellings differ in: case, commas, brackets, hyphens, arrows."""
     name = (
@@ -151,6 +153,16 @@ class Printed:
         number = self.number(one, "method")
         numbers = [self.number(row, "method") for row in rows]
         return numbers.index(number) if number and number in numbers else None
+
+    def require(self, label: str) -> None:
+        """Refuse the label of a row that is there for its number and has none.
+
+        Raises:
+            BenchError: the nearest method that is printed.
+        """
+        if self.by_label:
+            known = {shown(p.method) for p in published.fitting(self.fixed, where=self.where)}
+            raise unknown("published method", label, known, where=f"{self.where}, row")
 
     def require_labels(self) -> None:
         """Refuse a * that no entry's label filled.

@@ -7,6 +7,7 @@ and group an entry of its own.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from bench.datasets.tasks import get_group, groups
@@ -113,7 +114,7 @@ class _Output:
             one["column"] = [part for raw in self._raw("column") for part in self._columns(raw)]
         for key, by in (("curve", "method"), ("group", "dataset")):
             if key in one:
-                one[key] = [self._part(key, raw, by) for raw in self._raw(key)]
+                one[key] = [self._part(key, raw, by, self.numbers) for raw in self._raw(key)]
         one.pop("heading", None)
         one.pop("measured", None)
         self.numbers.require_labels()
@@ -137,14 +138,14 @@ class _Output:
             labels = entry.pop("labels", None) if key == "row" else None
             if labels is None:
                 found.append(entry)
-                continue
-            for label in checked(tuple[str, ...], labels, f"{where}: labels"):
-                found.append({**entry, "label": label})
+            else:
+                names = checked(tuple[str, ...], labels, f"{where}: labels")
+                found += [{**entry, "label": name} for name in names]
         return found
 
-    def _part(self, key: str, raw: Raw, by: str, numbers: Printed | None = None) -> Part:
+    def _part(self, key: str, raw: Raw, by: str, numbers: Printed) -> Part:
         """One entry with the filter of its number."""
-        published = (numbers or self.numbers).number(raw, by)
+        published = numbers.number(raw, by)
         where = f"{self.where}: {key} '{raw.get('label', '')}'"
         return typed(Part, {**raw, "published": published}, where)
 
@@ -158,33 +159,64 @@ class _Output:
         if metrics:
             rest = {key: value for key, value in raw.items() if key != "metrics"}
             columns = [{"label": metric, **rest, "metric": metric} for metric in metrics]
-        return [self._part("column", column, "dataset") for column in columns]
+        return [self._part("column", column, "dataset", self.numbers) for column in columns]
 
     def _rows(self, headings: list[Raw], measured: list[Raw]) -> list[Part]:
         """The rows, each under each heading where there are some."""
-        given, own = self.content["row"], self.numbers
-        printed = isinstance(given, str) and given in PRINTED
-        if isinstance(given, str) and not printed and given not in groups():
+        given = self.content["row"]
+        if not isinstance(given, str) or given in groups():
+            listed = self._raw("row")
+            if headings:
+                alone = [self._row(raw, self.numbers) for raw in listed if raw.get("group")]
+                crossed = [raw for raw in listed if not raw.get("group")]
+                return alone + self._under(headings, lambda _: crossed, measured)
+            return self._laid_over(listed, measured)
+        if given not in PRINTED:
             raise unknown("rows", given, (*PRINTED, *groups()), where=self.where)
-        listed = [] if printed else self._raw("row")
-
-        def rows(numbers: Printed) -> list[Raw]:
-            return numbers.rows(by_group=given == PRINTED[1]) if printed else listed
-
         if not headings:
-            return [self._part("row", r, "method") for r in own.laid_over(rows(own), measured)]
+            return self._laid_over(self.numbers.rows(by_group=given != PRINTED[0]), measured)
+        if given != PRINTED[0]:
+            raise BenchError(f"{self.where}: rows by group have headings; leave out heading")
+        return self._under(headings, lambda numbers: numbers.rows(by_group=False), measured)
+
+    def _laid_over(self, rows: list[Raw], measured: list[Raw]) -> list[Part]:
+        """Rows without a heading, and what is said of how some are measured."""
+        return [self._row(raw, self.numbers) for raw in self.numbers.laid_over(rows, measured)]
+
+    def _row(self, raw: Raw, numbers: Printed) -> Part:
+        """One row; one that neither runs nor quotes a number has a misspelt label."""
+        part = self._part("row", raw, "method", numbers)
+        columns = self.content.get("column", ())
+        by_column = any("method" in column for column in columns if isinstance(column, dict))
+        if not (part.published or part.method or part.fact or "published" in raw or by_column):
+            numbers.require(part.label)
+        return part
+
+    def _under(
+        self, headings: list[Raw], rows: Callable[[Printed], list[Raw]], measured: list[Raw]
+    ) -> list[Part]:
+        """Every row under every heading, laid over it.
+
+        Args:
+            headings: Each a label, and what its rows share.
+            rows: From the numbers under a heading to its rows.
+            measured: Laid over the rows of the heading that is their group, or of all.
+        """
         names = [str(heading.get("label", "")) for heading in headings]
         for one in measured:
             if one.get("group", names[0]) not in names:
                 raise unknown("heading", str(one["group"]), names, where=self.where)
-        found = [self._part("row", raw, "method") for raw in listed if raw.get("group")]
+        found = []
         for name, heading in zip(names, headings, strict=True):
-            head = self._part("heading", heading, "group")
-            under = own.under(head.published)
-            mine = [{**m, "group": ""} for m in measured if m.get("group", name) == name]
-            crossed = [{**row, "group": ""} for row in rows(under) if not row.get("group")]
-            for raw in under.laid_over(crossed, mine):
-                row = self._part("row", raw, "method", under)
+            head = self._part("heading", heading, "group", self.numbers)
+            numbers = self.numbers.under(head.published)
+            mine = [
+                {key: value for key, value in one.items() if key != "group"}
+                for one in measured
+                if one.get("group", name) == name
+            ]
+            for raw in numbers.laid_over(rows(numbers), mine):
+                row = self._row(raw, numbers)
                 part = row.over(head, where=f"{self.where}: row '{row.label}', heading '{name}'")
                 published = part.published if row.published else {}
                 found.append(dataclasses.replace(part, group=name, published=published))
