@@ -13,7 +13,7 @@ from bench.plan import experiment, settings
 from bench.plan.entry import Part
 from bench.render import html, latex
 from bench.render import tables as text
-from bench.report import reference, tables
+from bench.report import reference, table_views
 from bench.store import states
 from bench.store.folders import Store
 
@@ -156,7 +156,7 @@ def test_nothing_is_computed_or_compared(results, tmp_path):
 
 
 def test_words_stand_in_every_format(results):
-    data, parameters = tables.views(results)[0]
+    data, parameters = table_views.views(results)[0]
     markdown = text.markdown(data)
     assert "| A  | glyphs" in markdown
     assert "What is learned from. Preset: quick.\n" in markdown
@@ -180,8 +180,8 @@ def test_parameters_are_those_that_the_preset_would_run(tmp_path):
     head, tail = SETTINGS.split('label = "of K-means"\nmethod = "kmeans"\n')
     path.write_text(head + 'label = "value"\n' + row)
     assert tail
-    view = tables.views(states.read(make_plan(path), Store(tmp_path)))[0][1]
-    assert [e.words for e in view.entries] == ["0.25"]
+    view = table_views.views(states.read(make_plan(path), Store(tmp_path)))[0][1]
+    assert [e.slot.words for e in view.entries] == ["0.25"]
 
 
 def test_render_writes_them_without_a_run(tmp_path):

@@ -11,7 +11,7 @@ from harness import FAULTY, PLUGINS, bench, make_plan, places
 from bench import registry
 from bench.errors import BenchError
 from bench.plan import experiment
-from bench.report import embedding, reference, tables
+from bench.report import coordinates, reference, table_views
 from bench.report.reference import compare_all
 from bench.store import code, outputs, states
 from bench.store.folders import CURVES, PREDICTION, Store
@@ -261,7 +261,7 @@ def finish(store, cell, metrics, *, tensors=None, curves=None, failed=False):
 
 def shown(plan, store):
     """The one figure of a plan."""
-    (view,) = tables.views(states.read(plan, store))[1]
+    (view,) = table_views.views(states.read(plan, store))[1]
     return view
 
 
@@ -376,7 +376,7 @@ def test_an_embedding_is_computed_once_and_shows_true_classes(tmp_path, monkeypa
     assert other.words == "no tensor 'outputs' is stored"
     assert (len(first.points), len(first.classes)) == (150, 150)
     assert set(first.classes) == {0, 1, 2, 3}
-    monkeypatch.setattr(embedding, "embed", None)
+    monkeypatch.setattr(coordinates, "embed", None)
     assert shown(plan, store).panels[0] == first
     (kept,) = (tmp_path / "runs" / ".embeddings").iterdir()
     assert Store(tmp_path).records().keys() == {cell.key, artifact.key}
@@ -395,7 +395,7 @@ def test_an_embedding_is_computed_once_and_shows_true_classes(tmp_path, monkeypa
 )
 def test_what_cannot_be_embedded_is_said(values, words):
     with pytest.raises(ValueError, match=words):
-        embedding.embed(values)
+        coordinates.embed(values)
 
 
 def test_an_embedding_needs_a_row_for_each_image(tmp_path):

@@ -11,9 +11,9 @@ from bench.errors import BenchError
 from bench.plan import experiment
 from bench.plan.published import find
 from bench.render import figures, legend
-from bench.render.rows import Curve, FigureView
 from bench.render.write import write
-from bench.report.tables import views
+from bench.report.table_views import views
+from bench.report.views import Curve, FigureView
 
 GOOD = """
 title = "T"

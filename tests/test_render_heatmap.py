@@ -10,9 +10,9 @@ from bench import registry
 from bench.errors import BenchError
 from bench.plan import experiment
 from bench.render import figures, html, legend
-from bench.render.rows import HeatmapView, Panel
 from bench.render.write import write
-from bench.report.tables import views
+from bench.report.table_views import views
+from bench.report.views import Heatmap, HeatmapView
 
 GOOD = """
 title = "T"
@@ -164,7 +164,7 @@ def heatmap(value, n=None, failed=None, panels=1, planned=2, **fields):
     n = n or [[0 if v is None else planned for v in row] for row in value]
     failed = failed or [[False] * len(row) for row in value]
     grids = (tuple(map(tuple, grid)) for grid in (value, n, failed))
-    one = Panel("K = 10", *grids, planned)
+    one = Heatmap("K = 10", *grids, planned)
     fields = {"x_label": "x", "y_label": "y", "value_label": "NMI (%)", "top": 100.0} | fields
     x, y = tuple(range(len(value[0]))), tuple(range(len(value)))
     return HeatmapView("e", "m", "C", "quick", x=x, y=y, panels=(one,) * panels, **fields)
@@ -263,9 +263,9 @@ def test_nothing_measured_is_all_hatched_and_says_so():
 
 def test_a_panel_needs_one_shape():
     with pytest.raises(BenchError, match=r"panel 'p'.*one shape"):
-        Panel("p", ((1.0,), (2.0,)), ((1,),), ((False,), (False,)), 1)
+        Heatmap("p", ((1.0,), (2.0,)), ((1,),), ((False,), (False,)), 1)
     with pytest.raises(BenchError, match=r"panel 'p'.*one shape"):
-        Panel("p", ((1.0, 2.0), (2.0,)), ((1, 1), (1,)), ((False, False), (False,)), 1)
+        Heatmap("p", ((1.0, 2.0), (2.0,)), ((1, 1), (1,)), ((False, False), (False,)), 1)
 
 
 # --- files --------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from bench.datasets.tasks import _tasks
 from bench.errors import BenchError
 from bench.plan import experiment, graph
 from bench.render.tables import markdown
-from bench.report import reference, tables
+from bench.report import reference, table_views
 from bench.run.runner import Runner, RunOptions
 from bench.score.average_precision import mean_average_precision
 from bench.store import outputs, states
@@ -239,10 +239,10 @@ def test_a_network_goes_from_its_images_to_fine_tuning_to_a_table(tiny, tmp_path
     for name, scores in prediction.class_scores.items():
         assert scores.shape == truth.shape == (9, 3)
         assert found[f"{name} mAP"] == mean_average_precision(truth, scores)
-    ((view,), _) = tables.views(results)
-    entries = {e.metric: e for e in view.entries}
+    ((view,), _) = table_views.views(results)
+    entries = {e.slot.part.metric: e for e in view.entries}
     for name in ("fc6-8 mAP", "all mAP"):
-        assert entries[name].mean == pytest.approx(found[name])
+        assert entries[name].summary.mean == pytest.approx(found[name])
         assert f"{100 * found[name]:.1f}" in markdown(view)
     assert entries["knn top-1"].states == {"undefined": 1}
 
@@ -255,7 +255,7 @@ def test_a_class_that_no_test_image_has_leaves_the_score_undefined(tiny, tmp_pat
     chosen = planned(toml(tmp_path, ["all mAP"]), root)
     options = RunOptions(workers=1, data_root=root, plugins=(PLUGINS,))
     assert Runner(chosen, store, options, Lines(sys.stdout)).run()
-    ((view,), _) = tables.views(states.read(chosen, store))
+    ((view,), _) = table_views.views(states.read(chosen, store))
     assert [dict(e.states) for e in view.entries] == [{"undefined": 1}]
 
 
@@ -268,8 +268,8 @@ def test_without_the_data_the_table_says_unavailable_and_no_number(tmp_path, for
     options = RunOptions(workers=1, data_root=root, plugins=(PLUGINS,))
     assert Runner(chosen, store, options, Lines(sys.stdout)).run()
     results = states.read(chosen, store)
-    ((view,), _) = tables.views(results)
+    ((view,), _) = table_views.views(results)
     (entry,) = view.entries
-    assert (dict(entry.states), entry.mean) == ({"unavailable": 1}, None)
+    assert (dict(entry.states), entry.summary.mean) == ({"unavailable": 1}, None)
     # The network's own cell is done: a reference leaves the number out, and is not refused.
     assert reference.update(results, tmp_path / "reference") == []

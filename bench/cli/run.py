@@ -113,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
         plugins=plugins,
     )
     # What writes the tables is imported before hours of work, not after them.
-    importlib.import_module("bench.report.tables")
+    importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
     display = progress.make(sys.stdout)
     runner = Runner(plan, store, options, display)

@@ -51,6 +51,10 @@ class TaskSpec:
         found = {role: getattr(self, role) for role in ROLES}
         return {role: part for role, part in found.items() if part is not None}
 
+    def limit(self, role: str, preset: str) -> int | None:
+        """At most this many images of a part: None for all."""
+        return self.quick.get(role) if preset == "quick" else None
+
     def datasets(self) -> set[tuple[str, str]]:
         """The (dataset, split) pairs that it reads."""
         return {(part.dataset, split) for part in self.parts().values() for split in part.splits()}

@@ -14,7 +14,8 @@ from bench.datasets import TaskSpec, availability, get_task, part_fingerprint, p
 from bench.errors import BenchError
 from bench.plan.cell import Cell, frozen
 from bench.plan.entry import Part
-from bench.plan.experiment import Experiment, Preset, Table
+from bench.plan.experiment import Experiment, Preset
+from bench.plan.slot import Slot, slots
 from bench.tasks import Need
 
 PROBE = "probe"
@@ -37,20 +38,6 @@ class Options:
     data_root: Path = Path("data")
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method -> parameters that the experiment's preset sets."""
-
-
-@dataclass
-class Slot:
-    """An entry of a table or a point of a figure: which cells its number comes from."""
-
-    experiment: str
-    name: str
-    """Of the table or figure."""
-    part: Part
-    column: str
-    """Label of the column, or of the group of bars; "" in other figures."""
-    cells: dict[int, list[str]] = field(default_factory=dict)
-    """Seed -> keys: of each task the method's cell and, for represent tasks, its probe's."""
 
 
 @dataclass
@@ -100,7 +87,7 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
     for one in plan.experiments:
         preset = one.preset.get(options.preset, Preset())
         mine = dataclasses.replace(options, params=preset.params)
-        for slot, seeds in _slots(one, options):
+        for slot, seeds in _chosen(one, options):
             plan.slots.append(slot)
             if slot.part.runs:
                 asked += [(seed, slot, mine) for seed in seeds]
@@ -113,50 +100,17 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
     return plan
 
 
-def _slots(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int, ...]]]:
-    """Every entry and point of one experiment that the options leave in, with its seeds."""
-
-    def wanted(part: Part) -> bool:
-        tasks = set(part.all_tasks)
-        return (not options.methods or part.method in options.methods) and (
-            not options.tasks or (bool(tasks) and tasks <= set(options.tasks))
-        )
-
-    def seeds(*own: int) -> tuple[int, ...]:
-        count = next((n for n in own if n), 0)
-        own_seeds = options.seeds or range(one.seeds(options.preset, count))
-        return tuple(sorted({*own_seeds, *options.extra_seeds}))
-
-    for table in one.table:
-        for row in (*table.row, *_extra_rows(one, table, (*options.methods, *options.extra))):
-            for column in table.column:
-                part = one.entry(table, row, column)
-                if wanted(part):
-                    yield (
-                        Slot(one.name, table.name, part, column.label),
-                        seeds(part.seeds, table.seeds),
-                    )
-    for figure in one.figure:
-        for curve in figure.curve:
-            for part, group in figure.entries(curve, options.preset):
-                if wanted(part):
-                    chosen = seeds(part.seeds, figure.seeds)
-                    # One cell is shown and no mean.
-                    chosen = chosen[:1] if figure.of_one_cell else chosen
-                    yield Slot(one.name, figure.name, part, group), chosen
-
-
-def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Part]:
-    """A row for each method of --methods that the experiment does not know but could take."""
-    known = {p.method for t in one.table for p in (*t.row, *t.column)}
-    extra = []
-    for name in methods:
-        kinds = registry.get(name).kinds
-        tasks = [() if c.method else c.all_tasks or table.tasks for c in table.column]
-        fits = all(some and all(get_task(t).kind in kinds for t in some) for some in tasks)
-        if name not in known and fits:
-            extra.append(Part(label=name, method=name))
-    return extra
+def _chosen(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int, ...]]]:
+    """Every slot of one experiment that the options leave in, with its seeds."""
+    for slot in slots(one, options.preset, (*options.methods, *options.extra)):
+        tasks = set(slot.part.all_tasks)
+        if options.methods and slot.part.method not in options.methods:
+            continue
+        if options.tasks and not (tasks and tasks <= set(options.tasks)):
+            continue
+        own = options.seeds or range(slot.seeds)
+        seeds = tuple(sorted({*own, *options.extra_seeds}))
+        yield slot, seeds[:1] if slot.alone else seeds
 
 
 def _cells_of(plan: Plan, part: Part, task: str, seed: int, options: Options) -> list[str]:
@@ -251,15 +205,10 @@ def _data(task_name: str, preset: str, root: Path) -> str:
     task = get_task(task_name)
     _lacking(task_name, root)  # prepares what is here, and only then is its fingerprint certain
     found = [
-        f"{role}:{part_fingerprint(part, root, limit(task, role, preset))}"
+        f"{role}:{part_fingerprint(part, root, task.limit(role, preset))}"
         for role, part in task.parts().items()
     ]
     return "" if any(f.endswith(":") for f in found) else " ".join(found)
-
-
-def limit(task: TaskSpec, role: str, preset: str) -> int | None:
-    """At most this many images of a part: fewer in the quick preset, where the task says so."""
-    return task.quick.get(role) if preset == "quick" else None
 
 
 @cache

@@ -13,13 +13,12 @@ from typing import Literal
 from bench import ROOT
 from bench.errors import BenchError
 from bench.files import replace
-from bench.plan.graph import Slot
+from bench.plan.slot import Slot
 from bench.score import statistics
 from bench.score.metrics import is_count
 from bench.score.statistics import Summary
 from bench.store import code, record
-from bench.store.measured import measured
-from bench.store.states import Results
+from bench.store.states import Results, measured
 
 FOLDER = ROOT / "results" / "reference"
 Verdict = Literal["ok", "moved", "stale", "missing", "new", "unavailable"]

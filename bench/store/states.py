@@ -9,11 +9,13 @@ from pathlib import Path
 
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
+from bench.plan.slot import Slot
 from bench.store import code
 from bench.store.folders import Store
 from bench.store.record import Record, State
 
 STATES: tuple[State, ...] = ("done", "failed", "missing", "stale", "blocked", "unavailable")
+USABLE = ("done", "stale")
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,27 @@ def counts(found: Mapping[str, State]) -> dict[str, int]:
     """How many cells are in each state, every state named."""
     counter = Counter(found.values())
     return {name: counter[name] for name in STATES}
+
+
+def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[str]]:
+    """A slot's values by seed, of cells that are done or stale, and all its seeds' states.
+
+    Over several tasks a value is their mean, and there is none while one of them has none.
+    A cell that is done but lacks the metric counts as "undefined": a precision of nothing, say, or
+    a probe of a block that the network does not have.
+    """
+    records, found = results.records, results.states
+    values: dict[int, float] = {}
+    counter: Counter[str] = Counter()
+    for seed, keys in slot.cells.items():
+        word: str = next((found[k] for k in keys if found[k] not in USABLE), found[keys[0]])
+        if word in USABLE:
+            metrics = [records[k].metrics for k in keys]
+            have = [m[slot.part.metric] for m in metrics if slot.part.metric in m]
+            if len(have) == len(slot.part.all_tasks):
+                values[seed] = sum(have) / len(have)
+                word = "stale" if "stale" in {found[k] for k in keys} else "done"
+            else:
+                word = "undefined"
+        counter[word] += 1
+    return values, counter

@@ -6,20 +6,17 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.plan import published
 from bench.plan.experiment import Experiment
 from bench.plan.figure import Figure
-from bench.plan.graph import Slot
-from bench.plan.published import Published
-from bench.render.rows import Curve, Drawing, FigureView, HeatmapView, Panel
-from bench.report import panels
+from bench.plan.slot import Slot
+from bench.report import panel_views
+from bench.report.views import Curve, Drawing, FigureView, Heatmap, HeatmapView
 from bench.score import statistics
 from bench.score.metrics import METRICS, is_count
 from bench.score.snapshots import NATS
 from bench.score.statistics import Summary
 from bench.store.folders import CURVES
-from bench.store.measured import USABLE, measured
-from bench.store.states import Results
+from bench.store.states import USABLE, Results, measured
 
 
 def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Results) -> Drawing:
@@ -33,8 +30,8 @@ def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Res
     """
     makers: dict[str, Callable[..., Drawing]] = {
         "curve": _curves, "bars": _curves, "training": _training,
-        "heatmap": _heatmap, "embedding": panels.embedding, "images": panels.images,
-        "confusion": panels.confusion,
+        "heatmap": _heatmap, "embedding": panel_views.embedding, "images": panel_views.images,
+        "confusion": panel_views.confusion,
     }  # fmt: skip
     named = {"experiment": one.name, "name": figure.name, "caption": figure.caption}
     return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.preset})
@@ -86,7 +83,7 @@ def _curves(
     scale, curves, sources = _scale(figure), [], dict[str, None]()
     for label, mine in _by_label(slots).items():
         every = [_summary(slot, results) for slot in mine]
-        summaries, printed = [s for s, _, _ in every], [_printed(slot) for slot in mine]
+        summaries, printed = [s for s, _, _ in every], [slot.published for slot in mine]
         sources |= dict.fromkeys(p.source for p in printed if p)
         curves.append(
             Curve(
@@ -114,13 +111,6 @@ def _curves(
     )
 
 
-def _printed(slot: Slot) -> Published | None:
-    part = slot.part
-    if not part.published:
-        return None
-    return published.find(part.published, metric=part.metric, where=slot.name)
-
-
 def _heatmap(
     figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
 ) -> HeatmapView:
@@ -132,7 +122,7 @@ def _heatmap(
         found = [[_summary(at[x, y], results) for x in columns] for y in rows]
         chosen = [[best if figure.best else s.mean for s, best, _ in row] for row in found]
         maps.append(
-            Panel(
+            Heatmap(
                 label=label,
                 value=tuple(_times(scale, row) for row in chosen),
                 n=tuple(tuple(s.n for s, _, _ in row) for row in found),

@@ -15,16 +15,23 @@ from bench.datasets import PartFiles, get_task, materialise
 from bench.errors import BenchError, Unavailable
 from bench.plan.entry import Part
 from bench.plan.figure import Figure
-from bench.plan.graph import Slot, limit
-from bench.render.rows import Cloud, EmbeddingView
-from bench.render.sheets import ConfusionView, ImagesView, Matrix, Picture, Sheet, Strip
-from bench.report.embedding import coordinates
+from bench.plan.slot import Slot
+from bench.report.coordinates import coordinates
+from bench.report.views import (
+    Cloud,
+    ConfusionView,
+    EmbeddingView,
+    ImagesView,
+    Matrix,
+    Picture,
+    Sheet,
+    Strip,
+)
 from bench.score.metrics import contingency, matching
 from bench.score.snapshots import entropies
 from bench.store import outputs
 from bench.store.folders import PREDICTION
-from bench.store.measured import USABLE
-from bench.store.states import Results
+from bench.store.states import USABLE, Results
 from bench.tasks import Ints
 
 CLUSTERS, PER_CLUSTER = 10, 9
@@ -54,7 +61,7 @@ class _Cell:
         """The images and labels; raises Unavailable where they are not here."""
         plan = self.results.plan
         spec = get_task(plan.cells[self.key].task)
-        most = limit(spec, "target", plan.preset)
+        most = spec.limit("target", plan.preset)
         return materialise(spec.target, plan.data_root, limit=most)
 
     @cached_property
