@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from harness import PLUGINS, write_experiment
+from harness import PLUGINS, ready_plan, write_experiment
 from PIL import Image
 
 from bench import registry
@@ -218,7 +218,7 @@ NETWORK = f'{{"name": "alexnet", "variant": "tiny", "channels": 3, "views": {VIE
 
 def planned(path, root):
     registry.load([PLUGINS])
-    return graph.make([experiment.load(str(path))], graph.Options(data_root=root))
+    return ready_plan([experiment.load(str(path))], graph.Options(data_root=root))
 
 
 def test_a_network_goes_from_its_images_to_fine_tuning_to_a_table(tiny, tmp_path, forkserver):
@@ -262,9 +262,9 @@ def test_a_class_that_no_test_image_has_leaves_the_score_undefined(tiny, tmp_pat
 def test_without_the_data_the_table_says_unavailable_and_no_number(tmp_path, forkserver):
     root, store = tmp_path / "nowhere", Store(tmp_path / "results")
     chosen = planned(toml(tmp_path, ["all mAP"]), root)
-    ((key, reason),) = chosen.unavailable.items()
+    ((key, (lack,)),) = chosen.unavailable.items()
     assert chosen.cells[key].method == "finetune"
-    assert "VOCtrainval_06-Nov-2007.tar" in reason
+    assert "VOCtrainval_06-Nov-2007.tar" in str(lack)
     options = RunOptions(workers=1, data_root=root, plugins=(PLUGINS,))
     assert Runner(chosen, store, options, Lines(sys.stdout)).run()
     results = states.read(chosen, store)

@@ -59,6 +59,13 @@ class TaskSpec:
         """The (dataset, split) pairs that it reads."""
         return {(part.dataset, split) for part in self.parts().values() for split in part.splits()}
 
+    def splits(self) -> dict[str, tuple[str, ...]]:
+        """Dataset -> the splits of it that it reads, both in alphabetical order."""
+        found: dict[str, tuple[str, ...]] = {}
+        for dataset, split in sorted(self.datasets()):
+            found[dataset] = (*found.get(dataset, ()), split)
+        return found
+
     def settings(self, overrides: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
         """The protocol's numbers, with those of an experiment in their place.
 

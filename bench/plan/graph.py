@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.datasets import TaskSpec, availability, get_task, part_fingerprint, prepare
-from bench.errors import BenchError
+from bench.datasets import TaskSpec, get_task, lack, part_fingerprint, unprepared
+from bench.errors import BenchError, Lack
 from bench.plan.cell import Cell, frozen
 from bench.plan.entry import Part
 from bench.plan.experiment import Experiment, Preset
@@ -38,6 +38,8 @@ class Options:
     data_root: Path = Path("data")
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method -> parameters that the experiment's preset sets."""
+    damaged: Mapping[str, Lack] = field(default_factory=dict)
+    """Data set -> what is wrong with it, of those that could not be prepared."""
 
 
 @dataclass
@@ -46,14 +48,19 @@ class Plan:
 
     preset: str
     cells: dict[str, Cell] = field(default_factory=dict)
-    unavailable: dict[str, str] = field(default_factory=dict)
+    unavailable: dict[str, tuple[Lack, ...]] = field(default_factory=dict)
     """Key -> what is lacking and how to get it."""
+    unprepared: set[str] = field(default_factory=set)
+    """Data sets that are here and whose fingerprint is not known before they are prepared: cells
+    on them have other keys then, and are unavailable until then."""
     slots: list[Slot] = field(default_factory=list)
     experiments: list[Experiment] = field(default_factory=list)
 
     filtered: bool = False
     """Some rows were left out by --methods or --tasks."""
     data_root: Path = Path("data")
+    _data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)
+    """Task -> `_look`."""
 
     def of(self, experiment: str) -> set[str]:
         """Keys of an experiment's cells with all that they need."""
@@ -156,6 +163,7 @@ def _add(
             for role, need in sorted(_wanted(built, asked.method, task).items())
         )
     defaults, chosen = task.settings({}), task.settings(setting or {})
+    data, lacks = _look(plan, task, options)
     cell = Cell(
         task=task.name,
         setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
@@ -166,18 +174,19 @@ def _add(
         device=options.device,
         dtype="float32",
         threads=1,
-        data=_data(task.name, options.preset, options.data_root),
+        data=data,
         needs=needs,
     )
     if cell.key not in plan.cells:
         plan.cells[cell.key] = cell
-        reason = _lacking(task.name, options.data_root) or _device_lacks(options.device)
+        lacks = lacks or _device_lacks(options.device)
         for _, key in needs:
-            reason = reason or plan.unavailable.get(key, "")
-        if not reason and hasattr(built, "unavailable"):
+            lacks = lacks or plan.unavailable.get(key, ())
+        if not lacks and hasattr(built, "unavailable"):
             reason = built.unavailable()
-        if reason:
-            plan.unavailable[cell.key] = reason
+            lacks = (Lack(reason),) if reason else ()
+        if lacks:
+            plan.unavailable[cell.key] = lacks
     return cell.key
 
 
@@ -199,44 +208,40 @@ def _filled_in(need: Need, task: str, seed: int) -> Need:
     )
 
 
-@cache
-def _data(task_name: str, preset: str, root: Path) -> str:
-    """The fingerprints of all parts of a task; "" when its data are neither here nor pinned."""
-    task = get_task(task_name)
-    _lacking(task_name, root)  # prepares what is here, and only then is its fingerprint certain
-    found = [
-        f"{role}:{part_fingerprint(part, root, task.limit(role, preset))}"
+def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack, ...]]:
+    """The fingerprints of all parts of a task, and what of its data cannot be had now.
+
+    "" for fingerprints that are neither pinned nor those of prepared data: nothing is prepared or
+    hashed here, where many commands only look.
+    """
+    if task.name in plan._data:
+        return plan._data[task.name]
+    root, lacks = options.data_root, []
+    known = True
+    for name, splits in task.splits().items():
+        lacking = options.damaged.get(name) or lack(name, root, splits)
+        if not lacking and (lacking := unprepared(name, root, splits)):
+            plan.unprepared.add(name)
+            known = False
+        lacks += [lacking] if lacking else []
+    found = {
+        role: part_fingerprint(part, root, task.limit(role, options.preset))
         for role, part in task.parts().items()
-    ]
-    return "" if any(f.endswith(":") for f in found) else " ".join(found)
+    }
+    known = known and all(found.values())
+    data = " ".join(f"{role}:{print_}" for role, print_ in found.items()) if known else ""
+    plan._data[task.name] = data, tuple(lacks)
+    return plan._data[task.name]
 
 
 @cache
-def _lacking(task_name: str, root: Path) -> str:
-    """Why the data of a task cannot be had now; "" when they can, and then they are prepared."""
-    wanted: dict[str, set[str]] = {}
-    for dataset, split in get_task(task_name).datasets():
-        wanted.setdefault(dataset, set()).add(split)
-    reasons = []
-    for name, splits in sorted(wanted.items()):
-        reason = availability(name, root, sorted(splits))
-        try:
-            if not reason:
-                prepare(name, root)
-        except BenchError as error:
-            reason = str(error)
-        reasons += [reason] if reason else []
-    return "; ".join(reasons)
-
-
-@cache
-def _device_lacks(device: str) -> str:
-    """Why cells cannot run on a device, "" when they can."""
+def _device_lacks(device: str) -> tuple[Lack, ...]:
+    """Why cells cannot run on a device, () when they can."""
     if device == "cpu":
-        return ""
+        return ()
     import torch
 
     # Asked of the driver, not of the runtime: a process that has touched CUDA cannot be forked.
     if torch.cuda.device_count():
-        return ""
-    return "no CUDA device here; use --device cpu"
+        return ()
+    return (Lack("no CUDA device here; use --device cpu"),)

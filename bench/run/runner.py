@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from bench import registry
-from bench.errors import DamagedData
+from bench.errors import DamagedData, Lack
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.run import grouping
@@ -81,8 +81,8 @@ class Runner:
 
     def __init__(self, plan: Plan, store: Store, options: RunOptions, display: Display) -> None:
         self._plan, self._store, self._options, self._display = plan, store, options, display
-        self._records = store.records()
-        self.states = states.states(plan, self._records)
+        self.records = store.records()
+        self.states = states.states(plan, self.records)
         self._wanted = states.to_run(
             plan, self.states, retry_failed=options.retry_failed, rerun_stale=options.rerun_stale
         )
@@ -176,10 +176,10 @@ class Runner:
 
     def _done_meanwhile(self, cell: Cell) -> bool:
         """Whether another runner has finished the cell since this one looked."""
-        before, now = self._records.get(cell.key), self._store.read(cell)
+        before, now = self.records.get(cell.key), self._store.read(cell)
         if now is None or (before is not None and before.started == now.started):
             return False
-        self._records[cell.key] = now
+        self.records[cell.key] = now
         self._settle(cell, now)
         self._display.ended(cell, None)
         return True
@@ -200,9 +200,9 @@ class Runner:
         work = self._store.work(cell)
         when = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         for _, key in cell.needs:  # which another runner may have computed again by now
-            self._records[key] = self._store.read(self._plan.cells[key]) or self._records[key]
+            self.records[key] = self._store.read(self._plan.cells[key]) or self.records[key]
         needs = {
-            role: (self._store.folder(self._plan.cells[key]), self._records[key].output)
+            role: (self._store.folder(self._plan.cells[key]), self.records[key].output)
             for role, key in cell.needs
         }
         try:
@@ -210,7 +210,7 @@ class Runner:
                 attempt = new_attempt(work)
                 inputs, truth = gather(cell, self._options.data_root, work)
         except DamagedData as error:
-            self._give_up(cell, str(error))
+            self._give_up(cell, Lack(str(error)))
             lock.release()
             return None
         job = Job(
@@ -254,7 +254,7 @@ class Runner:
             metrics=metrics,
             partial_data=started.truth.partial,
             code=self._code[cell.key],
-            needs={role: self._records[key].output for role, key in cell.needs},
+            needs={role: self.records[key].output for role, key in cell.needs},
             output=digest,
             wall_seconds=report.wall_seconds,
             cpu_seconds=report.cpu_seconds,
@@ -276,16 +276,16 @@ class Runner:
         # Whoever still waits for the file finds, once it has it, that the cell is done.
         Path(started.lock.lock_file).unlink(missing_ok=True)
         started.lock.release()
-        self._records[cell.key] = result
+        self.records[cell.key] = result
         self._settle(cell, result)
         self._display.ended(cell, result)
 
-    def _give_up(self, cell: Cell, reason: str) -> None:
+    def _give_up(self, cell: Cell, reason: Lack) -> None:
         """The data that a plan counted on turn out to be damaged: they are not here after all."""
         self._store.clear_work(cell)
-        self._plan.unavailable[cell.key] = reason
+        self._plan.unavailable[cell.key] = (reason,)
         self.states[cell.key] = "unavailable"
-        self._display.gave_up(cell, reason)
+        self._display.gave_up(cell, str(reason))
         for key in self._dependents.get(cell.key, ()):
             if self._waiting.pop(key, None) is not None:
                 self._give_up(self._plan.cells[key], reason)
