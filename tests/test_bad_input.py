@@ -220,14 +220,14 @@ def test_a_missing_device_is_a_state(tmp_path, monkeypatch):
 
 
 def test_a_prediction_that_cannot_be_scored_ends_its_cell_alone(tmp_path, monkeypatch, forkserver):
-    from bench.run import runner
+    from bench.run import outcome
 
-    def refuse(cell, started):
-        if cell.method == "centroids":
+    def refuse(started):
+        if started.cell.method == "centroids":
             raise ValueError("ids must be 0..K-1")
         return {"ACC": 0.5}
 
-    monkeypatch.setattr(runner, "_score", refuse)
+    monkeypatch.setattr(outcome, "score", refuse)
     rows = [{"method": "centroids"}, {"method": "carrier"}]
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows)
     results = run(toml, tmp_path, plugins=(PLUGINS, FAULTY))

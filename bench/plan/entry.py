@@ -10,7 +10,7 @@ from bench import registry
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.plan import published
-from bench.score.metrics import FEATURES, METRICS, is_metric
+from bench.score.metric_names import FEATURES, METRICS, is_metric
 
 PRESETS = ("quick", "paper")
 MEASURING = ("probe", "finetune")

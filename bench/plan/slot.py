@@ -12,7 +12,7 @@ from bench.plan import published, settings
 from bench.plan.entry import Part
 from bench.plan.experiment import Experiment, Preset, Table
 from bench.plan.published import Published
-from bench.score.metrics import METRICS, is_count
+from bench.score.metric_names import METRICS, is_count
 from bench.score.statistics import Unit
 
 

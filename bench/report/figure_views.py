@@ -12,7 +12,7 @@ from bench.plan.slot import Slot
 from bench.report import panel_views
 from bench.report.views import Curve, Drawing, FigureView, Heatmap, HeatmapView
 from bench.score import statistics
-from bench.score.metrics import METRICS, is_count
+from bench.score.metric_names import METRICS, is_count
 from bench.score.snapshots import NATS
 from bench.score.statistics import Summary
 from bench.store.folders import CURVES

@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from bench.files import replace
 from bench.plan.slot import Slot
 from bench.score import statistics
-from bench.score.metrics import is_count
+from bench.score.metric_names import is_count
 from bench.score.statistics import Summary
 from bench.store import code, record
 from bench.store.states import Results, measured
