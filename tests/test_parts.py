@@ -17,7 +17,7 @@ from bench.datasets import (
     register_task,
     tasks,
 )
-from bench.datasets.protocols.omniglot import ALPHABETS
+from bench.datasets.protocols.alphabets import ALPHABETS
 from bench.errors import BenchError, Unavailable
 
 COLOURS = ("blue", "green", "red", "white", "black")

@@ -13,7 +13,7 @@ from bench.plan.published import find
 from bench.render import figures, legend
 from bench.render.write import write
 from bench.report.table_views import views
-from bench.report.views import Curve, FigureView
+from bench.report.view_types import Curve, FigureView
 
 GOOD = """
 title = "T"

@@ -11,7 +11,7 @@ from views import SMALL, entry, view
 from bench.errors import BenchError
 from bench.render import figures, html, latex
 from bench.render.write import write, write_document
-from bench.report.views import Curve, FigureView
+from bench.report.view_types import Curve, FigureView
 
 # --- figures ------------------------------------------------------------------------------------
 

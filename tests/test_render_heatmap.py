@@ -12,7 +12,7 @@ from bench.plan import experiment
 from bench.render import figures, html, legend
 from bench.render.write import write
 from bench.report.table_views import views
-from bench.report.views import Heatmap, HeatmapView
+from bench.report.view_types import Heatmap, HeatmapView
 
 GOOD = """
 title = "T"

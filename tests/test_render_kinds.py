@@ -10,7 +10,7 @@ from bench.errors import BenchError
 from bench.render import figures, html, latex, legend
 from bench.render.style import COLOURS
 from bench.render.write import write
-from bench.report.views import Cloud, Curve, EmbeddingView, FigureView, Heatmap, HeatmapView
+from bench.report.view_types import Cloud, Curve, EmbeddingView, FigureView, Heatmap, HeatmapView
 
 PANEL = Heatmap(
     "K = 4",

@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from bench.render import figures, html, latex, legend
 from bench.render.style import DASHES, FRAMES
 from bench.render.write import write as write_view
-from bench.report.views import (
+from bench.report.view_types import (
     ConfusionView,
     EmbeddingView,
     ImagesView,

@@ -23,7 +23,7 @@ from bench.datasets import (
     voc07,
 )
 from bench.datasets.photographs import squares
-from bench.datasets.tasks import _tasks
+from bench.datasets.task_specs import _tasks
 from bench.errors import BenchError
 from bench.plan import experiment, graph
 from bench.render.tables import markdown

@@ -5,7 +5,7 @@ import numpy as np
 from bench.plan.entry import Part
 from bench.plan.published import Published
 from bench.plan.slot import Slot
-from bench.report.views import Entry, TableView
+from bench.report.view_types import Measured, TableView
 from bench.score.statistics import Judgement, Summary
 
 
@@ -49,7 +49,7 @@ def entry(
     slot = Slot("digits", "t", part, column, unit, printed, oracle, words=words, cells=cells)
     judgement = Judgement(verdict, difference, reason)
     measured = dict(enumerate(values))
-    return Entry(slot, measured, states or {}, Summary(mean, std, n), judgement, best)
+    return Measured(slot, measured, states or {}, Summary(mean, std, n), judgement, best)
 
 
 def view(*entries, **fields):

@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """All verbs with their flags."""
-    from bench.cli import check, data, listing, render, run, show, status, weights
+    from bench.cli import check, data, listing, render, run, show, status, weights_folder
 
     parser = argparse.ArgumentParser(
         prog="python -m bench",
@@ -54,6 +54,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for module in (run, listing, status, show, render, check, data, weights):
+    for module in (run, listing, status, show, render, check, data, weights_folder):
         module.add(verbs)
     return parser

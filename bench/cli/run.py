@@ -179,7 +179,7 @@ def _download(arguments: argparse.Namespace) -> None:
     """
     from bench.datasets import lack, prepare
     from bench.datasets.dataset import get
-    from bench.datasets.tasks import get_task
+    from bench.datasets.task_specs import get_task
 
     common.load_plugins(arguments)
     root = common.data_root(arguments)

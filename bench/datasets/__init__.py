@@ -12,7 +12,7 @@ from bench.datasets.parts import Part, PartFiles, materialise, part_fingerprint
 from bench.datasets.prepare import Prepared, fingerprints, prepare, verify
 from bench.datasets.presence import availability, lack, make_ready, unprepared
 from bench.datasets.sources import Folder, Npz, Torchvision
-from bench.datasets.tasks import TaskSpec, get_task, register_task, tasks
+from bench.datasets.task_specs import TaskSpec, get_task, register_task, tasks
 
 __all__ = [
     "Dataset",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.datasets.dataset import get
 from bench.datasets.prepare import kept, prepare
-from bench.datasets.tasks import TaskSpec
+from bench.datasets.task_specs import TaskSpec
 from bench.errors import BenchError, Lack
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import registry
 from bench.datasets import TaskSpec, get_task
-from bench.datasets.tasks import ROLES
+from bench.datasets.task_specs import ROLES
 from bench.errors import BenchError, unknown
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from bench.render.place import inches
 from bench.render.style import COLOURS, LEGEND, columns, counted, empty, ticks
-from bench.report.views import Curve, FigureView
+from bench.report.view_types import Curve, FigureView
 
 _HATCHES = ("", "////", "....", "xxxx")
 """The colours come again with the next of these."""

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from bench.render.place import inches
 from bench.render.style import COLOURS, empty
-from bench.report.views import ConfusionView, Matrix
+from bench.report.view_types import ConfusionView, Matrix
 
 _COLOURS = "cividis"
 """Perceptually uniform, and the same to colour-blind readers."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.render.place import inches
 from bench.render.style import COLOURS, LEGEND, MARKERS, columns, counted, empty
-from bench.report.views import Curve, FigureView
+from bench.report.view_types import Curve, FigureView
 
 _TICKS_AT_VALUES = 8
 """Up to so many values of x have a tick each, instead of round numbers."""

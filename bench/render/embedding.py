@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from bench.render.place import inches
 from bench.render.style import COLOURS, MARKERS, empty
-from bench.report.views import Cloud, EmbeddingView
+from bench.report.view_types import Cloud, EmbeddingView
 
 _ACROSS = 3
 _SIZE = 5.0

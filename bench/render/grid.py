@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.render.legend import note_letters
 from bench.render.wording import DASH, DELTA, Printed, difference, measured_cell, spread
-from bench.report.views import Entry, TableView
+from bench.report.view_types import Measured, TableView
 from bench.score.statistics import Unit
 
 LABEL = 40
@@ -74,7 +74,7 @@ def columns(view: TableView) -> list[Column]:
 def rows(view: TableView, chosen: Iterable[Column]) -> list[Row]:
     """The rows, group by group, each as first named; a cell that has no entry shows a dash."""
     chosen, letters = list(chosen), note_letters(view)
-    lines: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
+    lines: dict[tuple[str, str], dict[tuple[str, str], Measured]] = {}
     for e in view.entries:
         lines.setdefault(e.slot.line, {})[e.slot.head] = e
     order = list(dict.fromkeys(group for group, _ in lines))
@@ -88,14 +88,14 @@ def rows(view: TableView, chosen: Iterable[Column]) -> list[Row]:
     ]
 
 
-def _label(label: str, entries: Iterable[Entry], letters: dict[str, str]) -> Printed:
+def _label(label: str, entries: Iterable[Measured], letters: dict[str, str]) -> Printed:
     slots = [e.slot for e in entries]
     oracle = any(slot.oracle for slot in slots)
     marks = dict.fromkeys(letters[slot.part.note] for slot in slots if slot.part.note)
     return Printed(label, "(oracle)" if oracle else "", ",".join(marks), italic=oracle)
 
 
-def _cells(entry: Entry | None, column: Column, letters: dict[str, str]) -> tuple[Printed, ...]:
+def _cells(entry: Measured | None, column: Column, letters: dict[str, str]) -> tuple[Printed, ...]:
     if entry is not None and entry.slot.words:
         return (Printed(entry.slot.words),)
     measured = Printed(DASH) if entry is None else measured_cell(entry)

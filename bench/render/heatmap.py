@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Polygon, Rectangle
 
 from bench.render.place import inches
 from bench.render.style import FAILED, LEGEND, MISSING, counted, ticks
-from bench.report.views import Heatmap, HeatmapView
+from bench.report.view_types import Heatmap, HeatmapView
 
 _COLOURS = "cividis"
 """Perceptually uniform, and the same to colour-blind readers."""

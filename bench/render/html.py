@@ -9,7 +9,7 @@ from bench.render import legend
 from bench.render.grid import Column, Row, columns, rows
 from bench.render.place import COLUMN, inches, stem
 from bench.render.wording import Printed
-from bench.report.views import Drawing, TableView
+from bench.report.view_types import Drawing, TableView
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }

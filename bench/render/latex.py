@@ -10,7 +10,7 @@ from bench.render.escape import latex as escape
 from bench.render.grid import LABEL, Column, Row, panels
 from bench.render.place import COLUMN, inches, stem
 from bench.render.wording import Printed
-from bench.report.views import Drawing, TableView
+from bench.report.view_types import Drawing, TableView
 
 WIDTH = 100
 """Characters of a panel: fits a text width of 5.5 inches in footnote size."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import combinations
 
 from bench.render.wording import DELTA, MINUS, SEEDS, VERDICTS
-from bench.report.views import (
+from bench.report.view_types import (
     ConfusionView,
     Drawing,
     EmbeddingView,
-    Entry,
     FigureView,
     HeatmapView,
     ImagesView,
+    Measured,
     TableView,
 )
 
@@ -113,7 +113,7 @@ def sentence(text: str) -> str:
 
 def _ranked(view: TableView) -> bool:
     """Whether a paired test was possible: two methods of a column share two seeds."""
-    by_column: dict[tuple[str, str], list[Entry]] = {}
+    by_column: dict[tuple[str, str], list[Measured]] = {}
     for e in view.entries:
         if not e.slot.oracle:
             by_column.setdefault(e.slot.head, []).append(e)

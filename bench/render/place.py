@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bench.report.views import Drawing, FigureView, ImagesView, TableView
+from bench.report.view_types import Drawing, FigureView, ImagesView, TableView
 
 COLUMN, BOTH_COLUMNS = 3.4, 7.0
 """Inches."""

@@ -13,7 +13,7 @@ from bench.render import legend
 from bench.render.escape import markdown as escape
 from bench.render.grid import Column, Row, panels
 from bench.render.wording import Printed
-from bench.report.views import Entry, TableView
+from bench.report.view_types import Measured, TableView
 
 
 def markdown(view: TableView) -> str:
@@ -108,7 +108,7 @@ def csv(view: TableView) -> str:
     return out.getvalue()
 
 
-def _csv_fields(view: TableView, entry: Entry) -> dict[str, str]:
+def _csv_fields(view: TableView, entry: Measured) -> dict[str, str]:
     slot, printed = entry.slot, entry.slot.published
     group, row = slot.line
     column, metric = slot.head

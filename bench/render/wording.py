@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.report.views import Entry
+from bench.report.view_types import Measured
 from bench.score.statistics import Unit
 
 SEEDS = 10
@@ -32,7 +32,7 @@ class Printed:
         return len(self.text) + len(self.small) + bool(self.small)
 
 
-def measured_cell(entry: Entry) -> Printed:
+def measured_cell(entry: Measured) -> Printed:
     """Mean ± standard deviation with its n where that is not ten, or the state's word."""
     slot, summary = entry.slot, entry.summary
     text = spread(summary.mean, summary.std, slot.unit)
@@ -48,7 +48,7 @@ def measured_cell(entry: Entry) -> Printed:
     return Printed(text, " ".join(small), bold=entry.best, italic=slot.oracle)
 
 
-def _state(entry: Entry) -> tuple[str, str]:
+def _state(entry: Measured) -> tuple[str, str]:
     """The gravest state of a cell without a value, and for how many seeds unless for all."""
     planned = len(entry.slot.cells)
     for state in _STATES:
@@ -66,7 +66,7 @@ def spread(mean: float | None, std: float | None, unit: Unit) -> str:
     return " ± ".join(_number(x, unit, _digits(unit, *numbers)) for x in numbers)
 
 
-def difference(entry: Entry) -> str:
+def difference(entry: Measured) -> str:
     """The signed difference and the verdict's letter, "+0.4 R"; "" when there is neither."""
     parts, unit, judged = [], entry.slot.unit, entry.judgement
     if judged.difference is not None:

@@ -10,7 +10,7 @@ from bench.files import replace
 from bench.render import html, latex, tables
 from bench.render.figures import save
 from bench.render.place import stem
-from bench.report.views import Drawing, TableView
+from bench.report.view_types import Drawing, TableView
 
 _TABLES = {"tex": latex.latex, "md": tables.markdown, "csv": tables.csv}
 TABLE_FORMATS = tuple(_TABLES)

@@ -10,7 +10,7 @@ from bench.plan.experiment import Experiment
 from bench.plan.figure import Figure
 from bench.plan.slot import Slot
 from bench.report import panel_views
-from bench.report.views import Curve, Drawing, FigureView, Heatmap, HeatmapView
+from bench.report.view_types import Curve, Drawing, FigureView, Heatmap, HeatmapView
 from bench.score import statistics
 from bench.score.metric_names import METRICS, is_count
 from bench.score.snapshots import NATS

@@ -17,7 +17,7 @@ from bench.plan.entry import Part
 from bench.plan.figure import Figure
 from bench.plan.slot import Slot
 from bench.report.coordinates import coordinates
-from bench.report.views import (
+from bench.report.view_types import (
     Cloud,
     ConfusionView,
     EmbeddingView,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bench.plan.experiment import Experiment, Table
 from bench.plan.slot import Slot
 from bench.report.figure_views import drawing
-from bench.report.views import Drawing, Entry, TableView
+from bench.report.view_types import Drawing, Measured, TableView
 from bench.score import statistics
 from bench.store.states import Results, measured
 
@@ -34,7 +34,7 @@ def views(results: Results) -> tuple[list[TableView], list[Drawing]]:
 
 def _table(one: Experiment, table: Table, slots: Sequence[Slot], results: Results) -> TableView:
     """A table's view, with the best of each column marked."""
-    entries = [Entry(slot) if slot.part.fact else _entry(slot, results) for slot in slots]
+    entries = [Measured(slot) if slot.part.fact else _entry(slot, results) for slot in slots]
     best: set[int] = set()
     for head in {slot.head for slot in slots}:
         column = [i for i, slot in enumerate(slots) if slot.head == head and not slot.oracle]
@@ -53,7 +53,7 @@ def _table(one: Experiment, table: Table, slots: Sequence[Slot], results: Result
     )
 
 
-def _entry(slot: Slot, results: Results) -> Entry:
+def _entry(slot: Slot, results: Results) -> Measured:
     """One entry of a table of numbers."""
     values, states = measured(slot, results)
     summary = statistics.summarise([values[s] for s in sorted(values)])
@@ -67,7 +67,7 @@ def _entry(slot: Slot, results: Results) -> Entry:
         ideal=slot.ideal,
         not_comparable_because=_not_comparable(slot, results),
     )
-    return Entry(slot, values, dict(states), summary, judgement)
+    return Measured(slot, values, dict(states), summary, judgement)
 
 
 def _not_comparable(slot: Slot, results: Results) -> str:

@@ -19,7 +19,7 @@ NOTHING, UNJUDGED = Summary(None, None, 0), Judgement("", None, "")
 
 
 @dataclass(frozen=True)
-class Entry:
+class Measured:
     """One cell of a table: a slot with what was measured over its seeds, beside the published.
 
     Raises:
@@ -61,7 +61,7 @@ class TableView:
     name: str
     caption: str
     preset: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Measured, ...]
     columns: tuple[str, ...] = ()
     """Column labels in the order wanted; () takes the entries' order."""
     notes: tuple[str, ...] = ()
