@@ -189,14 +189,14 @@ def test_a_heatmap_asks_for_every_pair_of_values_in_each_panel(preset, columns, 
     plan = make_plan(write(tmp_path, HEATMAP), preset=preset)
     assert len(plan.slots) == 2 * 2 * columns
     assert len(plan.cells) == 2 * 2 * columns * seeds
-    settings = {tuple(sorted(s.part.setting.items())) for s in plan.slots}
+    settings = {tuple(sorted(s.entry.setting.items())) for s in plan.slots}
     assert len(settings) == len(plan.slots)
     assert {"n_clusters", "similar_recall", "dissimilar_recall"} in [set(dict(s)) for s in settings]
 
 
 def test_bars_ask_for_each_group_and_find_what_is_printed(tmp_path):
     plan = make_plan(write(tmp_path, BARS))
-    found = [(s.part.label, s.column, s.part.task, s.part.published) for s in plan.slots]
+    found = [(s.entry.label, s.column, s.entry.task, s.entry.published) for s in plan.slots]
     filters = {"paper": "ccn", "table": "5", "metric": "ACC (100)", "method": "CCN"}
     assert found == [
         ("ours", "cluster", "tiny/cluster", {}),
@@ -270,7 +270,7 @@ def test_a_heatmap_shows_the_best_or_the_mean_and_never_a_zero(rule, value, tmp_
     plan = make_plan(write(tmp_path, HEATMAP.replace('best = "max"', rule)))
     store = Store(tmp_path)
     slots = {
-        (s.part.label, s.part.setting["dissimilar_recall"], s.part.setting["similar_recall"]): s
+        (s.entry.label, s.entry.setting["dissimilar_recall"], s.entry.setting["similar_recall"]): s
         for s in plan.slots
     }
     cells = {at: [plan.cells[k] for (k,) in s.cells.values()] for at, s in slots.items()}

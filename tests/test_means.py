@@ -68,7 +68,7 @@ def test_a_mean_is_selected_by_all_of_its_tasks_and_takes_extra_rows(tmp_path):
     assert len(means_plan(tmp_path, tasks=both).slots) == 2
     assert len(means_plan(tmp_path, tasks=both[:1]).slots) == 1
     extra = means_plan(tmp_path, extra=("dec",))
-    assert [s.part.all_tasks for s in extra.slots] == [both, both[:1], both]
+    assert [s.entry.all_tasks for s in extra.slots] == [both, both[:1], both]
 
 
 @pytest.mark.parametrize(

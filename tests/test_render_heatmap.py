@@ -89,7 +89,7 @@ def test_what_is_wrong_is_said_with_its_place(case, tmp_path):
 def test_the_plan_has_a_cell_for_each_field_and_seed(tmp_path):
     quick = make_plan(toml(tmp_path))
     asked = {
-        (s.part.label, *(s.part.setting[k] for k in ("dissimilar_recall", "similar_recall")))
+        (s.entry.label, *(s.entry.setting[k] for k in ("dissimilar_recall", "similar_recall")))
         for s in quick.slots
     }
     both = ("all pairs", "a tenth")
@@ -116,7 +116,7 @@ def measured(tmp_path, score, old="", new=""):
 
 def by_place(slot, seed):
     """A value that tells which field and seed it belongs to."""
-    x, y = slot.part.setting["dissimilar_recall"], slot.part.setting["similar_recall"]
+    x, y = slot.entry.setting["dissimilar_recall"], slot.entry.setting["similar_recall"]
     return x / 2 + y / 4 + seed / 8
 
 
@@ -143,7 +143,7 @@ def test_best_is_the_maximum_and_its_absence_the_mean(tmp_path):
 
 def partly(slot, seed):
     """One field failed, one missing, one with half of its seeds."""
-    place = (slot.part.setting["dissimilar_recall"], slot.part.setting["similar_recall"])
+    place = (slot.entry.setting["dissimilar_recall"], slot.entry.setting["similar_recall"])
     if place == (0.0, 0.2):
         return 0.5 if seed == 0 else "failed"
     return {(0.5, 0.0): "failed", (0.0, 0.0): "missing", (0.0, 1.0): "blocked"}.get(place, 0.9)

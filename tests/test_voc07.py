@@ -240,7 +240,7 @@ def test_a_network_goes_from_its_images_to_fine_tuning_to_a_table(tiny, tmp_path
         assert scores.shape == truth.shape == (9, 3)
         assert found[f"{name} mAP"] == mean_average_precision(truth, scores)
     ((view,), _) = table_views.views(results)
-    entries = {e.slot.part.metric: e for e in view.entries}
+    entries = {e.slot.entry.metric: e for e in view.entries}
     for name in ("fc6-8 mAP", "all mAP"):
         assert entries[name].summary.mean == pytest.approx(found[name])
         assert f"{100 * found[name]:.1f}" in markdown(view)

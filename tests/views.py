@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.plan.entry import Part
+from bench.plan.entry import Entry
 from bench.plan.published import Published
 from bench.plan.slot import Slot
 from bench.report.view_types import Measured, TableView
@@ -44,7 +44,7 @@ def entry(
     difference = mean - published if n and published is not None else None
     difference = fields.pop("difference", difference)
     assert not fields, fields
-    part = Part(label=row, group=group, metric=metric, note=note)
+    part = Entry(label=row, group=group, metric=metric, note=note)
     cells = {seed: [] for seed in range(planned)}
     slot = Slot("digits", "t", part, column, unit, printed, oracle, words=words, cells=cells)
     judgement = Judgement(verdict, difference, reason)

@@ -170,7 +170,7 @@ def refuse_unused(plan: Plan, options: Options) -> None:
     Raises:
         BenchError: no table or figure has or takes a selected method, or any selected task.
     """
-    used = {slot.part.method for slot in plan.slots}
+    used = {slot.entry.method for slot in plan.slots}
     flags = [("--methods", [name for name in options.methods if name not in used])]
     flags.append(("--tasks", [] if plan.slots else list(options.tasks)))
     for flag, names_ in flags:

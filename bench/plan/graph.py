@@ -13,7 +13,7 @@ from bench import registry
 from bench.datasets import TaskSpec, get_task, lack, part_fingerprint, unprepared
 from bench.errors import BenchError, Lack
 from bench.plan.cell import Cell, frozen
-from bench.plan.entry import Part
+from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
 from bench.plan.slot import Slot, slots
 from bench.tasks import Need
@@ -96,13 +96,13 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
         mine = dataclasses.replace(options, params=preset.params)
         for slot, seeds in _chosen(one, options):
             plan.slots.append(slot)
-            if slot.part.runs:
+            if slot.entry.runs:
                 asked += [(seed, slot, mine) for seed in seeds]
     for seed, slot, mine in sorted(asked, key=lambda ask: ask[0]):
         slot.cells[seed] = [
             key
-            for task in slot.part.all_tasks
-            for key in _cells_of(plan, slot.part, task, seed, mine)
+            for task in slot.entry.all_tasks
+            for key in _cells_of(plan, slot.entry, task, seed, mine)
         ]
     return plan
 
@@ -110,8 +110,8 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
 def _chosen(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int, ...]]]:
     """Every slot of one experiment that the options leave in, with its seeds."""
     for slot in slots(one, options.preset, (*options.methods, *options.extra)):
-        tasks = set(slot.part.all_tasks)
-        if options.methods and slot.part.method not in options.methods:
+        tasks = set(slot.entry.all_tasks)
+        if options.methods and slot.entry.method not in options.methods:
             continue
         if options.tasks and not (tasks and tasks <= set(options.tasks)):
             continue
@@ -120,12 +120,12 @@ def _chosen(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int
         yield slot, seeds[:1] if slot.alone else seeds
 
 
-def _cells_of(plan: Plan, part: Part, task: str, seed: int, options: Options) -> list[str]:
+def _cells_of(plan: Plan, entry: Entry, task: str, seed: int, options: Options) -> list[str]:
     """Add the cells of one task: the method's and, where it makes a network, its probe's."""
-    quick = part.quick if options.preset == "quick" else {}
-    asked = Need(part.method, {**part.params, **quick}, task, seed)
-    key = _add(plan, asked, options, setting=part.setting)
-    probe = part.probe or get_task(task).related.get(PROBE, "")
+    quick = entry.quick if options.preset == "quick" else {}
+    asked = Need(entry.method, {**entry.params, **quick}, task, seed)
+    key = _add(plan, asked, options, setting=entry.setting)
+    probe = entry.probe or get_task(task).related.get(PROBE, "")
     if get_task(task).kind != "represent" or not probe:
         return [key]
     # Its kind is the name of the method that measures: "probe" or "finetune".

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bench import registry
 from bench.datasets import get_task
 from bench.plan import published, settings
-from bench.plan.entry import Part
+from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset, Table
 from bench.plan.published import Published
 from bench.score.metric_names import METRICS, is_count
@@ -23,7 +23,7 @@ class Slot:
     experiment: str
     name: str
     """Of the table or figure."""
-    part: Part
+    entry: Entry
     column: str
     """Label of the column, or of the group of bars; "" in other figures."""
     unit: Unit = "percent"
@@ -48,12 +48,12 @@ class Slot:
     @property
     def line(self) -> tuple[str, str]:
         """What names its row in a table: the heading above it and its label."""
-        return self.part.group, self.part.label
+        return self.entry.group, self.entry.label
 
     @property
     def head(self) -> tuple[str, str]:
         """What names its column in a table: label and metric."""
-        return self.column, self.part.metric
+        return self.column, self.entry.metric
 
 
 def slots(one: Experiment, preset: str, extra: Iterable[str] = ()) -> Iterator[Slot]:
@@ -70,50 +70,50 @@ def slots(one: Experiment, preset: str, extra: Iterable[str] = ()) -> Iterator[S
     for table in one.table:
         for row in (*table.row, *_extra_rows(one, table, extra)):
             for column in table.column:
-                part = one.entry(table, row, column)
-                slot = _settled(one, table.name, part, column.label, preset)
-                slot.seeds = one.seeds(preset, part.seeds or table.seeds)
+                entry = one.entry(table, row, column)
+                slot = _settled(one, table.name, entry, column.label, preset)
+                slot.seeds = one.seeds(preset, entry.seeds or table.seeds)
                 yield slot
     for figure in one.figure:
         for curve in figure.curve:
-            for part, group in figure.entries(curve, preset):
-                slot = _settled(one, figure.name, part, group, preset)
-                slot.seeds = one.seeds(preset, part.seeds or figure.seeds)
+            for entry, group in figure.entries(curve, preset):
+                slot = _settled(one, figure.name, entry, group, preset)
+                slot.seeds = one.seeds(preset, entry.seeds or figure.seeds)
                 slot.alone = figure.of_one_cell
                 yield slot
 
 
-def _settled(one: Experiment, name: str, part: Part, column: str, preset: str) -> Slot:
+def _settled(one: Experiment, name: str, entry: Entry, column: str, preset: str) -> Slot:
     """The slot of one entry: row and column laid over one another, or a point of a figure."""
-    if part.fact:
-        words = _words(one, name, part, preset)
-        return Slot(one.name, name, part, column, unit="count", words=words)
-    metric = METRICS.get(part.metric)
-    counts = [get_task(task).n_clusters for task in part.all_tasks]
+    if entry.fact:
+        words = _words(one, name, entry, preset)
+        return Slot(one.name, name, entry, column, unit="count", words=words)
+    metric = METRICS.get(entry.metric)
+    counts = [get_task(task).n_clusters for task in entry.all_tasks]
     printed = None
-    if part.published:
-        printed = published.find(part.published, metric=part.metric, where=name)
+    if entry.published:
+        printed = published.find(entry.published, metric=entry.metric, where=name)
     return Slot(
         one.name,
         name,
-        part,
+        entry,
         column,
-        unit=part.unit or ("count" if is_count(part.metric) else "percent"),  # type: ignore[arg-type]
+        unit=entry.unit or ("count" if is_count(entry.metric) else "percent"),  # type: ignore[arg-type]
         published=printed,
-        oracle=bool(part.method) and registry.get(part.method).uses_target_labels,
+        oracle=bool(entry.method) and registry.get(entry.method).uses_target_labels,
         higher_is_better=metric.higher_is_better if metric else True,
         ideal=sum(counts) / len(counts) if counts else None,
     )
 
 
-def _words(one: Experiment, name: str, part: Part, preset: str) -> str:
+def _words(one: Experiment, name: str, entry: Entry, preset: str) -> str:
     """What an entry of a table of settings tells, with the parameters that the preset would run."""
-    own = one.preset.get(preset, Preset()).params.get(part.method, {})
-    params = {**own, **part.params, **(part.quick if preset == "quick" else {})}
-    return settings.tell(dataclasses.replace(part, params=params), preset, where=name)
+    own = one.preset.get(preset, Preset()).params.get(entry.method, {})
+    params = {**own, **entry.params, **(entry.quick if preset == "quick" else {})}
+    return settings.tell(dataclasses.replace(entry, params=params), preset, where=name)
 
 
-def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Part]:
+def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Entry]:
     """A row for each method that the experiment does not know but the table could take."""
     known = {p.method for t in one.table for p in (*t.row, *t.column)}
     extra = []
@@ -122,5 +122,5 @@ def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[P
         tasks = [() if c.method else c.all_tasks or table.tasks for c in table.column]
         fits = all(some and all(get_task(t).kind in kinds for t in some) for some in tasks)
         if name not in known and fits:
-            extra.append(Part(label=name, method=name))
+            extra.append(Entry(label=name, method=name))
     return extra

@@ -91,7 +91,7 @@ def rows(view: TableView, chosen: Iterable[Column]) -> list[Row]:
 def _label(label: str, entries: Iterable[Measured], letters: dict[str, str]) -> Printed:
     slots = [e.slot for e in entries]
     oracle = any(slot.oracle for slot in slots)
-    marks = dict.fromkeys(letters[slot.part.note] for slot in slots if slot.part.note)
+    marks = dict.fromkeys(letters[slot.entry.note] for slot in slots if slot.entry.note)
     return Printed(label, "(oracle)" if oracle else "", ",".join(marks), italic=oracle)
 
 

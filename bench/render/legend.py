@@ -143,7 +143,7 @@ def notes(view: TableView) -> list[tuple[str, str]]:
     if sources:
         found.append(("", f"Published: {'; '.join(sources)}."))
     failed = {
-        (*e.slot.line, e.slot.column): f"{e.slot.part.label}, {e.slot.column} "
+        (*e.slot.line, e.slot.column): f"{e.slot.entry.label}, {e.slot.column} "
         f"({e.states['failed']} of {len(e.slot.cells)})"
         for e in view.entries
         if e.values and e.states.get("failed")
@@ -158,7 +158,7 @@ def note_letters(view: TableView) -> dict[str, str]:
     texts: dict[str, None] = {}
     for slot in (e.slot for e in view.entries):
         printed = slot.published.note if slot.published else ""
-        texts |= dict.fromkeys(text for text in (slot.part.note, printed) if text)
+        texts |= dict.fromkeys(text for text in (slot.entry.note, printed) if text)
     return {text: _letter(i) for i, text in enumerate(texts)}
 
 

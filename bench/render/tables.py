@@ -117,7 +117,7 @@ def _csv_fields(view: TableView, entry: Measured) -> dict[str, str]:
         "group": group, "row": row, "column": column, "metric": metric, "unit": slot.unit,
         **vars(entry.summary), **vars(entry.judgement),
         "planned": len(slot.cells), "best": entry.best, "oracle": slot.oracle,
-        "note": slot.part.note, "words": slot.words,
+        "note": slot.entry.note, "words": slot.words,
         "published": printed and printed.value, "published_std": printed and printed.std,
         "published_source": printed and printed.source,
         "published_note": printed and printed.note,

@@ -41,7 +41,7 @@ def _by_label(slots: Sequence[Slot]) -> dict[str, list[Slot]]:
     """The slots of each curve or panel, in the order of the file."""
     found: dict[str, list[Slot]] = {}
     for slot in slots:
-        found.setdefault(slot.part.label, []).append(slot)
+        found.setdefault(slot.entry.label, []).append(slot)
     return found
 
 
@@ -88,7 +88,7 @@ def _curves(
         curves.append(
             Curve(
                 label=label,
-                x=tuple(slot.column or figure.x.value(slot.part) for slot in mine),
+                x=tuple(slot.column or figure.x.value(slot.entry) for slot in mine),
                 mean=_times(scale, [s.mean for s in summaries]),
                 std=_times(scale, [s.std for s in summaries]),
                 n=tuple(s.n for s in summaries),
@@ -118,7 +118,7 @@ def _heatmap(
     preset, scale, maps = results.plan.preset, _scale(figure), []
     columns, rows = figure.x.at(preset), figure.y.at(preset)
     for label, mine in _by_label(slots).items():
-        at = {(figure.x.value(s.part), figure.y.value(s.part)): s for s in mine}
+        at = {(figure.x.value(s.entry), figure.y.value(s.entry)): s for s in mine}
         found = [[_summary(at[x, y], results) for x in columns] for y in rows]
         chosen = [[best if figure.best else s.mean for s, best, _ in row] for row in found]
         maps.append(
@@ -151,13 +151,13 @@ def _training(
     for slot in slots:
         values: dict[float, list[float]] = {}
         for seed in sorted(slot.cells):
-            for step, value in _series(slot.cells[seed][0], slot.part.metric, figure, results):
+            for step, value in _series(slot.cells[seed][0], slot.entry.metric, figure, results):
                 values.setdefault(step, []).append(value)
         steps = sorted(values)
         summaries = [statistics.summarise(values[step]) for step in steps]
         curves.append(
             Curve(
-                label=slot.part.label,
+                label=slot.entry.label,
                 x=tuple(steps),
                 mean=_times(scale, [s.mean for s in summaries]),
                 std=_times(scale, [s.std for s in summaries]),

@@ -34,7 +34,7 @@ def views(results: Results) -> tuple[list[TableView], list[Drawing]]:
 
 def _table(one: Experiment, table: Table, slots: Sequence[Slot], results: Results) -> TableView:
     """A table's view, with the best of each column marked."""
-    entries = [Measured(slot) if slot.part.fact else _entry(slot, results) for slot in slots]
+    entries = [Measured(slot) if slot.entry.fact else _entry(slot, results) for slot in slots]
     best: set[int] = set()
     for head in {slot.head for slot in slots}:
         column = [i for i, slot in enumerate(slots) if slot.head == head and not slot.oracle]
@@ -76,7 +76,7 @@ def _not_comparable(slot: Slot, results: Results) -> str:
     used = results.plan.closure(keys) & results.records.keys()
     partial = {results.records[k].partial_data for k in used} - {""}
     reasons = ["quick preset"] if results.plan.preset == "quick" else []
-    reasons += [slot.part.differs] if slot.part.differs else []
+    reasons += [slot.entry.differs] if slot.entry.differs else []
     reasons += [f"part of the data: {p}" for p in sorted(partial)]
     reasons += ["oracle row"] if slot.oracle else []
     return "; ".join(reasons)

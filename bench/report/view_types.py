@@ -79,9 +79,9 @@ class TableView:
             where = f"table {self.experiment} {self.name}: column {column!r}, {metric}"
             cell = (*slot.line, *slot.head)
             if cell in cells:
-                raise BenchError(f"{where}: row {slot.part.label!r} stands there twice")
+                raise BenchError(f"{where}: row {slot.entry.label!r} stands there twice")
             if units.setdefault(slot.head, slot.unit) != slot.unit:
-                raise BenchError(f"{where}: has two units, {slot.unit} in row {slot.part.label!r}")
+                raise BenchError(f"{where}: has two units, {slot.unit} in row {slot.entry.label!r}")
             cells.add(cell)
 
 

@@ -106,8 +106,8 @@ def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[st
         word: str = next((found[k] for k in keys if found[k] not in USABLE), found[keys[0]])
         if word in USABLE:
             metrics = [records[k].metrics for k in keys]
-            have = [m[slot.part.metric] for m in metrics if slot.part.metric in m]
-            if len(have) == len(slot.part.all_tasks):
+            have = [m[slot.entry.metric] for m in metrics if slot.entry.metric in m]
+            if len(have) == len(slot.entry.all_tasks):
                 values[seed] = sum(have) / len(have)
                 word = "stale" if "stale" in {found[k] for k in keys} else "done"
             else:
