@@ -13,7 +13,7 @@ from bench.cli.progress import Lines
 from bench.datasets import (
     Part,
     availability,
-    base,
+    dataset,
     get,
     get_task,
     materialise,
@@ -46,7 +46,7 @@ def _own_cache(monkeypatch):
 def tiny(tmp_path, monkeypatch):
     """The data set with three classes and fewer images, its files, and the truth by image."""
     small = dataclasses.replace(get("voc07"), counts=COUNTS, labels=CLASSES)
-    monkeypatch.setitem(base._datasets, "voc07", small)
+    monkeypatch.setitem(dataset._datasets, "voc07", small)
     part = {s: Part("voc07", s, classes=CLASSES) for s in COUNTS}
     spec = dataclasses.replace(
         get_task("voc07/finetune"), target=part["test"], train=part["trainval"], n_clusters=3
@@ -140,7 +140,7 @@ def test_a_split_that_lacks_is_named(tiny, tmp_path):
 
 def test_a_number_of_images_that_is_not_published_is_refused(tiny, tmp_path, monkeypatch):
     whole = dataclasses.replace(get("voc07"), counts={"trainval": 5011, "test": 4952})
-    monkeypatch.setitem(base._datasets, "voc07", whole)
+    monkeypatch.setitem(dataset._datasets, "voc07", whole)
     with pytest.raises(BenchError, match="voc07 trainval: 12 images, expected 5,011"):
         prepare("voc07", tmp_path / "data")
 
