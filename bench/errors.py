@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 LISTED = ("method", "task", "dataset", "experiment")
 """What `python -m bench list` can name."""
@@ -13,6 +14,26 @@ class BenchError(Exception):
 
 class Unavailable(BenchError):  # noqa: N818 - named like the state it leads to
     """Data, weights or a device that this machine lacks; the message names the mend."""
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Data, weights or a device that a cell needs and this machine does not have."""
+
+    what: str
+    """The name of a data set; without `how`, a whole sentence."""
+    how: str = ""
+    """How to get it."""
+    splits: tuple[str, ...] = ()
+    """Those of a data set that are not here."""
+    where: str = ""
+    """The folder that was searched; "" for a data set that is here and not prepared."""
+
+    def __str__(self) -> str:
+        if not self.how:
+            return self.what
+        found = f"{', '.join(self.splits)} not under {self.where}" if self.where else "not prepared"
+        return f"{self.what} {found}: {self.how}"
 
 
 class DamagedData(BenchError):  # noqa: N818 - named like its message

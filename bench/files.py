@@ -1,19 +1,11 @@
-"""Files of tables and figures: their names, and writing them whole or not at all."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.render.rows import Drawing, TableView
-
-
-def stem(view: TableView | Drawing) -> str:
-    """The view's file name without its ending, "experiment-name-preset", safe on any system."""
-    name = f"{view.experiment}-{view.name}-{view.preset}"
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")
 
 
 def replace(path: Path, content: bytes) -> Path:

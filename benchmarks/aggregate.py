@@ -22,7 +22,7 @@ from pathlib import Path
 from bench import registry
 from bench.plan import experiment, graph
 from bench.render.write import write
-from bench.report import tables
+from bench.report import table_views
 from bench.store import code, states
 from bench.store.folders import Store
 from bench.store.record import Record
@@ -92,7 +92,7 @@ def measure(folder: Path) -> dict[str, float]:
     records = store.records()
     mark("read")
     results = states.Results(ours, records, states.states(ours, records))
-    drawn, _ = tables.views(results)
+    drawn, _ = table_views.views(results)
     mark("aggregate")
     for table in drawn:
         write(table, folder / "out")

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bench.nn.clustering.transport import Plan, Stop, balance
+from bench.nn.clustering.transport import Assignment, Stop, balance
 from benchmarks.measure import Target, arguments, peak_bytes, report
 
 SHARPNESS = 25.0
@@ -82,7 +82,7 @@ def measured(n: int, k: int, tolerance: float) -> dict[str, Any]:
     """One row of the table."""
     p = probabilities(n, k)
 
-    def ours(memory: int = Stop.memory) -> Plan:
+    def ours(memory: int = Stop.memory) -> Assignment:
         # The copy stands for the network's output, which the assignment may overwrite.
         return balance(p.log(), SHARPNESS, stop=Stop(tolerance, memory), overwrite=True)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from bench import ROOT, cli, registry
 from bench.cli.progress import Lines
+from bench.datasets import get_task, make_ready
 from bench.plan import experiment, graph
 from bench.run.runner import Runner, RunOptions
 from bench.store import states
@@ -58,7 +59,14 @@ def places(results: Path) -> list[Any]:
 def make_plan(toml: Path, **options: Any) -> graph.Plan:
     """The plan of one experiment."""
     registry.load([PLUGINS, FAULTY])
-    return graph.make([experiment.load(str(toml))], graph.Options(data_root=DATA, **options))
+    return ready_plan([experiment.load(str(toml))], graph.Options(data_root=DATA, **options))
+
+
+def ready_plan(experiments: list[experiment.Experiment], options: graph.Options) -> graph.Plan:
+    """A plan with the data of its cells prepared, as `run` makes it."""
+    made = graph.make(experiments, options)
+    make_ready([get_task(cell.task) for cell in made.cells.values()], options.data_root)
+    return graph.make(experiments, options) if made.unprepared else made
 
 
 def run(toml: Path, results: Path, *, seeds: tuple[int, ...] | None = None, **options: Any):

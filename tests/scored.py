@@ -18,6 +18,6 @@ def scored(plan, score):
             for key in keys:
                 states[key] = said if isinstance(said, str) else "done"
                 if states[key] in ("done", "failed"):
-                    metrics = {slot.part.metric: said} if states[key] == "done" else {}
+                    metrics = {slot.entry.metric: said} if states[key] == "done" else {}
                     records[key] = Record(key, {}, states[key], metrics=metrics)
     return Results(plan, records, states)

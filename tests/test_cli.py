@@ -9,6 +9,7 @@ import pytest
 from harness import bench, make_plan, outputs, places, stamps, start, write_experiment
 
 from bench.cli import common, progress
+from bench.errors import Lack
 from bench.report import reference
 from bench.store import states
 from bench.store.folders import Store
@@ -187,19 +188,31 @@ def test_interrupted_is_130(monkeypatch, capsys):
 
 
 def test_data_sets_had_alike_share_a_line():
+    def absent(name, *splits):
+        return Lack(name, f"`python -m bench data fetch {name}`, or --data-root", splits, "/d")
+
+    birds = Lack("birds", "ask for them, or --data-root", ("test",), "/d")
     why = {
-        "1": "mnist train not under /d: `python -m bench data fetch mnist`, or --data-root",
-        "2": "usps train, test not under /d: `python -m bench data fetch usps`, or --data-root; "
-        "birds test not under /d: ask for them, or --data-root",
-        "3": "weights/a.safetensors is not here",
-        "4": "never looked at",
+        "1": (absent("mnist", "train"),),
+        "2": (absent("usps", "train", "test"), birds),
+        "3": (Lack("weights/a.safetensors is not here"),),
+        "4": (Lack("never looked at"),),
+        "5": (Lack("x.npz is damaged (no images; no labels) not under mnist: NAME it again"),),
+        "6": (Lack("big", "`python -m bench data prepare big` does it, in 30 GB"),),
     }
-    states = dict.fromkeys("123", "unavailable") | {"4": "done"}
+    states = dict.fromkeys("12356", "unavailable") | {"4": "done"}
     assert progress.lacking(SimpleNamespace(unavailable=why), states) == [
+        "big: `python -m bench data prepare big` does it, in 30 GB",
         "birds: ask for them, or --data-root",
         "mnist, usps: `python -m bench data fetch NAME`, or --data-root",
         "weights/a.safetensors is not here",
+        "x.npz is damaged (no images; no labels) not under mnist: NAME it again",
     ]
+    (one,) = why["1"]
+    assert str(one) == (
+        "mnist train not under /d: `python -m bench data fetch mnist`, or --data-root"
+    )
+    assert str(why["6"][0]).startswith("big not prepared: `python")
 
 
 def test_all_passes_over_what_runs_by_its_name(tmp_path, capsys):

@@ -9,7 +9,6 @@ from harness import DATA, FAULTY, PLUGINS, predictions, run, write_experiment
 
 from bench import registry
 from bench.datasets import get_task, materialise
-from bench.plan.graph import limit
 from bench.run.inputs import gather
 from bench.store import outputs
 
@@ -87,7 +86,7 @@ def test_its_metrics_are_finite(conformed):
 def test_its_prediction_has_the_shape_of_its_task(conformed):
     name, kind, folder, _ = conformed
     task = get_task(f"tiny/{kind}")
-    n = materialise(task.target, DATA, limit=limit(task, "target", "quick")).n
+    n = materialise(task.target, DATA, limit=task.limit("target", "quick")).n
     for path in (folder / "results" / "runs").glob(f"tiny-{kind}/{name}/*/prediction.safetensors"):
         prediction = outputs.load(path, tensors=True)
         assert all(t.isfinite().all() for t in prediction.tensors.values() if t.is_floating_point())

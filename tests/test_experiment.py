@@ -137,7 +137,7 @@ def test_a_row_may_have_fewer_seeds_than_its_table(tmp_path):
 
     rows = [{"method": "centroids"}, {"method": "carrier", "seeds": 1}]
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows, n=3)
-    counts = {slot.part.method: len(slot.cells) for slot in make_plan(toml).slots}
+    counts = {slot.entry.method: len(slot.cells) for slot in make_plan(toml).slots}
     assert counts == {"centroids": 3, "carrier": 1}
 
 

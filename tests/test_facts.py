@@ -10,10 +10,10 @@ from bench.datasets import Part as Data
 from bench.datasets import TaskSpec, tasks
 from bench.errors import BenchError
 from bench.plan import experiment, settings
-from bench.plan.entry import Part
+from bench.plan.entry import Entry
 from bench.render import html, latex
 from bench.render import tables as text
-from bench.report import reference, tables
+from bench.report import reference, table_views
 from bench.store import states
 from bench.store.folders import Store
 
@@ -82,7 +82,7 @@ def test_data_are_told_by_dataset_split_selection_and_limit(monkeypatch):
     monkeypatch.setattr(settings, "get_task", lambda name, where: known[name])
 
     def told(role, preset="paper", task="made"):
-        return settings.tell(Part(task=task, fact=role), preset)
+        return settings.tell(Entry(task=task, fact=role), preset)
 
     assert told("target") == "digits, label 0, 1, 2, half 2 of 2"
     assert told("target", "quick") == "digits, label 0, 1, 2, half 2 of 2, at most 1,500 images"
@@ -97,7 +97,7 @@ def test_parameters_are_told_as_one_would_write_them(monkeypatch):
     monkeypatch.setitem(registry._methods, "made", info)
 
     def told(fact, preset="paper"):
-        return settings.tell(Part(method="made", fact=fact), preset)
+        return settings.tell(Entry(method="made", fact=fact), preset)
 
     assert (told("rate"), told("rate", "quick")) == ("0.001", "0.5")
     assert told("widths") == "8, 16"
@@ -109,7 +109,7 @@ def test_parameters_are_told_as_one_would_write_them(monkeypatch):
 
 def test_the_losses_of_the_paper_s_table_4():
     def told(name):
-        return settings.tell(Part(method=name, fact="losses"), "paper")
+        return settings.tell(Entry(method=name, fact="losses"), "paper")
 
     expected = {"similarity": "CE", "ccn": "LCO", "mcl": "LCO", "source-only": "CE"}
     expected |= {"dann": "CE, DA", "ccn+": "LCO, CE", "ccn++": "LCO, CE, DA"}
@@ -156,7 +156,7 @@ def test_nothing_is_computed_or_compared(results, tmp_path):
 
 
 def test_words_stand_in_every_format(results):
-    data, parameters = tables.views(results)[0]
+    data, parameters = table_views.views(results)[0]
     markdown = text.markdown(data)
     assert "| A  | glyphs" in markdown
     assert "What is learned from. Preset: quick.\n" in markdown
@@ -180,8 +180,8 @@ def test_parameters_are_those_that_the_preset_would_run(tmp_path):
     head, tail = SETTINGS.split('label = "of K-means"\nmethod = "kmeans"\n')
     path.write_text(head + 'label = "value"\n' + row)
     assert tail
-    view = tables.views(states.read(make_plan(path), Store(tmp_path)))[0][1]
-    assert [e.words for e in view.entries] == ["0.25"]
+    view = table_views.views(states.read(make_plan(path), Store(tmp_path)))[0][1]
+    assert [e.slot.words for e in view.entries] == ["0.25"]
 
 
 def test_render_writes_them_without_a_run(tmp_path):

@@ -52,7 +52,7 @@ def sweep(tmp_path_factory, forkserver):
 
 def record_of(sweep, label, seed=0):
     results = sweep[3]
-    (slot,) = [s for s in results.plan.slots if s.part.label == label]
+    (slot,) = [s for s in results.plan.slots if s.entry.label == label]
     return results.records.get(slot.cells[seed][0])
 
 

@@ -278,8 +278,8 @@ def test_without_the_file_the_cells_say_how_to_get_it(tmp_path, folder, plugins)
     methods = [cell.method for cell in plan.cells.values()]
     assert sorted(methods) == ["featured", "featured", "features", "weights"]
     assert set(plan.unavailable) == set(plan.cells)
-    (why,) = set(plan.unavailable.values())
-    assert f"`python -m bench weights fetch {NAME}`" in why
+    ((why,),) = set(plan.unavailable.values())
+    assert f"`python -m bench weights fetch {NAME}`" in str(why)
     write(folder)
     assert make_plan(toml).unavailable == {}
 

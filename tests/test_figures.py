@@ -11,7 +11,7 @@ from harness import FAULTY, PLUGINS, bench, make_plan, places
 from bench import registry
 from bench.errors import BenchError
 from bench.plan import experiment
-from bench.report import embedding, reference, tables
+from bench.report import coordinates, reference, table_views
 from bench.report.reference import compare_all
 from bench.store import code, outputs, states
 from bench.store.folders import CURVES, PREDICTION, Store
@@ -189,14 +189,14 @@ def test_a_heatmap_asks_for_every_pair_of_values_in_each_panel(preset, columns, 
     plan = make_plan(write(tmp_path, HEATMAP), preset=preset)
     assert len(plan.slots) == 2 * 2 * columns
     assert len(plan.cells) == 2 * 2 * columns * seeds
-    settings = {tuple(sorted(s.part.setting.items())) for s in plan.slots}
+    settings = {tuple(sorted(s.entry.setting.items())) for s in plan.slots}
     assert len(settings) == len(plan.slots)
     assert {"n_clusters", "similar_recall", "dissimilar_recall"} in [set(dict(s)) for s in settings]
 
 
 def test_bars_ask_for_each_group_and_find_what_is_printed(tmp_path):
     plan = make_plan(write(tmp_path, BARS))
-    found = [(s.part.label, s.column, s.part.task, s.part.published) for s in plan.slots]
+    found = [(s.entry.label, s.column, s.entry.task, s.entry.published) for s in plan.slots]
     filters = {"paper": "ccn", "table": "5", "metric": "ACC (100)", "method": "CCN"}
     assert found == [
         ("ours", "cluster", "tiny/cluster", {}),
@@ -261,7 +261,7 @@ def finish(store, cell, metrics, *, tensors=None, curves=None, failed=False):
 
 def shown(plan, store):
     """The one figure of a plan."""
-    (view,) = tables.views(states.read(plan, store))[1]
+    (view,) = table_views.views(states.read(plan, store))[1]
     return view
 
 
@@ -270,7 +270,7 @@ def test_a_heatmap_shows_the_best_or_the_mean_and_never_a_zero(rule, value, tmp_
     plan = make_plan(write(tmp_path, HEATMAP.replace('best = "max"', rule)))
     store = Store(tmp_path)
     slots = {
-        (s.part.label, s.part.setting["dissimilar_recall"], s.part.setting["similar_recall"]): s
+        (s.entry.label, s.entry.setting["dissimilar_recall"], s.entry.setting["similar_recall"]): s
         for s in plan.slots
     }
     cells = {at: [plan.cells[k] for (k,) in s.cells.values()] for at, s in slots.items()}
@@ -376,7 +376,7 @@ def test_an_embedding_is_computed_once_and_shows_true_classes(tmp_path, monkeypa
     assert other.words == "no tensor 'outputs' is stored"
     assert (len(first.points), len(first.classes)) == (150, 150)
     assert set(first.classes) == {0, 1, 2, 3}
-    monkeypatch.setattr(embedding, "embed", None)
+    monkeypatch.setattr(coordinates, "embed", None)
     assert shown(plan, store).panels[0] == first
     (kept,) = (tmp_path / "runs" / ".embeddings").iterdir()
     assert Store(tmp_path).records().keys() == {cell.key, artifact.key}
@@ -395,7 +395,7 @@ def test_an_embedding_is_computed_once_and_shows_true_classes(tmp_path, monkeypa
 )
 def test_what_cannot_be_embedded_is_said(values, words):
     with pytest.raises(ValueError, match=words):
-        embedding.embed(values)
+        coordinates.embed(values)
 
 
 def test_an_embedding_needs_a_row_for_each_image(tmp_path):

@@ -5,7 +5,6 @@ import pytest
 from harness import DATA, make_plan, run, write_experiment
 
 from bench.datasets import get_task, materialise
-from bench.plan.graph import limit
 
 KINDS = ("cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune")
 METRIC = {"adapt": "accuracy", "similarity": "similar F1", "represent": "knn top-1"}
@@ -39,7 +38,7 @@ def leaks(dump, labels):
 
 def labels_of(kind):
     task = get_task(f"tiny/{kind}")
-    part = materialise(task.target, DATA, limit=limit(task, "target", "quick"))
+    part = materialise(task.target, DATA, limit=task.limit("target", "quick"))
     return part.labels, np.load(part.labels)
 
 

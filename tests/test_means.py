@@ -6,7 +6,6 @@ import pytest
 
 from bench.errors import BenchError
 from bench.plan import experiment, published
-from bench.report import tables
 from bench.store import states
 
 TOML = """
@@ -53,13 +52,13 @@ def test_a_value_over_tasks_is_their_mean_for_each_seed(tmp_path):
     mean, single = chosen.slots
     assert len(chosen.cells) == 4  # shared by both rows
     found = results_of(chosen, {"digits/cluster": 0.2, "digits/transfer": 0.6})
-    assert tables.measured(mean, found)[0] == pytest.approx({0: 0.4, 1: 0.5})
-    assert tables.measured(single, found)[0] == pytest.approx({0: 0.2, 1: 0.3})
+    assert states.measured(mean, found)[0] == pytest.approx({0: 0.4, 1: 0.5})
+    assert states.measured(single, found)[0] == pytest.approx({0: 0.2, 1: 0.3})
 
 
 def test_there_is_no_mean_while_one_task_is_missing(tmp_path):
     chosen = means_plan(tmp_path)
-    values, counter = tables.measured(chosen.slots[0], results_of(chosen, {"digits/cluster": 0.2}))
+    values, counter = states.measured(chosen.slots[0], results_of(chosen, {"digits/cluster": 0.2}))
     assert values == {}
     assert counter == {"missing": 2}
 
@@ -69,7 +68,7 @@ def test_a_mean_is_selected_by_all_of_its_tasks_and_takes_extra_rows(tmp_path):
     assert len(means_plan(tmp_path, tasks=both).slots) == 2
     assert len(means_plan(tmp_path, tasks=both[:1]).slots) == 1
     extra = means_plan(tmp_path, extra=("dec",))
-    assert [s.part.all_tasks for s in extra.slots] == [both, both[:1], both]
+    assert [s.entry.all_tasks for s in extra.slots] == [both, both[:1], both]
 
 
 @pytest.mark.parametrize(
@@ -105,5 +104,5 @@ def test_a_metric_that_a_finished_cell_lacks_is_undefined_and_not_missing(tmp_pa
     chosen = means_plan(tmp_path)
     found = results_of(chosen, {"digits/cluster": 0.2, "digits/transfer": 0.6})
     del next(iter(found.records.values())).metrics["ACC"]
-    values, counter = tables.measured(chosen.slots[0], found)
+    values, counter = states.measured(chosen.slots[0], found)
     assert (len(values), counter) == (1, {"undefined": 1, "done": 1})

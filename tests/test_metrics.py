@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from bench.score import metrics
+from bench.score import metric_names, metrics
 
 GOLDEN = Path(__file__).parent / "golden" / "metrics.npz"
 
@@ -152,7 +152,7 @@ def test_scores_agree_with_scikit_learn_on_random_partitions():
 def test_every_cluster_score_is_a_known_metric_and_a_plain_number():
     scores = metrics.cluster_scores(metrics.contingency([0, 1, 1], [0, 1, 0]), 2)
     assert set(scores) == {"ACC", "NMI", "NMI-arithmetic", "ARI", "AMI", "AMI-max", "NDC", "ADif"}
-    assert set(scores) <= set(metrics.METRICS)
+    assert set(scores) <= set(metric_names.METRICS)
     assert {type(value) for value in scores.values()} == {float}
 
 
@@ -259,7 +259,7 @@ def test_pair_scores_equal_counting_one_by_one():
             "similar F1": 2 * precision * recall / (precision + recall),
         }
     )
-    assert set(got) <= set(metrics.METRICS)
+    assert set(got) <= set(metric_names.METRICS)
 
 
 def test_undefined_pair_scores_are_left_out():
@@ -289,10 +289,10 @@ def test_pair_scores_refuse_bad_input(similar, scores):
 
 def test_names_of_metrics():
     for name in ("ACC", "NMI-arithmetic", "knn top-1", "linear conv5 top-5", "top-1", "fc6-8 mAP"):
-        assert metrics.is_metric(name)
+        assert metric_names.is_metric(name)
     for name in ("acc", "knn", "knn top-2", " top-1", "NMI top-1 accuracy", " mAP"):
-        assert not metrics.is_metric(name)
-    assert metrics.METRICS["NDC"].higher_is_better is None
-    fractions = [m for name, m in metrics.METRICS.items() if not metrics.is_count(name)]
+        assert not metric_names.is_metric(name)
+    assert metric_names.METRICS["NDC"].higher_is_better is None
+    fractions = [m for name, m in metric_names.METRICS.items() if not metric_names.is_count(name)]
     assert all(m.higher_is_better for m in fractions)
-    assert metrics.METRICS["ADif"].higher_is_better is False
+    assert metric_names.METRICS["ADif"].higher_is_better is False

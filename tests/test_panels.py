@@ -14,9 +14,8 @@ from bench import registry
 from bench.datasets import get_task, materialise
 from bench.errors import BenchError
 from bench.plan import experiment
-from bench.plan.graph import limit
 from bench.render import figures, legend
-from bench.report import embedding
+from bench.report import coordinates
 from bench.store import code, outputs
 from bench.store.folders import PREDICTION, Store
 from bench.store.record import Record
@@ -171,7 +170,7 @@ def test_tested_images_are_shown_in_the_clusters_of_those_trained_on(pick, tmp_p
     trained, tested = slot.cells[0]
     images, labels = {}, {}
     for name, task in (("trained", get_task("tiny/represent")), ("tested", get_task("tiny/probe"))):
-        files = materialise(task.target, DATA, limit=limit(task, "target", plan.preset))
+        files = materialise(task.target, DATA, limit=task.limit("target", plan.preset))
         images[name], labels[name] = np.load(files.images), np.load(files.labels)
     rng = np.random.default_rng(3)
     drawn = rng.integers(14, size=len(labels["trained"]))
@@ -300,7 +299,7 @@ def test_umap_is_asked_for_with_a_fixed_state_and_kept_apart(tmp_path, monkeypat
     assert "UMAP of one cell's output" in legend.figure_caption(view)
     assert view_of(tmp_path, text).panels == view.panels
     assert len(asked) == 1
-    monkeypatch.setattr(embedding, "_tsne", lambda rows: rows[:, 2:4])
+    monkeypatch.setattr(coordinates, "_tsne", lambda rows: rows[:, 2:4])
     other = view_of(tmp_path, text.replace('by = "umap"\n', ""))
     assert np.allclose(other.panels[0].points, values[:, 2:4])
     assert len(list((tmp_path / "runs" / ".embeddings").iterdir())) == 2
@@ -311,5 +310,5 @@ def test_coordinates_of_t_sne_keep_the_name_that_they_had(tmp_path):
     folder.mkdir()
     # SHA-256 of {"images": 1000, "output": "d", "perplexity": 30.0, "tensor": "t"}.
     np.save(folder / "b562c37d735bf9ba24aa0fe65ec77649.npy", np.ones((3, 2), np.float32))
-    found = embedding.coordinates(tmp_path, tmp_path, "d", "t", n=3, by="t-SNE")
+    found = coordinates.coordinates(tmp_path, tmp_path, "d", "t", n=3, by="t-SNE")
     assert found.tolist() == [[1, 1]] * 3

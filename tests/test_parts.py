@@ -8,7 +8,6 @@ from bench.datasets import (
     Npz,
     Part,
     TaskSpec,
-    base,
     get,
     get_task,
     materialise,
@@ -17,7 +16,8 @@ from bench.datasets import (
     register_task,
     tasks,
 )
-from bench.datasets.protocols.omniglot import ALPHABETS
+from bench.datasets.dataset import _datasets
+from bench.datasets.protocols.alphabets import ALPHABETS
 from bench.errors import BenchError, Unavailable
 
 COLOURS = ("blue", "green", "red", "white", "black")
@@ -31,7 +31,7 @@ def root(tmp_path, monkeypatch):
         name="tiny", summary="", shape=(2, 2, 1), counts={"train": 40, "test": 20},
         labels=COLOURS, licence="", citation="", how_to_get="run this", sources=(Npz(),),
     )  # fmt: skip
-    monkeypatch.setitem(base._datasets, "tiny", dataset)
+    monkeypatch.setitem(_datasets, "tiny", dataset)
     write_npz(tmp_path)
     return tmp_path
 
@@ -144,10 +144,10 @@ def test_fingerprint_is_known_from_pins_alone_and_follows_the_data(root, monkeyp
     part, absent = Part("tiny", "test"), root / "absent"
     before = materialise(part, root).images.parent.name
     pinned = dataclasses.replace(get("tiny"), pins=prepare("tiny", root).fingerprints)
-    monkeypatch.setitem(base._datasets, "tiny", pinned)
+    monkeypatch.setitem(_datasets, "tiny", pinned)
     assert part_fingerprint(part, absent) == before
     other = dataclasses.replace(pinned, pins={**pinned.pins, "test": "0" * 64})
-    monkeypatch.setitem(base._datasets, "tiny", other)
+    monkeypatch.setitem(_datasets, "tiny", other)
     assert part_fingerprint(part, absent) != before
 
 

@@ -12,7 +12,7 @@ from torchvision.transforms import functional
 from bench.datasets import (
     Part,
     availability,
-    base,
+    dataset,
     get,
     get_task,
     imagenet,
@@ -43,7 +43,7 @@ def photograph(path, width=12, height=9, mode="RGB"):
 
 
 def redeclare(monkeypatch, name, **changes):
-    monkeypatch.setitem(base._datasets, name, dataclasses.replace(get(name), **changes))
+    monkeypatch.setitem(dataset._datasets, name, dataclasses.replace(get(name), **changes))
 
 
 # Squares.

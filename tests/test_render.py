@@ -12,7 +12,7 @@ from views import SMALL, entry, view
 
 from bench.errors import BenchError
 from bench.render import escape, grid, latex, legend, tables
-from bench.render.cells import difference, measured_cell, spread
+from bench.render.wording import difference, measured_cell, spread
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -290,8 +290,8 @@ def test_csv_gives_every_number_back_exactly():
     )
     (row,) = csv.DictReader(io.StringIO(tables.csv(view(e))))
     assert row["row"] == NASTY
-    assert float(row["mean"]) == e.mean
-    assert float(row["std"]) == e.std
+    assert float(row["mean"]) == e.summary.mean
+    assert float(row["std"]) == e.summary.std
     pairs = (pair.split(":") for pair in row["values"].split(";"))
     assert {int(seed): float(value) for seed, value in pairs} == e.values
     assert (row["states"], row["published_std"], row["best"]) == ("done:3", "", "0")

@@ -11,9 +11,9 @@ from bench.errors import BenchError
 from bench.plan import experiment
 from bench.plan.published import find
 from bench.render import figures, legend
-from bench.render.rows import Curve, FigureView
 from bench.render.write import write
-from bench.report.tables import views
+from bench.report.table_views import views
+from bench.report.view_types import Curve, FigureView
 
 GOOD = """
 title = "T"
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_said_with_its_place(case, tmp_path):
 
 def test_the_plan_has_a_slot_for_each_method_in_each_group(tmp_path):
     chosen = make_plan(toml(tmp_path))
-    assert [(s.part.label, s.column, s.part.task) for s in chosen.slots] == [
+    assert [(s.entry.label, s.column, s.entry.task) for s in chosen.slots] == [
         ("Lloyd", "Flat", "tiny/flat"),
         ("Lloyd", "cluster", "tiny/cluster"),
         ("carried", "Flat", "tiny/flat"),
@@ -122,7 +122,7 @@ def score(slot, seed):
         ("carried", "Flat"): ("failed", "failed"),
         ("carried", "cluster"): ("missing", "missing"),
     }
-    return said[slot.part.label, slot.column][seed]
+    return said[slot.entry.label, slot.column][seed]
 
 
 def test_from_records_to_bars(tmp_path):

@@ -10,8 +10,8 @@ from views import SMALL, entry, view
 
 from bench.errors import BenchError
 from bench.render import figures, html, latex
-from bench.render.rows import Curve, FigureView
 from bench.render.write import write, write_document
+from bench.report.view_types import Curve, FigureView
 
 # --- figures ------------------------------------------------------------------------------------
 

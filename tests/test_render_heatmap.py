@@ -10,9 +10,9 @@ from bench import registry
 from bench.errors import BenchError
 from bench.plan import experiment
 from bench.render import figures, html, legend
-from bench.render.rows import HeatmapView, Panel
 from bench.render.write import write
-from bench.report.tables import views
+from bench.report.table_views import views
+from bench.report.view_types import Heatmap, HeatmapView
 
 GOOD = """
 title = "T"
@@ -89,7 +89,7 @@ def test_what_is_wrong_is_said_with_its_place(case, tmp_path):
 def test_the_plan_has_a_cell_for_each_field_and_seed(tmp_path):
     quick = make_plan(toml(tmp_path))
     asked = {
-        (s.part.label, *(s.part.setting[k] for k in ("dissimilar_recall", "similar_recall")))
+        (s.entry.label, *(s.entry.setting[k] for k in ("dissimilar_recall", "similar_recall")))
         for s in quick.slots
     }
     both = ("all pairs", "a tenth")
@@ -116,7 +116,7 @@ def measured(tmp_path, score, old="", new=""):
 
 def by_place(slot, seed):
     """A value that tells which field and seed it belongs to."""
-    x, y = slot.part.setting["dissimilar_recall"], slot.part.setting["similar_recall"]
+    x, y = slot.entry.setting["dissimilar_recall"], slot.entry.setting["similar_recall"]
     return x / 2 + y / 4 + seed / 8
 
 
@@ -143,7 +143,7 @@ def test_best_is_the_maximum_and_its_absence_the_mean(tmp_path):
 
 def partly(slot, seed):
     """One field failed, one missing, one with half of its seeds."""
-    place = (slot.part.setting["dissimilar_recall"], slot.part.setting["similar_recall"])
+    place = (slot.entry.setting["dissimilar_recall"], slot.entry.setting["similar_recall"])
     if place == (0.0, 0.2):
         return 0.5 if seed == 0 else "failed"
     return {(0.5, 0.0): "failed", (0.0, 0.0): "missing", (0.0, 1.0): "blocked"}.get(place, 0.9)
@@ -164,7 +164,7 @@ def heatmap(value, n=None, failed=None, panels=1, planned=2, **fields):
     n = n or [[0 if v is None else planned for v in row] for row in value]
     failed = failed or [[False] * len(row) for row in value]
     grids = (tuple(map(tuple, grid)) for grid in (value, n, failed))
-    one = Panel("K = 10", *grids, planned)
+    one = Heatmap("K = 10", *grids, planned)
     fields = {"x_label": "x", "y_label": "y", "value_label": "NMI (%)", "top": 100.0} | fields
     x, y = tuple(range(len(value[0]))), tuple(range(len(value)))
     return HeatmapView("e", "m", "C", "quick", x=x, y=y, panels=(one,) * panels, **fields)
@@ -263,9 +263,9 @@ def test_nothing_measured_is_all_hatched_and_says_so():
 
 def test_a_panel_needs_one_shape():
     with pytest.raises(BenchError, match=r"panel 'p'.*one shape"):
-        Panel("p", ((1.0,), (2.0,)), ((1,),), ((False,), (False,)), 1)
+        Heatmap("p", ((1.0,), (2.0,)), ((1,),), ((False,), (False,)), 1)
     with pytest.raises(BenchError, match=r"panel 'p'.*one shape"):
-        Panel("p", ((1.0, 2.0), (2.0,)), ((1, 1), (1,)), ((False, False), (False,)), 1)
+        Heatmap("p", ((1.0, 2.0), (2.0,)), ((1, 1), (1,)), ((False, False), (False,)), 1)
 
 
 # --- files --------------------------------------------------------------------------------------

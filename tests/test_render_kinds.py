@@ -8,11 +8,11 @@ from matplotlib.patches import Polygon, Rectangle
 
 from bench.errors import BenchError
 from bench.render import figures, html, latex, legend
-from bench.render.rows import Cloud, Curve, EmbeddingView, FigureView, HeatmapView, Panel
 from bench.render.style import COLOURS
 from bench.render.write import write
+from bench.report.view_types import Cloud, Curve, EmbeddingView, FigureView, Heatmap, HeatmapView
 
-PANEL = Panel(
+PANEL = Heatmap(
     "K = 4",
     value=((50.0, None, 0.0), (None, 100.0, 3.21)),
     n=((2, 0, 2), (0, 1, 2)),
@@ -76,7 +76,7 @@ def test_colours_have_one_scale_over_all_panels():
 
 
 def test_a_fine_grid_has_no_numbers():
-    panel = Panel("", ((1.0,) * 13,), ((10,) * 13,), ((False,) * 13,), 10)
+    panel = Heatmap("", ((1.0,) * 13,), ((10,) * 13,), ((False,) * 13,), 10)
     wide = dataclasses.replace(heatmap(panel), x=tuple(float(i) for i in range(13)), y=(0.0,))
     assert texts(figures.draw(wide).axes[0]) == []
 
@@ -90,9 +90,9 @@ def test_the_best_of_restarts_is_said_in_the_caption():
 
 def test_a_panel_needs_one_shape():
     with pytest.raises(BenchError, match=r"'p'.*one shape"):
-        Panel("p", ((1.0, 2.0),), ((1,),), ((False, False),), 1)
+        Heatmap("p", ((1.0, 2.0),), ((1,),), ((False, False),), 1)
     with pytest.raises(BenchError, match="one shape"):
-        Panel("p", ((1.0, 2.0), (1.0,)), ((1, 1), (1,)), ((False, False), (False,)), 1)
+        Heatmap("p", ((1.0, 2.0), (1.0,)), ((1, 1), (1,)), ((False, False), (False,)), 1)
 
 
 # --- bars ---------------------------------------------------------------------------------------

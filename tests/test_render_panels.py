@@ -6,10 +6,17 @@ from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from bench.render import figures, html, latex, legend
-from bench.render.rows import EmbeddingView
-from bench.render.sheets import ConfusionView, ImagesView, Matrix, Picture, Sheet, Strip
 from bench.render.style import DASHES, FRAMES
 from bench.render.write import write as write_view
+from bench.report.view_types import (
+    ConfusionView,
+    EmbeddingView,
+    ImagesView,
+    Matrix,
+    Picture,
+    Sheet,
+    Strip,
+)
 
 
 def picture(frame=None, shape=(4, 8, 1)):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, declare, write_folders, write_npz
 
-from bench.datasets import Raw, base, get, prepare, verify
+from bench.datasets import Raw, dataset, get, prepare, verify
 from bench.datasets.fingerprint import pixel_hashes
 from bench.errors import BenchError
 
@@ -152,7 +152,7 @@ def test_mnist_as_torchvision_keeps_it(tmp_path, monkeypatch):
         head = b"".join(int(x).to_bytes(4, "big") for x in (2049, n))
         (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(head + labels[part].tobytes())
     small = dataclasses.replace(get("mnist"), counts={"train": 5, "test": 2}, pins={})
-    monkeypatch.setitem(base._datasets, "mnist", small)
+    monkeypatch.setitem(dataset._datasets, "mnist", small)
     prepared = prepare("mnist", tmp_path)
     hashes = pixel_hashes(images[..., None])
     order = sorted(range(7), key=lambda i: hashes[i])
@@ -176,7 +176,7 @@ def test_usps_as_torchvision_keeps_it_is_flagged(tmp_path, monkeypatch):
         ]
         (tmp_path / name).write_bytes(bz2.compress("\n".join(lines).encode()))
     small = dataclasses.replace(get("usps"), counts={"train": 3, "test": 2})
-    monkeypatch.setitem(base._datasets, "usps", small)
+    monkeypatch.setitem(dataset._datasets, "usps", small)
     prepared = prepare("usps", tmp_path)
     assert "smoothed" in prepared.partial
     assert [": unpinned, " in line for line in verify("usps", tmp_path)] == [True, True]
@@ -230,7 +230,7 @@ def write_characters(root, evaluation, background):
 )
 def test_omniglot_folders(tmp_path, monkeypatch, background, evaluation):
     small = dataclasses.replace(get("omniglot"), counts={"background": 4, "evaluation": 4}, pins={})
-    monkeypatch.setitem(base._datasets, "omniglot", small)
+    monkeypatch.setitem(dataset._datasets, "omniglot", small)
     pixels = write_characters(tmp_path, evaluation, background)
     prepared = prepare("omniglot", tmp_path)
     columns, value_names = prepared.columns, prepared.names
@@ -245,7 +245,7 @@ def test_omniglot_folders(tmp_path, monkeypatch, background, evaluation):
 
 def test_omniglot_npz_in_any_numbering_is_the_same_data(tmp_path, monkeypatch):
     small = dataclasses.replace(get("omniglot"), counts={"background": 4, "evaluation": 4}, pins={})
-    monkeypatch.setitem(base._datasets, "omniglot", small)
+    monkeypatch.setitem(dataset._datasets, "omniglot", small)
     one, two = tmp_path / "one", tmp_path / "two"
     two.mkdir()
     pixels = write_characters(one, "omniglot/evaluation", "omniglot/background")

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from harness import PLUGINS, write_experiment
+from harness import PLUGINS, ready_plan, write_experiment
 from PIL import Image
 
 from bench import registry
@@ -13,7 +13,7 @@ from bench.cli.progress import Lines
 from bench.datasets import (
     Part,
     availability,
-    base,
+    dataset,
     get,
     get_task,
     materialise,
@@ -23,11 +23,11 @@ from bench.datasets import (
     voc07,
 )
 from bench.datasets.photographs import squares
-from bench.datasets.tasks import _tasks
+from bench.datasets.task_specs import _tasks
 from bench.errors import BenchError
 from bench.plan import experiment, graph
 from bench.render.tables import markdown
-from bench.report import reference, tables
+from bench.report import reference, table_views
 from bench.run.runner import Runner, RunOptions
 from bench.score.average_precision import mean_average_precision
 from bench.store import outputs, states
@@ -46,7 +46,7 @@ def _own_cache(monkeypatch):
 def tiny(tmp_path, monkeypatch):
     """The data set with three classes and fewer images, its files, and the truth by image."""
     small = dataclasses.replace(get("voc07"), counts=COUNTS, labels=CLASSES)
-    monkeypatch.setitem(base._datasets, "voc07", small)
+    monkeypatch.setitem(dataset._datasets, "voc07", small)
     part = {s: Part("voc07", s, classes=CLASSES) for s in COUNTS}
     spec = dataclasses.replace(
         get_task("voc07/finetune"), target=part["test"], train=part["trainval"], n_clusters=3
@@ -140,7 +140,7 @@ def test_a_split_that_lacks_is_named(tiny, tmp_path):
 
 def test_a_number_of_images_that_is_not_published_is_refused(tiny, tmp_path, monkeypatch):
     whole = dataclasses.replace(get("voc07"), counts={"trainval": 5011, "test": 4952})
-    monkeypatch.setitem(base._datasets, "voc07", whole)
+    monkeypatch.setitem(dataset._datasets, "voc07", whole)
     with pytest.raises(BenchError, match="voc07 trainval: 12 images, expected 5,011"):
         prepare("voc07", tmp_path / "data")
 
@@ -218,7 +218,7 @@ NETWORK = f'{{"name": "alexnet", "variant": "tiny", "channels": 3, "views": {VIE
 
 def planned(path, root):
     registry.load([PLUGINS])
-    return graph.make([experiment.load(str(path))], graph.Options(data_root=root))
+    return ready_plan([experiment.load(str(path))], graph.Options(data_root=root))
 
 
 def test_a_network_goes_from_its_images_to_fine_tuning_to_a_table(tiny, tmp_path, forkserver):
@@ -239,10 +239,10 @@ def test_a_network_goes_from_its_images_to_fine_tuning_to_a_table(tiny, tmp_path
     for name, scores in prediction.class_scores.items():
         assert scores.shape == truth.shape == (9, 3)
         assert found[f"{name} mAP"] == mean_average_precision(truth, scores)
-    ((view,), _) = tables.views(results)
-    entries = {e.metric: e for e in view.entries}
+    ((view,), _) = table_views.views(results)
+    entries = {e.slot.entry.metric: e for e in view.entries}
     for name in ("fc6-8 mAP", "all mAP"):
-        assert entries[name].mean == pytest.approx(found[name])
+        assert entries[name].summary.mean == pytest.approx(found[name])
         assert f"{100 * found[name]:.1f}" in markdown(view)
     assert entries["knn top-1"].states == {"undefined": 1}
 
@@ -255,21 +255,21 @@ def test_a_class_that_no_test_image_has_leaves_the_score_undefined(tiny, tmp_pat
     chosen = planned(toml(tmp_path, ["all mAP"]), root)
     options = RunOptions(workers=1, data_root=root, plugins=(PLUGINS,))
     assert Runner(chosen, store, options, Lines(sys.stdout)).run()
-    ((view,), _) = tables.views(states.read(chosen, store))
+    ((view,), _) = table_views.views(states.read(chosen, store))
     assert [dict(e.states) for e in view.entries] == [{"undefined": 1}]
 
 
 def test_without_the_data_the_table_says_unavailable_and_no_number(tmp_path, forkserver):
     root, store = tmp_path / "nowhere", Store(tmp_path / "results")
     chosen = planned(toml(tmp_path, ["all mAP"]), root)
-    ((key, reason),) = chosen.unavailable.items()
+    ((key, (lack,)),) = chosen.unavailable.items()
     assert chosen.cells[key].method == "finetune"
-    assert "VOCtrainval_06-Nov-2007.tar" in reason
+    assert "VOCtrainval_06-Nov-2007.tar" in str(lack)
     options = RunOptions(workers=1, data_root=root, plugins=(PLUGINS,))
     assert Runner(chosen, store, options, Lines(sys.stdout)).run()
     results = states.read(chosen, store)
-    ((view,), _) = tables.views(results)
+    ((view,), _) = table_views.views(results)
     (entry,) = view.entries
-    assert (dict(entry.states), entry.mean) == ({"unavailable": 1}, None)
+    assert (dict(entry.states), entry.summary.mean) == ({"unavailable": 1}, None)
     # The network's own cell is done: a reference leaves the number out, and is not refused.
     assert reference.update(results, tmp_path / "reference") == []

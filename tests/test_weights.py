@@ -256,9 +256,9 @@ def test_without_the_file_the_cells_are_unavailable(toml, folder):
     plan, _ = cells(toml)
     assert len(plan.cells) == 3  # the weights once, for both seeds
     assert set(plan.unavailable) == set(plan.cells)
-    (why,) = set(plan.unavailable.values())
-    assert f"weights {folder / NAME}.safetensors are not here" in why
-    assert f"`python -m bench weights fetch {NAME}`" in why
+    ((why,),) = set(plan.unavailable.values())
+    assert f"weights {folder / NAME}.safetensors are not here" in str(why)
+    assert f"`python -m bench weights fetch {NAME}`" in str(why)
 
 
 def test_the_hash_of_the_file_is_in_the_key(toml, folder):

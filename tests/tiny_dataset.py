@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
-from bench.datasets import Dataset, Folder, Npz, base
+from bench.datasets import Dataset, Folder, Npz, dataset
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 4, 5, 1), dtype=np.uint8)
 LABELS = np.arange(30) % 3
@@ -16,7 +16,7 @@ COLOURS = ("blue", "green", "red")
 def declare(monkeypatch, **changes):
     """Register it as "tiny", without a shared cache; `changes` replace parts of the declaration."""
     monkeypatch.delenv("BENCH_CACHE", raising=False)
-    dataset = Dataset(
+    declared = Dataset(
         name="tiny",
         summary="",
         shape=(4, 5, 1),
@@ -27,7 +27,7 @@ def declare(monkeypatch, **changes):
         how_to_get="`python -m bench data fetch tiny`",
         sources=(Npz(), Folder()),
     )
-    monkeypatch.setitem(base._datasets, "tiny", dataclasses.replace(dataset, **changes))
+    monkeypatch.setitem(dataset._datasets, "tiny", dataclasses.replace(declared, **changes))
 
 
 def write_npz(root, keep=slice(None), **changes):

@@ -2,20 +2,54 @@
 
 import numpy as np
 
-from bench.render.rows import Entry, TableView
+from bench.plan.entry import Entry
+from bench.plan.published import Published
+from bench.plan.slot import Slot
+from bench.report.view_types import Measured, TableView
+from bench.score.statistics import Judgement, Summary
 
 
-def entry(row="kmeans", column="CIFAR-10", metric="ACC", unit="percent", values=(), **fields):
-    """An entry as the aggregation makes it: mean and std from the values, seeds from 0."""
+def entry(
+    row="kmeans",
+    column="CIFAR-10",
+    metric="ACC",
+    unit="percent",
+    values=(),
+    *,
+    group="",
+    note="",
+    words="",
+    oracle=False,
+    planned=10,
+    published=None,
+    published_std=None,
+    published_source="",
+    published_note="",
+    verdict="",
+    reason="",
+    states=None,
+    best=False,
+    **fields,
+):
+    """An entry as the report makes it: mean and std from the values, seeds from 0."""
     n = len(values)
-    if n:
-        fields.setdefault("mean", sum(values) / n)
-    if n > 1 and "std" not in fields:
-        fields["std"] = float(np.std(values, ddof=1))
-    if n and fields.get("published") is not None:
-        fields.setdefault("difference", fields["mean"] - fields["published"])
-    fields.setdefault("planned", 10)
-    return Entry(row, column, metric, unit, values=dict(enumerate(values)), n=n, **fields)
+    paper, _, table = published_source.partition(" table ")
+    printed = None
+    if published is not None:
+        printed = Published(
+            paper, table, "", "", "", metric, published, published_std, published_note
+        )
+    mean = fields.pop("mean", sum(values) / n if n else None)
+    std = fields.pop("std", float(np.std(values, ddof=1)) if n > 1 else None)
+    difference = mean - published if n and published is not None else None
+    difference = fields.pop("difference", difference)
+    assert not fields, fields
+    part = Entry(label=row, group=group, metric=metric, note=note)
+    cells = {seed: [] for seed in range(planned)}
+    slot = Slot("digits", "t", part, column, unit, printed, oracle, words=words, cells=cells)
+    judgement = Judgement(verdict, difference, reason)
+    measured = dict(enumerate(values))
+    return Measured(slot, measured, states or {}, Summary(mean, std, n), judgement, best)
 
 
 def view(*entries, **fields):

@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         run,
         show,
         status,
-        weights,
+        weights_folder,
     )
 
     parser = argparse.ArgumentParser(
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         pack,
         merge,
         data,
-        weights,
+        weights_folder,
     ):
         module.add(verbs)
     return parser

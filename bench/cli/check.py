@@ -44,7 +44,7 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.folders import Store
     from bench.store.states import read
 
-    results = read(common.plan_for(arguments), Store(arguments.results))
+    results = read(common.plan_for(arguments), Store(arguments.results, read_only=True))
     if arguments.update:
         for path in reference.update(results):
             print(f"wrote  {path}")

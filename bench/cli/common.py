@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import re
 from collections.abc import Sequence
@@ -141,41 +140,42 @@ def chosen_experiments(wanted: Sequence[str]) -> list[Experiment]:
     return chosen
 
 
-def plan_for(arguments: argparse.Namespace, *, whole: bool = False) -> Plan:
-    """The plan that a verb's selection asks for.
-
-    Args:
-        arguments: Parsed flags.
-        whole: All of the experiments, whatever methods and tasks were selected; selected seeds
-            and methods that they do not know join them.
-    """
+def plan_for(arguments: argparse.Namespace) -> Plan:
+    """The plan that a verb's selection asks for; nothing is written for it."""
     from bench.plan import graph
 
     load_plugins(arguments)
     use_weights(arguments)
-    seeds = arguments.seed_list
-    if arguments.seeds is not None:
-        seeds = tuple(range(arguments.seeds))
-    everything = graph.Options(
-        preset=arguments.preset, device=arguments.device, data_root=data_root(arguments)
-    )
-    options = dataclasses.replace(
-        everything, seeds=seeds, methods=arguments.methods, tasks=arguments.tasks
-    )
-    if whole:
-        options = dataclasses.replace(everything, extra=arguments.methods, extra_seeds=seeds or ())
+    options = options_of(arguments)
     made = graph.make(chosen_experiments(arguments.experiments), options)
-    _refuse_unused(made, options)
+    refuse_unused(made, options)
     return made
 
 
-def _refuse_unused(plan: Plan, options: Options) -> None:
+def options_of(arguments: argparse.Namespace) -> Options:
+    """What the flags of a selection say of the plan."""
+    from bench.plan import graph
+
+    seeds = arguments.seed_list
+    if arguments.seeds is not None:
+        seeds = tuple(range(arguments.seeds))
+    return graph.Options(
+        preset=arguments.preset,
+        seeds=seeds,
+        methods=arguments.methods,
+        tasks=arguments.tasks,
+        device=arguments.device,
+        data_root=data_root(arguments),
+    )
+
+
+def refuse_unused(plan: Plan, options: Options) -> None:
     """Say so when a selection leaves nothing, rather than do nothing.
 
     Raises:
         BenchError: no table or figure has or takes a selected method, or any selected task.
     """
-    used = {slot.part.method for slot in plan.slots}
+    used = {slot.entry.method for slot in plan.slots}
     flags = [("--methods", [name for name in options.methods if name not in used])]
     flags.append(("--tasks", [] if plan.slots else list(options.tasks)))
     for flag, names_ in flags:

@@ -19,7 +19,6 @@ from bench.store.states import STATES, counts
 
 if TYPE_CHECKING:
     from bench.run.runner import Runner
-    from bench.store.folders import Store
 
 _PLAIN_SECONDS = 10.0
 
@@ -131,9 +130,9 @@ def make(out: TextIO) -> Lines:
     return Live(out) if out.isatty() else Lines(out)
 
 
-def print_plan(plan: Plan, runner: Runner, store: Store, workers: int) -> None:
+def print_plan(plan: Plan, runner: Runner, workers: int) -> None:
     """What there is to do, and what it costs."""
-    known = cost.known(store.records().values())
+    known = cost.known(runner.records.values())
     wanted = {cell.key for cell in runner.wanted_cells()}
     for one in plan.experiments:
         keys = plan.of(one.name)
@@ -154,17 +153,18 @@ def print_plan(plan: Plan, runner: Runner, store: Store, workers: int) -> None:
 
 def lacking(plan: Plan, states: Mapping[str, State]) -> list[str]:
     """What unavailable cells lack: a line for each way to get it, data sets had alike together."""
-    reasons = {plan.unavailable[key] for key, state in states.items() if state == "unavailable"}
+    unavailable = [key for key, state in states.items() if state == "unavailable"]
     by_way: dict[str, set[str]] = {}
-    for clause in {clause for reason in reasons for clause in reason.split("; ")}:
-        what, found, way = clause.partition(" not under ")
-        name, place = what.split(" ")[0], way.partition(": ")[2]
-        key = place.replace(f" {name}`", " NAME`") if found else clause
-        by_way.setdefault(key, set()).update([name] if found else [])
-    lines = []
+    lines = set()
+    for lack in {lack for key in unavailable for lack in plan.unavailable[key]}:
+        if lack.how:
+            way = lack.how.replace(f" {lack.what}`", " NAME`")
+            by_way.setdefault(way, set()).add(lack.what)
+        else:
+            lines.add(str(lack))
     for way, names in by_way.items():
         alone = min(names) if len(names) == 1 else "NAME"
-        lines.append(f"{', '.join(sorted(names))}: {way.replace('NAME', alone)}" if names else way)
+        lines.add(f"{', '.join(sorted(names))}: {way.replace(' NAME`', f' {alone}`')}")
     return sorted(lines)
 
 

@@ -34,7 +34,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 def act(arguments: argparse.Namespace) -> int:
     """Render the chosen experiments and print their tables."""
     from bench.render.tables import console
-    from bench.report.tables import views
+    from bench.report.table_views import views
     from bench.store.folders import Store
     from bench.store.states import read
 
@@ -50,7 +50,7 @@ def act(arguments: argparse.Namespace) -> int:
 def write_all(results: Results, folder: Path, formats: Iterable[str]) -> list[Path]:
     """Write every table and figure of a plan, one LaTeX document and one page of them all."""
     from bench.render.write import write, write_document, write_page
-    from bench.report.tables import views
+    from bench.report.table_views import views
 
     tables, figures = views(results)
     endings = [FORMATS[name] for name in formats]

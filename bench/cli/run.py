@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from bench.cli import common
 from bench.errors import BenchError, Unavailable
+
+if TYPE_CHECKING:
+    from bench.plan.graph import Options, Plan
 
 EPILOG = """\
 Cells that are done are never computed again; stop it anywhere and start it again. Seed 0 of
@@ -98,9 +103,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.download and not arguments.dry_run:
         _download(arguments)
     plan = common.plan_for(arguments)
-    store = Store(arguments.results)
+    store = Store(arguments.results, read_only=arguments.dry_run)
     if not arguments.dry_run:
         store.check_writable()
+        plan = _made_ready(plan, common.options_of(arguments))
     workers = arguments.workers or (1 if arguments.device == "cuda" else os.cpu_count() or 1)
     options = RunOptions(
         workers=workers,
@@ -113,24 +119,57 @@ def _run(arguments: argparse.Namespace) -> int:
         plugins=plugins,
     )
     # What writes the tables is imported before hours of work, not after them.
-    importlib.import_module("bench.report.tables")
+    importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
     display = progress.make(sys.stdout)
-    runner = Runner(plan, store, options, display)
-    progress.print_plan(plan, runner, store, workers)
+    # A copy: what the runner finds to be damaged is looked for again the next time.
+    own = dataclasses.replace(plan, unavailable=dict(plan.unavailable))
+    runner = Runner(own, store, options, display)
+    progress.print_plan(own, runner, workers)
     if arguments.dry_run:
         return 0
-    seconds = cost.each(runner.wanted_cells(), store.records().values())
+    seconds = cost.each(runner.wanted_cells(), runner.records.values())
     with display.over(seconds, workers):
         whole = runner.run()
     for path, reason in store.damaged.items():
         print(f"note   {path}: {reason}")
-    # The tables are whole: what was not selected stands there as it is in the store.
-    results = read(common.plan_for(arguments, whole=True), store)
+    results = read(_whole(plan, common.options_of(arguments)), store)
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)
     progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
     return 1 if found["failed"] or found["blocked"] or not whole else 0
+
+
+def _made_ready(plan: Plan, options: Options) -> Plan:
+    """The same plan, the data of its cells prepared where they are here.
+
+    It is made again only where that tells something new: a fingerprint, or a damage.
+    """
+    from bench.datasets import get_task, make_ready
+    from bench.plan import graph
+
+    names = dict.fromkeys(cell.task for cell in plan.cells.values())
+    damaged = make_ready(map(get_task, names), options.data_root)
+    if not damaged and not plan.unprepared:
+        return plan
+    return graph.make(plan.experiments, dataclasses.replace(options, damaged=damaged))
+
+
+def _whole(plan: Plan, options: Options) -> Plan:
+    """The plan of all tables as they are: what was not selected stands there as in the store."""
+    from bench.plan import graph
+
+    if not (options.methods or options.tasks or options.seeds):
+        return plan
+    everything = dataclasses.replace(
+        options,
+        seeds=None,
+        methods=(),
+        tasks=(),
+        extra=options.methods,
+        extra_seeds=options.seeds or (),
+    )
+    return _made_ready(graph.make(plan.experiments, everything), everything)
 
 
 def _download(arguments: argparse.Namespace) -> None:
@@ -138,9 +177,9 @@ def _download(arguments: argparse.Namespace) -> None:
 
     What cannot be had is said and passed over: its cells are unavailable.
     """
-    from bench.datasets.base import get
-    from bench.datasets.prepare import availability, prepare
-    from bench.datasets.tasks import get_task
+    from bench.datasets import lack, prepare
+    from bench.datasets.dataset import get
+    from bench.datasets.task_specs import get_task
 
     common.load_plugins(arguments)
     root = common.data_root(arguments)
@@ -152,7 +191,7 @@ def _download(arguments: argparse.Namespace) -> None:
         if part.runs and (not arguments.tasks or task in arguments.tasks)
     }
     wanted = {pair for task in tasks for pair in get_task(task).datasets()}
-    lacking = sorted({name for name, split in wanted if availability(name, root, [split])})
+    lacking = sorted({name for name, split in wanted if lack(name, root, [split])})
     for name in (name for name in lacking if not get(name).on_request):
         print(f"data   fetching {name}", flush=True)
         try:

@@ -31,7 +31,7 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.folders import Store
     from bench.store.states import counts, read
 
-    store = Store(arguments.results)
+    store = Store(arguments.results, read_only=True)
     results = read(common.plan_for(arguments), store)
     plan, records, found = results.plan, results.records, results.states
     if arguments.json:
@@ -78,7 +78,8 @@ def _content(results: Results, *, failed: bool) -> dict[str, Any]:
             record = results.records[key]
             line |= {"failure": record.failure, "message": record.message}
         if state == "unavailable":
-            line |= {"reason": results.plan.unavailable[key]}
+            lacks = results.plan.unavailable[key]
+            line |= {"reason": "; ".join(map(str, lacks)), "lacks": [vars(one) for one in lacks]}
         cells[state].append(line)
     found = {"preset": results.plan.preset, "counts": counts(results.states), "cells": cells}
     return found | {"notes": provenance.notes(results)}

@@ -7,11 +7,12 @@ A plugin adds its own with `register_dataset` and `register_task` when it is imp
 from bench.datasets import digits, mnist, usps, omniglot, cifar10, cifar100, svhn  # noqa: F401, I001
 from bench.datasets import stl10, imagenet, places205, voc07, office31, zero_shot, sample_photos  # noqa: F401
 from bench.datasets import protocols  # noqa: F401
-from bench.datasets.base import Dataset, Raw, Source, get, names, register_dataset
+from bench.datasets.dataset import Dataset, Raw, Source, get, names, register_dataset
 from bench.datasets.parts import Part, PartFiles, materialise, part_fingerprint
-from bench.datasets.prepare import Prepared, availability, fingerprints, prepare, verify
+from bench.datasets.prepare import Prepared, fingerprints, prepare, verify
+from bench.datasets.presence import availability, lack, make_ready, unprepared
 from bench.datasets.sources import Folder, Npz, Torchvision
-from bench.datasets.tasks import TaskSpec, get_task, register_group, register_task, tasks
+from bench.datasets.task_specs import TaskSpec, get_task, register_group, register_task, tasks
 
 __all__ = [
     "Dataset",
@@ -28,6 +29,8 @@ __all__ = [
     "fingerprints",
     "get",
     "get_task",
+    "lack",
+    "make_ready",
     "materialise",
     "names",
     "part_fingerprint",
@@ -36,5 +39,6 @@ __all__ = [
     "register_group",
     "register_task",
     "tasks",
+    "unprepared",
     "verify",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.datasets.base import Dataset, register_dataset
+from bench.datasets.dataset import Dataset, register_dataset
 from bench.datasets.fingerprint import pins
 from bench.datasets.sources import Folder, Npz, Torchvision
 

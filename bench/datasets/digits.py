@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.base import Dataset, Raw, register_dataset
+from bench.datasets.dataset import Dataset, Raw, register_dataset
 from bench.datasets.fingerprint import pins
 
 NAMES = tuple("0123456789")

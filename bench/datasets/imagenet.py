@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets import photographs
-from bench.datasets.base import Dataset, Raw, register_dataset
+from bench.datasets.dataset import Dataset, Raw, register_dataset
 from bench.datasets.sources import Npz
 from bench.errors import BenchError
 

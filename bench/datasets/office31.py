@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.datasets import photographs
-from bench.datasets.base import Dataset, register_dataset
+from bench.datasets.dataset import Dataset, register_dataset
 from bench.datasets.sources import Npz
 
 DOMAINS = {"amazon": 2817, "dslr": 498, "webcam": 795}

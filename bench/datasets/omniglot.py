@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.base import Dataset, Raw, register_dataset
+from bench.datasets.dataset import Dataset, Raw, register_dataset
 from bench.datasets.fingerprint import pins
 from bench.datasets.sources import LABEL, Folder, Npz
 from bench.errors import BenchError

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.datasets.base import get
 from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
+from bench.datasets.dataset import get
 from bench.datasets.prepare import Prepared, fingerprints, prepare
 from bench.errors import BenchError, Unavailable, unknown
 from bench.tasks import Ints, Signs

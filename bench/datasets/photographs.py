@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.base import Dataset, Raw
 from bench.datasets.cache import cache_root, unwritable
+from bench.datasets.dataset import Dataset, Raw
 from bench.errors import BenchError
 from bench.tasks import Images
 

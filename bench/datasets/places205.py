@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.datasets import photographs
-from bench.datasets.base import Dataset, register_dataset
+from bench.datasets.dataset import Dataset, register_dataset
 from bench.datasets.sources import Npz
 from bench.errors import BenchError
 

@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.datasets.base import Dataset, Raw, get
 from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
+from bench.datasets.dataset import Dataset, Raw, get
 from bench.datasets.fingerprint import canonical_order, fingerprint, pixel_hashes, records
 from bench.errors import BenchError
 from bench.tasks import Images, Ints
@@ -70,8 +70,8 @@ def _prepared(folder: Path, meta: Mapping[str, Any]) -> Prepared:
     return Prepared(name=folder.parent.name, folder=folder, names=names, **values)
 
 
-def _read(name: str, root: Path) -> Prepared | None:
-    """What is prepared; None if nothing is."""
+def kept(name: str, root: Path) -> Prepared | None:
+    """What is prepared; None if nothing is. Raises BenchError where it is damaged."""
     folder = _folder(name, root)
     meta = read_meta(folder, _mend(folder))
     return None if meta is None else _prepared(folder, meta)
@@ -87,12 +87,12 @@ def prepare(name: str, root: Path, *, download: bool = False) -> Prepared:
         BenchError: a file is damaged, or the images are not the pinned ones.
     """
     dataset = get(name)
-    prepared = _read(name, root)
+    prepared = kept(name, root)
     if prepared and not _could_grow(prepared, dataset, root, download):
         return prepared
     folder = _folder(name, root)
     with locked(folder):
-        prepared = _read(name, root)  # another process may have made it while we waited
+        prepared = kept(name, root)  # another process may have made it while we waited
         if prepared and not _could_grow(prepared, dataset, root, download):
             return prepared
         return _write(dataset, dataset.read(root, download), folder)
@@ -162,37 +162,9 @@ def _status(dataset: Dataset, split: str, count: int, found: str, *, pinned: boo
     return "ok"
 
 
-def availability(name: str, root: Path, splits: Iterable[str]) -> str:
-    """Return "" if these splits are prepared or a source of them is there, otherwise why not.
-
-    Cheap: it looks at paths and headers, and reads no images.
-    """
-    dataset, wanted = get(name), set(splits)
-    try:
-        prepared = _read(name, root)
-        source = dataset.source(root)
-        there = source.splits(dataset, root) if source else set()
-    except BenchError as error:
-        return str(error)
-    if prepared and wanted <= set(prepared.counts):
-        return ""
-    if wanted <= there:
-        return (
-            ""
-            if not dataset.on_request
-            else (
-                f"{name} is not prepared: `python -m bench data prepare {name}` does it, in "
-                f"{dataset.on_request}"
-            )
-        )
-    known = there | set(prepared.counts if prepared else ())
-    missing = ", ".join(split for split in dataset.counts if split in wanted - known)
-    return f"{name} {missing} not under {root}: {dataset.how_to_get}, or --data-root"
-
-
 def fingerprints(name: str, root: Path) -> dict[str, str]:
     """Split -> fingerprint, of what is prepared or else as pinned; reads no images."""
-    prepared = _read(name, root)
+    prepared = kept(name, root)
     return {**get(name).pins, **(prepared.fingerprints if prepared else {})}
 
 
@@ -202,7 +174,7 @@ def verify(name: str, root: Path) -> list[str]:
     Raises:
         BenchError: nothing is prepared, or the arrays are not what was prepared or is pinned.
     """
-    dataset, prepared = get(name), _read(name, root)
+    dataset, prepared = get(name), kept(name, root)
     if prepared is None:
         raise BenchError(f"{name} is not prepared: run `python -m bench data prepare {name}`")
     columns = prepared.columns

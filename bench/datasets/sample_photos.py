@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench.datasets.base import Dataset, Raw, register_dataset
+from bench.datasets.dataset import Dataset, Raw, register_dataset
 from bench.tasks import Images
 
 SIDE = 8

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.datasets.base import Dataset, Raw
+from bench.datasets.dataset import Dataset, Raw
 from bench.errors import BenchError
 from bench.tasks import Images
 

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets import photographs
-from bench.datasets.base import Dataset, Raw, register_dataset
 from bench.datasets.cache import cache_root
+from bench.datasets.dataset import Dataset, Raw, register_dataset
 from bench.datasets.parts import SIGNS
 from bench.errors import BenchError
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench.datasets import photographs
-from bench.datasets.base import Dataset, register_dataset
+from bench.datasets.dataset import Dataset, register_dataset
 from bench.datasets.photographs import Named
 from bench.datasets.sources import Npz
 from bench.errors import BenchError

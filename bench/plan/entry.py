@@ -10,7 +10,7 @@ from bench import registry
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.plan import published
-from bench.score.metrics import FEATURES, METRICS, is_metric
+from bench.score.metric_names import FEATURES, METRICS, is_metric
 
 PRESETS = ("quick", "paper")
 MEASURING = ("probe", "finetune")
@@ -19,7 +19,7 @@ UNITS = ("percent", "fraction", "count")
 
 
 @dataclass(frozen=True)
-class Part:
+class Entry:
     """A row, a column, a curve, or the two of a table's entry together."""
 
     label: str = ""
@@ -69,7 +69,7 @@ class Part:
         """Whether what is computed comes out as a number."""
         return self.runs and bool(self.metric)
 
-    def over(self, other: Part, *, where: str) -> Part:
+    def over(self, other: Entry, *, where: str) -> Entry:
         """This row laid over that column.
 
         Raises:
@@ -86,10 +86,10 @@ class Part:
                 raise BenchError(f"{where}: row and column both name a {f.name}: {mine}, {theirs}")
             else:
                 merged[f.name] = mine or theirs
-        return Part(**merged)
+        return Entry(**merged)
 
 
-def validate_entry(part: Part, where: str, *, scored: bool = True) -> None:
+def validate_entry(part: Entry, where: str, *, scored: bool = True) -> None:
     """Refuse unknown names in one entry.
 
     Args:
@@ -135,7 +135,7 @@ def validate_entry(part: Part, where: str, *, scored: bool = True) -> None:
         )
 
 
-def _validate_probe(part: Part, where: str) -> None:
+def _validate_probe(part: Entry, where: str) -> None:
     """Refuse a probe that is none, or that has no network to measure."""
     if get_task(part.probe, where=where).kind not in MEASURING:
         raise BenchError(f"{where}: probe = '{part.probe}' is no probe or fine-tuning task")

@@ -18,7 +18,7 @@ from typing import Any
 from bench import ROOT, registry
 from bench.errors import BenchError, unknown
 from bench.plan import settings, shorthand
-from bench.plan.entry import PRESETS, Part, validate_entry
+from bench.plan.entry import PRESETS, Entry, validate_entry
 from bench.plan.figure import Figure
 from bench.typed import typed
 
@@ -31,8 +31,8 @@ class Table:
 
     name: str
     caption: str
-    row: tuple[Part, ...]
-    column: tuple[Part, ...]
+    row: tuple[Entry, ...]
+    column: tuple[Entry, ...]
     published: dict[str, str] = field(default_factory=dict)
     """What the filters of all entries share, such as the table's number."""
     tasks: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Experiment:
         """How many seeds a table or figure with its `own` count runs under a preset."""
         return own or self.preset.get(preset, Preset()).seeds
 
-    def entry(self, table: Table, row: Part, column: Part) -> Part:
+    def entry(self, table: Table, row: Entry, column: Entry) -> Entry:
         """One entry of a table, with the filter for its published number filled in."""
         where = f"{self.path.name}: table '{table.name}', row '{row.label}'"
         part = row.over(column, where=where)
@@ -81,7 +81,7 @@ class Experiment:
         shared = {"paper": self.paper} if self.paper else {}
         return dataclasses.replace(part, published={**shared, **table.published, **part.published})
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Entry]:
         """Every entry of its tables and of its figures, under any preset."""
         found = [self.entry(t, r, c) for t in self.table for r in t.row for c in t.column]
         return found + [p for f in self.figure for c in f.curve for p in f.every_entry(c)]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
-from bench.plan.entry import PRESETS, Part, validate_entry
+from bench.plan.entry import PRESETS, Entry, validate_entry
 from bench.score.snapshots import NATS, SNAPSHOT_METRICS
 
 _ONE_CELL = ("embedding", "images", "confusion")
@@ -44,13 +44,13 @@ class Axis:
         """Its values under a preset."""
         return self.quick if preset == "quick" and self.quick else self.values
 
-    def put(self, part: Part, value: Any) -> Part:
+    def put(self, part: Entry, value: Any) -> Entry:
         """The part with one value of this axis."""
         if self.setting:
             return dataclasses.replace(part, setting={**part.setting, self.setting: value})
         return dataclasses.replace(part, params={**part.params, self.param: value})
 
-    def value(self, part: Part) -> Any:
+    def value(self, part: Entry) -> Any:
         """The value that `put` gave to a part."""
         return (part.setting if self.setting else part.params)[self.key]
 
@@ -68,7 +68,7 @@ class Figure:
 
     name: str
     caption: str
-    curve: tuple[Part, ...]
+    curve: tuple[Entry, ...]
     """The curves, the bars of a group, or the panels."""
     kind: Literal["curve", "heatmap", "bars", "training", "embedding", "images", "confusion"] = (
         "curve"
@@ -76,7 +76,7 @@ class Figure:
     x: Axis = Axis()
     y: Axis = Axis()
     """Of a heat map."""
-    group: tuple[Part, ...] = ()
+    group: tuple[Entry, ...] = ()
     """Of bars: like a table's columns, each laid over by every part."""
     tasks: tuple[str, ...] = ()
     """Of bars: shorthand for one group each of these tasks."""
@@ -111,27 +111,27 @@ class Figure:
         return self.kind in _ONE_CELL
 
     @property
-    def groups(self) -> tuple[Part, ...]:
+    def groups(self) -> tuple[Entry, ...]:
         """The groups of bars, each with a label: the last component of its task where it has none.
 
         Two tasks of one last component keep their names whole.
         """
-        every = (*self.group, *(Part(task=task) for task in self.tasks))
+        every = (*self.group, *(Entry(task=task) for task in self.tasks))
         short = [g.label or g.task.rpartition("/")[2] for g in every]
         return tuple(
             dataclasses.replace(g, label=label if short.count(label) == 1 else g.label or g.task)
             for g, label in zip(every, short, strict=True)
         )
 
-    def entries(self, curve: Part, preset: str, *, where: str = "") -> list[tuple[Part, str]]:
+    def entries(self, curve: Entry, preset: str, *, where: str = "") -> list[tuple[Entry, str]]:
         """The parts that one of its curves is made of, each with its group's label, else "".
 
         Args:
             curve: One of its own.
             preset: Decides the grid.
-            where: For the error of `Part.over`.
+            where: For the error of `Entry.over`.
         """
-        common = Part(task=self.task, metric=self.metric, tensor=self.tensor)
+        common = Entry(task=self.task, metric=self.metric, tensor=self.tensor)
         base = curve.over(common, where=where)
         shared = self.published if curve.published else {}
         base = dataclasses.replace(base, published={**shared, **base.published})
@@ -144,7 +144,7 @@ class Figure:
             return [(_in_group(base, group, where), group.label) for group in self.groups]
         return [(base, "")]
 
-    def every_entry(self, curve: Part, *, where: str = "") -> list[Part]:
+    def every_entry(self, curve: Entry, *, where: str = "") -> list[Entry]:
         """The parts that one of its curves is made of under any preset."""
         presets = PRESETS if self.x.quick or self.y.quick else PRESETS[:1]
         return [part for p in presets for part, _ in self.entries(curve, p, where=where)]
@@ -169,7 +169,7 @@ class Figure:
             for entry in self.every_entry(curve, where=on):
                 self._validate_entry(entry, on)
 
-    def _validate_entry(self, entry: Part, where: str) -> None:
+    def _validate_entry(self, entry: Entry, where: str) -> None:
         """Refuse one entry that the kind cannot show."""
         scored = self.kind != "training" and not self.of_one_cell
         # Over training, the snapshots' metrics, which `_validate_kind` knows.
@@ -257,7 +257,7 @@ class Figure:
             raise unknown("metric of snapshots", metric, SNAPSHOT_METRICS, where=where)
 
 
-def _in_group(part: Part, group: Part, where: str) -> Part:
+def _in_group(part: Entry, group: Entry, where: str) -> Entry:
     """A bar: the part laid over its group, with a published number where the part has one."""
     found = part.over(group, where=where)
     return found if part.published else dataclasses.replace(found, published={})

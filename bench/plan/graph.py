@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.datasets import TaskSpec, availability, get_task, part_fingerprint, prepare
-from bench.errors import BenchError
+from bench.datasets import TaskSpec, get_task, lack, part_fingerprint, unprepared
+from bench.errors import BenchError, Lack
 from bench.plan.cell import Cell, frozen
-from bench.plan.entry import Part
-from bench.plan.experiment import Experiment, Preset, Table
+from bench.plan.entry import Entry
+from bench.plan.experiment import Experiment, Preset
+from bench.plan.slot import Slot, slots
 from bench.tasks import Method, Need
 
 PROBE = "probe"
@@ -37,20 +38,8 @@ class Options:
     data_root: Path = Path("data")
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method -> parameters that the experiment's preset sets."""
-
-
-@dataclass
-class Slot:
-    """An entry of a table or a point of a figure: which cells its number comes from."""
-
-    experiment: str
-    name: str
-    """Of the table or figure."""
-    part: Part
-    column: str
-    """Label of the column, or of the group of bars; "" in other figures."""
-    cells: dict[int, list[str]] = field(default_factory=dict)
-    """Seed -> keys: of each task the method's cell and, for represent tasks, its probe's."""
+    damaged: Mapping[str, Lack] = field(default_factory=dict)
+    """Data set -> what is wrong with it, of those that could not be prepared."""
 
 
 @dataclass
@@ -59,9 +48,12 @@ class Plan:
 
     preset: str
     cells: dict[str, Cell] = field(default_factory=dict)
-    unavailable: dict[str, str] = field(default_factory=dict)
+    unavailable: dict[str, tuple[Lack, ...]] = field(default_factory=dict)
     """Key -> what is lacking and how to get it."""
-    packed: dict[str, str] = field(default_factory=dict)
+    unprepared: set[str] = field(default_factory=set)
+    """Data sets that are here and whose fingerprint is not known before they are prepared: cells
+    on them have other keys then, and are unavailable until then."""
+    packed: dict[str, Lack] = field(default_factory=dict)
     """Key -> which needed cell the store has without its tensors; these are in `unavailable`."""
     slots: list[Slot] = field(default_factory=list)
     experiments: list[Experiment] = field(default_factory=list)
@@ -69,6 +61,8 @@ class Plan:
     filtered: bool = False
     """Some rows were left out by --methods or --tasks."""
     data_root: Path = Path("data")
+    _data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)
+    """Task -> `_look`."""
 
     def of(self, experiment: str) -> set[str]:
         """Keys of an experiment's cells with all that they need."""
@@ -102,71 +96,38 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
     for one in plan.experiments:
         preset = one.preset.get(options.preset, Preset())
         mine = dataclasses.replace(options, params=preset.params)
-        for slot, seeds in _slots(one, options):
+        for slot, seeds in _chosen(one, options):
             plan.slots.append(slot)
-            if slot.part.runs:
+            if slot.entry.runs:
                 asked += [(seed, slot, mine) for seed in seeds]
     for seed, slot, mine in sorted(asked, key=lambda ask: ask[0]):
         slot.cells[seed] = [
             key
-            for task in slot.part.all_tasks
-            for key in _cells_of(plan, slot.part, task, seed, mine)
+            for task in slot.entry.all_tasks
+            for key in _cells_of(plan, slot.entry, task, seed, mine)
         ]
     return plan
 
 
-def _slots(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int, ...]]]:
-    """Every entry and point of one experiment that the options leave in, with its seeds."""
-
-    def wanted(part: Part) -> bool:
-        tasks = set(part.all_tasks)
-        return (not options.methods or part.method in options.methods) and (
-            not options.tasks or (bool(tasks) and tasks <= set(options.tasks))
-        )
-
-    def seeds(*own: int) -> tuple[int, ...]:
-        count = next((n for n in own if n), 0)
-        own_seeds = options.seeds or range(one.seeds(options.preset, count))
-        return tuple(sorted({*own_seeds, *options.extra_seeds}))
-
-    for table in one.table:
-        for row in (*table.row, *_extra_rows(one, table, (*options.methods, *options.extra))):
-            for column in table.column:
-                part = one.entry(table, row, column)
-                if wanted(part):
-                    yield (
-                        Slot(one.name, table.name, part, column.label),
-                        seeds(part.seeds, table.seeds),
-                    )
-    for figure in one.figure:
-        for curve in figure.curve:
-            for part, group in figure.entries(curve, options.preset):
-                if wanted(part):
-                    chosen = seeds(part.seeds, figure.seeds)
-                    # One cell is shown and no mean.
-                    chosen = chosen[:1] if figure.of_one_cell else chosen
-                    yield Slot(one.name, figure.name, part, group), chosen
+def _chosen(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int, ...]]]:
+    """Every slot of one experiment that the options leave in, with its seeds."""
+    for slot in slots(one, options.preset, (*options.methods, *options.extra)):
+        tasks = set(slot.entry.all_tasks)
+        if options.methods and slot.entry.method not in options.methods:
+            continue
+        if options.tasks and not (tasks and tasks <= set(options.tasks)):
+            continue
+        own = options.seeds or range(slot.seeds)
+        seeds = tuple(sorted({*own, *options.extra_seeds}))
+        yield slot, seeds[:1] if slot.alone else seeds
 
 
-def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Part]:
-    """A row for each method of --methods that the experiment does not know but could take."""
-    known = {p.method for t in one.table for p in (*t.row, *t.column)}
-    extra = []
-    for name in methods:
-        kinds = registry.get(name).kinds
-        tasks = [() if c.method else c.all_tasks or table.tasks for c in table.column]
-        fits = all(some and all(get_task(t).kind in kinds for t in some) for some in tasks)
-        if name not in known and fits:
-            extra.append(Part(label=name, method=name))
-    return extra
-
-
-def _cells_of(plan: Plan, part: Part, task: str, seed: int, options: Options) -> list[str]:
+def _cells_of(plan: Plan, entry: Entry, task: str, seed: int, options: Options) -> list[str]:
     """Add the cells of one task: the method's and, where it makes a network, its probe's."""
-    quick = part.quick if options.preset == "quick" else {}
-    asked = Need(part.method, {**part.params, **quick}, task, seed)
-    key = _add(plan, asked, options, setting=part.setting)
-    probe = part.probe or get_task(task).related.get(PROBE, "")
+    quick = entry.quick if options.preset == "quick" else {}
+    asked = Need(entry.method, {**entry.params, **quick}, task, seed)
+    key = _add(plan, asked, options, setting=entry.setting)
+    probe = entry.probe or get_task(task).related.get(PROBE, "")
     if get_task(task).kind != "represent" or not probe:
         return [key]
     # Its kind is the name of the method that measures: "probe" or "finetune".
@@ -202,6 +163,7 @@ def _add(
             for role, need in sorted(_wanted(built, asked.method, task).items())
         )
     defaults, chosen = task.settings({}), task.settings(setting or {})
+    data, lacks = _look(plan, task, options)
     cell = Cell(
         task=task.name,
         setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
@@ -212,17 +174,19 @@ def _add(
         device=options.device,
         dtype="float32",
         threads=1,
-        data=_data(task.name, options.preset, options.data_root),
+        data=data,
         needs=needs,
     )
     if cell.key not in plan.cells:
         plan.cells[cell.key] = cell
-        reason = _lacking(task.name, options.data_root) or _device_lacks(options.device)
+        lacks = lacks or _device_lacks(options.device)
         for _, key in needs:
-            reason = reason or plan.unavailable.get(key, "")
-        reason = reason or built.unavailable()
-        if reason:
-            plan.unavailable[cell.key] = reason
+            lacks = lacks or plan.unavailable.get(key, ())
+        if not lacks:
+            reason = built.unavailable()
+            lacks = (Lack(reason),) if reason else ()
+        if lacks:
+            plan.unavailable[cell.key] = lacks
     return cell.key
 
 
@@ -241,49 +205,40 @@ def _filled_in(need: Need, task: str, seed: int) -> Need:
     )
 
 
-@cache
-def _data(task_name: str, preset: str, root: Path) -> str:
-    """The fingerprints of all parts of a task; "" when its data are neither here nor pinned."""
-    task = get_task(task_name)
-    _lacking(task_name, root)  # prepares what is here, and only then is its fingerprint certain
-    found = [
-        f"{role}:{part_fingerprint(part, root, limit(task, role, preset))}"
+def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack, ...]]:
+    """The fingerprints of all parts of a task, and what of its data cannot be had now.
+
+    "" for fingerprints that are neither pinned nor those of prepared data: nothing is prepared or
+    hashed here, where many commands only look.
+    """
+    if task.name in plan._data:
+        return plan._data[task.name]
+    root, lacks = options.data_root, []
+    known = True
+    for name, splits in task.splits().items():
+        lacking = options.damaged.get(name) or lack(name, root, splits)
+        if not lacking and (lacking := unprepared(name, root, splits)):
+            plan.unprepared.add(name)
+            known = False
+        lacks += [lacking] if lacking else []
+    found = {
+        role: part_fingerprint(part, root, task.limit(role, options.preset))
         for role, part in task.parts().items()
-    ]
-    return "" if any(f.endswith(":") for f in found) else " ".join(found)
-
-
-def limit(task: TaskSpec, role: str, preset: str) -> int | None:
-    """At most this many images of a part: fewer in the quick preset, where the task says so."""
-    return task.quick.get(role) if preset == "quick" else None
-
-
-@cache
-def _lacking(task_name: str, root: Path) -> str:
-    """Why the data of a task cannot be had now; "" when they can, and then they are prepared."""
-    wanted: dict[str, set[str]] = {}
-    for dataset, split in get_task(task_name).datasets():
-        wanted.setdefault(dataset, set()).add(split)
-    reasons = []
-    for name, splits in sorted(wanted.items()):
-        reason = availability(name, root, sorted(splits))
-        try:
-            if not reason:
-                prepare(name, root)
-        except BenchError as error:
-            reason = str(error)
-        reasons += [reason] if reason else []
-    return "; ".join(reasons)
+    }
+    known = known and all(found.values())
+    data = " ".join(f"{role}:{print_}" for role, print_ in found.items()) if known else ""
+    plan._data[task.name] = data, tuple(lacks)
+    return plan._data[task.name]
 
 
 @cache
-def _device_lacks(device: str) -> str:
-    """Why cells cannot run on a device, "" when they can."""
+def _device_lacks(device: str) -> tuple[Lack, ...]:
+    """Why cells cannot run on a device, () when they can."""
     if device == "cpu":
-        return ""
+        return ()
     import torch
 
     # Asked of the driver, not of the runtime: a process that has touched CUDA cannot be forked.
     if torch.cuda.device_count():
-        return ""
-    return "no CUDA device here; use --device cpu"
+        return ()
+    return (Lack("no CUDA device here; use --device cpu"),)

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench import ROOT
 from bench.errors import BenchError
-from bench.plan.entry import Part
+from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
 from bench.registry import MethodInfo
 
@@ -43,7 +43,7 @@ class _Use:
     where: str
     at: str
     """Its column, group or place on the axes; "" where there is none."""
-    part: Part
+    part: Entry
     layers: tuple[Layer, ...]
 
 
@@ -70,7 +70,7 @@ def trace(
     chosen = [u for u in uses if not task or task in u.part.all_tasks]
     if task and uses and not chosen:
         raise BenchError(f"{one.name} has no entry of {info.name} on {task}")
-    for use in chosen or [_Use("no entry: other cells may ask for more", "", Part(), ())]:
+    for use in chosen or [_Use("no entry: other cells may ask for more", "", Entry(), ())]:
         values = _values(info, [*_base(info, one, preset), *use.layers], preset)
         places, _ = found.setdefault(repr(values), ({}, values))
         places.setdefault(use.where, []).append(use.at)
@@ -129,7 +129,7 @@ def _uses(one: Experiment, preset: str) -> Iterator[_Use]:
                 yield _Use(where, at, part, tuple(_layers(named, part, preset)))
 
 
-def _layers(named: Mapping[str, Part], part: Part, preset: str) -> Iterator[Layer]:
+def _layers(named: Mapping[str, Entry], part: Entry, preset: str) -> Iterator[Layer]:
     """The params of an entry's parts, then what an axis adds, then their quick values."""
     said: dict[str, Any] = {}
     for what, one in named.items():

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from bench import registry
 from bench.datasets import TaskSpec, get_task
-from bench.datasets.tasks import ROLES
+from bench.datasets.task_specs import ROLES
 from bench.errors import BenchError, unknown
 
 if TYPE_CHECKING:
-    from bench.plan.entry import Part
+    from bench.plan.entry import Entry
 
 NONE = "\N{EN DASH}"
 _LISTED = 6
 """Values that are told one by one; of more, their number."""
 
 
-def tell(part: Part, preset: str, *, where: str = "") -> str:
+def tell(part: Entry, preset: str, *, where: str = "") -> str:
     """The words of an entry that names a fact.
 
     Args:

@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from bench.datasets.tasks import get_group, groups
+from bench.datasets.task_specs import get_group, groups
 from bench.errors import BenchError, unknown
-from bench.plan.entry import Part
+from bench.plan.entry import Entry
 from bench.plan.printed import Printed, Raw
 from bench.typed import checked, typed
 
@@ -143,13 +143,13 @@ class _Output:
                 found += [{**entry, "label": name} for name in names]
         return found
 
-    def _part(self, key: str, raw: Raw, by: str, numbers: Printed) -> Part:
+    def _part(self, key: str, raw: Raw, by: str, numbers: Printed) -> Entry:
         """One entry with the filter of its number."""
         published = numbers.number(raw, by)
         where = f"{self.where}: {key} '{raw.get('label', '')}'"
-        return typed(Part, {**raw, "published": published}, where)
+        return typed(Entry, {**raw, "published": published}, where)
 
-    def _columns(self, raw: Raw) -> list[Part]:
+    def _columns(self, raw: Raw) -> list[Entry]:
         """A column for each of its metrics, labelled by it where it has no label."""
         where = f"{self.where}: column '{raw.get('label', '')}'"
         if raw.get("published") is False:
@@ -161,7 +161,7 @@ class _Output:
             columns = [{"label": metric, **rest, "metric": metric} for metric in metrics]
         return [self._part("column", column, "dataset", self.numbers) for column in columns]
 
-    def _rows(self, headings: list[Raw], measured: list[Raw]) -> list[Part]:
+    def _rows(self, headings: list[Raw], measured: list[Raw]) -> list[Entry]:
         """The rows, each under each heading where there are some."""
         given = self.content["row"]
         if not isinstance(given, str) or given in groups():
@@ -179,11 +179,11 @@ class _Output:
             raise BenchError(f"{self.where}: rows by group have headings; leave out heading")
         return self._under(headings, lambda numbers: numbers.rows(by_group=False), measured)
 
-    def _laid_over(self, rows: list[Raw], measured: list[Raw]) -> list[Part]:
+    def _laid_over(self, rows: list[Raw], measured: list[Raw]) -> list[Entry]:
         """Rows without a heading, and what is said of how some are measured."""
         return [self._row(raw, self.numbers) for raw in self.numbers.laid_over(rows, measured)]
 
-    def _row(self, raw: Raw, numbers: Printed) -> Part:
+    def _row(self, raw: Raw, numbers: Printed) -> Entry:
         """One row; one that neither runs nor quotes a number has a misspelt label."""
         part = self._part("row", raw, "method", numbers)
         columns = self.content.get("column", ())
@@ -194,7 +194,7 @@ class _Output:
 
     def _under(
         self, headings: list[Raw], rows: Callable[[Printed], list[Raw]], measured: list[Raw]
-    ) -> list[Part]:
+    ) -> list[Entry]:
         """Every row under every heading, laid over it.
 
         Args:

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bench.render.rows import Curve, FigureView
+from bench.render.place import inches
 from bench.render.style import COLOURS, LEGEND, columns, counted, empty, ticks
+from bench.report.view_types import Curve, FigureView
 
 _HATCHES = ("", "////", "....", "xxxx")
 """The colours come again with the next of these."""
@@ -30,12 +31,12 @@ def draw(view: FigureView) -> Figure:
     published = any(curve.published for curve in view.curves)
     labels = [counted(c.label, _counts(c), c.planned) for c in view.curves]
     labels += ["published"] if published else []
-    across = columns(labels, view.width)
+    across = columns(labels, inches(view))
     rows = math.ceil(len(labels) / across)
     names = ticks(places)
     level = len(names) <= _LEVEL and all(len(name) <= 50 // len(names) for name in names)
     below = 0.2 if level else _LETTER * max(len(name) for name in names)
-    figure = Figure(figsize=(view.width, 2.1 + below + 0.16 * rows), layout="constrained")
+    figure = Figure(figsize=(inches(view), 2.1 + below + 0.16 * rows), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(view.x_label)
     axes.set_ylabel(view.y_label)

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from bench.render.sheets import ConfusionView, Matrix
+from bench.render.place import inches
 from bench.render.style import COLOURS, empty
+from bench.report.view_types import ConfusionView, Matrix
 
 _COLOURS = "cividis"
 """Perceptually uniform, and the same to colour-blind readers."""
@@ -29,8 +30,8 @@ def draw(view: ConfusionView) -> Figure:
     """Two panels a row, bars above each map, one scale at the right."""
     across = min(_ACROSS, max(len(view.panels), 1))
     down = math.ceil(len(view.panels) / across) or 1
-    side = (view.width - 0.7) / across
-    figure = Figure(figsize=(view.width, down * (side + 0.75)), layout="constrained")
+    side = (inches(view) - 0.7) / across
+    figure = Figure(figsize=(inches(view), down * (side + 0.75)), layout="constrained")
     tall = [1.0, 5.0] * down
     grid = figure.subplots(2 * down, across, squeeze=False, height_ratios=tall)
     colours = mpl.cm.ScalarMappable(Normalize(0.0, 100.0), _COLOURS)

@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bench.render.rows import Curve, FigureView
+from bench.render.place import inches
 from bench.render.style import COLOURS, LEGEND, MARKERS, columns, counted, empty
+from bench.report.view_types import Curve, FigureView
 
 _TICKS_AT_VALUES = 8
 """Up to so many values of x have a tick each, instead of round numbers."""
@@ -30,9 +31,9 @@ def draw(view: FigureView) -> Figure:
     labels = [_label(curve) for curve in view.curves]
     labels += [view.truth_label] if view.truth is not None else []
     labels += ["published"] if published else []
-    across = min(columns(labels, view.width), _ACROSS)
+    across = min(columns(labels, inches(view)), _ACROSS)
     rows = math.ceil(len(labels) / across)
-    figure = Figure(figsize=(view.width, 2.1 + 0.16 * rows), layout="constrained")
+    figure = Figure(figsize=(inches(view), 2.1 + 0.16 * rows), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(view.x_label)
     axes.set_ylabel(view.y_label)

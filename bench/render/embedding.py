@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.render.rows import Cloud, EmbeddingView
+from bench.render.place import inches
 from bench.render.style import COLOURS, MARKERS, empty
+from bench.report.view_types import Cloud, EmbeddingView
 
 _ACROSS = 3
 _SIZE = 5.0
@@ -20,8 +21,8 @@ def draw(view: EmbeddingView) -> Figure:
     """Up to three panels a row, without axes: only distances mean something."""
     across = 2 if len(view.panels) == 4 else min(_ACROSS, max(len(view.panels), 1))
     down = math.ceil(len(view.panels) / across) or 1
-    side = view.width / across
-    figure = Figure(figsize=(view.width, down * (side + 0.15)), layout="constrained")
+    side = inches(view) / across
+    figure = Figure(figsize=(inches(view), down * (side + 0.15)), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes, cloud in zip(grid, view.panels, strict=False):
         _scatter(axes, cloud)

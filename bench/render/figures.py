@@ -10,11 +10,11 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from bench.errors import unknown
-from bench.files import replace, stem
+from bench.files import replace
 from bench.render import bars, confusion, curves, embedding, heatmap, images
-from bench.render.rows import Drawing, EmbeddingView, HeatmapView
-from bench.render.sheets import ConfusionView, ImagesView
+from bench.render.place import stem
 from bench.render.style import STYLE
+from bench.report.view_types import ConfusionView, Drawing, EmbeddingView, HeatmapView, ImagesView
 
 # Dates and versions would make two equal figures differ.
 _METADATA: dict[str, dict[str, None]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.render.cells import DASH, DELTA, Cell, difference, measured_cell, spread
 from bench.render.legend import note_letters
-from bench.render.rows import Entry, TableView
+from bench.render.wording import DASH, DELTA, Printed, difference, measured_cell, spread
+from bench.report.view_types import Measured, TableView
 from bench.score.statistics import Unit
 
 LABEL = 40
@@ -44,8 +44,8 @@ class Row:
     """A line of the table; `cells` has one tuple for each column asked for."""
 
     group: str
-    label: Cell
-    cells: tuple[tuple[Cell, ...], ...]
+    label: Printed
+    cells: tuple[tuple[Printed, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Panel:
 
 def columns(view: TableView) -> list[Column]:
     """The columns in the view's order, metrics within them as the entries first name them."""
-    first = dict.fromkeys((e.column, e.metric) for e in view.entries)
-    units = {(e.column, e.metric): e.unit for e in view.entries}
-    published = {(e.column, e.metric) for e in view.entries if e.published is not None}
-    labels = dict.fromkeys((*view.columns, *(label for label, _ in first)))
+    slots = [e.slot for e in view.entries]
+    units = {slot.head: slot.unit for slot in slots}  # in the order in which they are first named
+    published = {slot.head for slot in slots if slot.published}
+    labels = dict.fromkeys((*view.columns, *(label for label, _ in units)))
     return [
         Column(*key, units[key], key in published, view.told)
         for label in labels
-        for key in first
+        for key in units
         if key[0] == label
     ]
 
@@ -74,9 +74,9 @@ def columns(view: TableView) -> list[Column]:
 def rows(view: TableView, chosen: Iterable[Column]) -> list[Row]:
     """The rows, group by group, each as first named; a cell that has no entry shows a dash."""
     chosen, letters = list(chosen), note_letters(view)
-    lines: dict[tuple[str, str], dict[tuple[str, str], Entry]] = {}
+    lines: dict[tuple[str, str], dict[tuple[str, str], Measured]] = {}
     for e in view.entries:
-        lines.setdefault((e.group, e.row), {})[e.column, e.metric] = e
+        lines.setdefault(e.slot.line, {})[e.slot.head] = e
     order = list(dict.fromkeys(group for group, _ in lines))
     return [
         Row(
@@ -88,26 +88,26 @@ def rows(view: TableView, chosen: Iterable[Column]) -> list[Row]:
     ]
 
 
-def _label(label: str, entries: Iterable[Entry], letters: dict[str, str]) -> Cell:
-    entries = list(entries)
-    oracle = any(e.oracle for e in entries)
-    marks = dict.fromkeys(letters[e.note] for e in entries if e.note)
-    return Cell(label, "(oracle)" if oracle else "", ",".join(marks), italic=oracle)
+def _label(label: str, entries: Iterable[Measured], letters: dict[str, str]) -> Printed:
+    slots = [e.slot for e in entries]
+    oracle = any(slot.oracle for slot in slots)
+    marks = dict.fromkeys(letters[slot.entry.note] for slot in slots if slot.entry.note)
+    return Printed(label, "(oracle)" if oracle else "", ",".join(marks), italic=oracle)
 
 
-def _cells(entry: Entry | None, column: Column, letters: dict[str, str]) -> tuple[Cell, ...]:
-    if entry is not None and entry.words:
-        return (Cell(entry.words),)
-    measured = Cell(DASH) if entry is None else measured_cell(entry)
+def _cells(entry: Measured | None, column: Column, letters: dict[str, str]) -> tuple[Printed, ...]:
+    if entry is not None and entry.slot.words:
+        return (Printed(entry.slot.words),)
+    measured = Printed(DASH) if entry is None else measured_cell(entry)
     if not column.published:
         return (measured,)
     if entry is None:
-        return Cell(DASH), measured, Cell("")
-    published = Cell(
-        spread(entry.published, entry.published_std, entry.unit) or DASH,
-        mark=letters.get(entry.published_note, ""),
-    )
-    return published, measured, Cell(difference(entry))
+        return Printed(DASH), measured, Printed("")
+    paper, unit = entry.slot.published, entry.slot.unit
+    published = Printed(DASH)
+    if paper:
+        published = Printed(spread(paper.value, paper.std, unit), mark=letters.get(paper.note, ""))
+    return published, measured, Printed(difference(entry))
 
 
 def panels(view: TableView, width: int | None = None) -> list[Panel]:
@@ -135,7 +135,7 @@ def panels(view: TableView, width: int | None = None) -> list[Panel]:
     return [Panel(run, rows(view, run), labels + sum(sizes[c] for c in run)) for run in runs]
 
 
-def _width(column: Column, cells: list[tuple[Cell, ...]]) -> int:
+def _width(column: Column, cells: list[tuple[Printed, ...]]) -> int:
     """Characters that the column takes, with two between its cells."""
     sizes = [len(head) for head in column.heads]
     for line in cells:

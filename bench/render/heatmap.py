@@ -12,8 +12,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon, Rectangle
 
-from bench.render.rows import HeatmapView, Panel
+from bench.render.place import inches
 from bench.render.style import FAILED, LEGEND, MISSING, counted, ticks
+from bench.report.view_types import Heatmap, HeatmapView
 
 _COLOURS = "cividis"
 """Perceptually uniform, and the same to colour-blind readers."""
@@ -28,9 +29,9 @@ def draw(view: HeatmapView) -> Figure:
     """Two panels a row, the scale at their right, what hatching means below."""
     across = min(_ACROSS, max(len(view.panels), 1))
     down = math.ceil(len(view.panels) / across) or 1
-    field = (view.width - 0.7) / across / max(len(view.x), 1)
+    field = (inches(view) - 0.7) / across / max(len(view.x), 1)
     height = float(np.clip(field * len(view.y), 1.0, 2.6)) + 0.55
-    figure = Figure(figsize=(view.width, down * height + 0.2), layout="constrained")
+    figure = Figure(figsize=(inches(view), down * height + 0.2), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False).ravel()
     norm = Normalize(0.0, view.top or _largest(view) or 1.0)
     colours = mpl.cm.ScalarMappable(norm, _COLOURS)
@@ -50,7 +51,7 @@ def _largest(view: HeatmapView) -> float:
     return max((v for p in view.panels for row in p.value for v in row if v is not None), default=0)
 
 
-def _panel(axes: Axes, view: HeatmapView, panel: Panel, colours: Any) -> None:
+def _panel(axes: Axes, view: HeatmapView, panel: Heatmap, colours: Any) -> None:
     """One map: a coloured or hatched field for each pair of values, y upwards."""
     axes.set_title(counted(panel.label, [n for row in panel.n for n in row], panel.planned),
                    fontsize="medium")  # fmt: skip
@@ -66,7 +67,9 @@ def _panel(axes: Axes, view: HeatmapView, panel: Panel, colours: Any) -> None:
             _field(axes, (column, row), panel, colours, whole=view.top is None)
 
 
-def _field(axes: Axes, place: tuple[int, int], panel: Panel, colours: Any, *, whole: bool) -> None:
+def _field(
+    axes: Axes, place: tuple[int, int], panel: Heatmap, colours: Any, *, whole: bool
+) -> None:
     """One field; a corner is cut from it where some of its seeds are lacking."""
     column, row = place
     x, y = column - 0.5, row - 0.5

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from bench.files import stem
 from bench.render import legend
-from bench.render.cells import Cell
 from bench.render.grid import Column, Row, columns, rows
-from bench.render.rows import Drawing, TableView
-from bench.render.sizes import COLUMN
+from bench.render.place import COLUMN, inches, stem
+from bench.render.wording import Printed
+from bench.report.view_types import Drawing, TableView
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
@@ -44,7 +43,7 @@ def page(views: Sequence[TableView | Drawing], preset: str) -> str:
 
 def _figure(view: Drawing) -> str:
     name, caption = stem(view), escape(legend.figure_caption(view))
-    wide = ' class="wide"' if view.width > COLUMN else ""
+    wide = ' class="wide"' if inches(view) > COLUMN else ""
     picture = f'<img{wide} src="../figures/{name}.png" alt="{escape(view.caption)}">'
     return (
         f'<section id="{name}"><figure>{picture}'
@@ -91,7 +90,7 @@ def _body(lines: Sequence[Row], width: int) -> list[str]:
     return found
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Printed) -> str:
     text = escape(cell.text)
     text = f"<b>{text}</b>" if cell.bold else text
     text = f"<i>{text}</i>" if cell.italic else text

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bench.render.sheets import ImagesView, Picture, Sheet
+from bench.render.place import inches
 from bench.render.style import DASHES, FRAMES, empty
+from bench.report.view_types import ImagesView, Picture, Sheet
 
 _ACROSS = 2
 _LARGEST = 0.5
@@ -28,9 +29,9 @@ def draw(view: ImagesView) -> Figure:
     across = min(_ACROSS, max(len(view.panels), 1))
     down = math.ceil(len(view.panels) / across) or 1
     columns, rows = _extent(view)
-    side = min((view.width / across - _LABEL) / columns, _LARGEST)
+    side = min((inches(view) / across - _LABEL) / columns, _LARGEST)
     height = max(side * rows, 0.6) + 0.25
-    figure = Figure(figsize=(view.width, down * height), layout="constrained")
+    figure = Figure(figsize=(inches(view), down * height), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False).ravel()
     for axes, sheet in zip(grid, view.panels, strict=False):
         _sheet(axes, sheet, (columns, rows), apart=_apart(view))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate, groupby, pairwise
 
-from bench.files import stem
 from bench.render import legend
-from bench.render.cells import Cell
 from bench.render.escape import latex as escape
 from bench.render.grid import LABEL, Column, Row, panels
-from bench.render.rows import Drawing, TableView
-from bench.render.sizes import COLUMN
+from bench.render.place import COLUMN, inches, stem
+from bench.render.wording import Printed
+from bench.report.view_types import Drawing, TableView
 
 WIDTH = 100
 """Characters of a panel: fits a text width of 5.5 inches in footnote size."""
@@ -143,14 +142,14 @@ def _line(row: Row, columns: Sequence[Column]) -> str:
     return " & ".join(parts) + r" \\"
 
 
-def _styled(cell: Cell) -> str:
+def _styled(cell: Printed) -> str:
     text = escape(cell.text).replace(r" $\pm$ ", r"\,$\pm$\,")
     if cell.bold:
         text = rf"\textbf{{{text}}}"
     return rf"\textit{{{text}}}" if cell.italic else text
 
 
-def _small(cell: Cell) -> str:
+def _small(cell: Printed) -> str:
     return rf"{{\scriptsize {escape(cell.small)}}}" if cell.small else ""
 
 
@@ -163,8 +162,8 @@ def figure(view: Drawing) -> str:
 
     What is wider than a column is set over both columns of a two-column paper.
     """
-    caption, size = escape(legend.figure_caption(view)), f"{view.width:g}in"  # as it was drawn
-    name = "figure" if view.width <= COLUMN else "figure*"
+    caption, size = escape(legend.figure_caption(view)), f"{inches(view):g}in"  # as it was drawn
+    name = "figure" if inches(view) <= COLUMN else "figure*"
     return "\n".join(
         [
             rf"\begin{{{name}}}[tp]",

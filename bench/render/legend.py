@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from bench.render.cells import DELTA, MINUS, SEEDS, VERDICTS
-from bench.render.rows import Drawing, EmbeddingView, Entry, FigureView, HeatmapView, TableView
-from bench.render.sheets import ConfusionView, ImagesView
+from bench.render.wording import DELTA, MINUS, SEEDS, VERDICTS
+from bench.report.view_types import (
+    ConfusionView,
+    Drawing,
+    EmbeddingView,
+    FigureView,
+    HeatmapView,
+    ImagesView,
+    Measured,
+    TableView,
+)
 
 SPREAD = f"± is the sample standard deviation (ddof 1) over seeds; n = {SEEDS} unless shown."
 BEST = (
@@ -23,12 +31,12 @@ def caption(view: TableView, best: str = "Bold") -> str:
     parts.append(SPREAD)
     if _ranked(view):
         parts.append(f"{best}: {BEST}")
-    if any(e.difference is not None for e in view.entries):
+    if any(e.judgement.difference is not None for e in view.entries):
         parts.append(f"{DELTA}: measured {MINUS} published.")
     parts += _verdict_legend(view)
-    if any(e.states.get("stale") and e.n for e in view.entries):
+    if any(e.states.get("stale") and e.values for e in view.entries):
         parts.append("†stale: the code has changed since.")
-    if any(e.oracle for e in view.entries):
+    if any(e.slot.oracle for e in view.entries):
         parts.append("(oracle): saw the target's labels, not ranked.")
     return " ".join(part for part in parts if part)
 
@@ -105,10 +113,10 @@ def sentence(text: str) -> str:
 
 def _ranked(view: TableView) -> bool:
     """Whether a paired test was possible: two methods of a column share two seeds."""
-    by_column: dict[tuple[str, str], list[Entry]] = {}
+    by_column: dict[tuple[str, str], list[Measured]] = {}
     for e in view.entries:
-        if not e.oracle:
-            by_column.setdefault((e.column, e.metric), []).append(e)
+        if not e.slot.oracle:
+            by_column.setdefault(e.slot.head, []).append(e)
     pairs = (pair for group in by_column.values() for pair in combinations(group, 2))
     return any(e.best for e in view.entries) or any(
         len(a.values.keys() & b.values.keys()) > 1 for a, b in pairs
@@ -117,9 +125,10 @@ def _ranked(view: TableView) -> bool:
 
 def _verdict_legend(view: TableView) -> list[str]:
     """The letters used, with the reasons why numbers do not compare."""
-    used = {e.verdict for e in view.entries}
+    judged = [e.judgement for e in view.entries]
+    used = {one.verdict for one in judged}
     words = [f"{letter} {verdict}" for verdict, letter in VERDICTS.items() if verdict in used]
-    given = [e.reason for e in view.entries if e.verdict == "not comparable" and e.reason]
+    given = [one.reason for one in judged if one.verdict == "not comparable" and one.reason]
     because = "; ".join(dict.fromkeys(part for reason in given for part in reason.split("; ")))
     if because:
         words = [f"{w} ({because})" if w == "N not comparable" else w for w in words]
@@ -129,13 +138,15 @@ def _verdict_legend(view: TableView) -> list[str]:
 def notes(view: TableView) -> list[tuple[str, str]]:
     """What stands below the table: pairs of a letter ("" for none) and a text."""
     found = [(letter, sentence(text)) for text, letter in note_letters(view).items()]
-    sources = dict.fromkeys(e.published_source for e in view.entries if e.published is not None)
-    if any(sources):
-        found.append(("", f"Published: {'; '.join(s for s in sources if s)}."))
+    printed = [e.slot.published for e in view.entries]
+    sources = dict.fromkeys(p.source for p in printed if p)
+    if sources:
+        found.append(("", f"Published: {'; '.join(sources)}."))
     failed = {
-        (e.group, e.row, e.column): f"{e.row}, {e.column} ({e.states['failed']} of {e.planned})"
+        (*e.slot.line, e.slot.column): f"{e.slot.entry.label}, {e.slot.column} "
+        f"({e.states['failed']} of {len(e.slot.cells)})"
         for e in view.entries
-        if e.n and e.states.get("failed")
+        if e.values and e.states.get("failed")
     }
     if failed:
         found.append(("", f"Failed seeds, left out of the mean: {'; '.join(failed.values())}."))
@@ -144,7 +155,10 @@ def notes(view: TableView) -> list[tuple[str, str]]:
 
 def note_letters(view: TableView) -> dict[str, str]:
     """A letter for each different note of a row or of a published number."""
-    texts = dict.fromkeys(t for e in view.entries for t in (e.note, e.published_note) if t)
+    texts: dict[str, None] = {}
+    for slot in (e.slot for e in view.entries):
+        printed = slot.published.note if slot.published else ""
+        texts |= dict.fromkeys(text for text in (slot.entry.note, printed) if text)
     return {text: _letter(i) for i, text in enumerate(texts)}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from bench.render.cells import SEEDS
+from bench.render.wording import SEEDS
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow. Seven
 # colours and eight markers: 56 curves before a pair of them comes again.

@@ -10,10 +10,10 @@ from textwrap import fill
 from tabulate import tabulate
 
 from bench.render import legend
-from bench.render.cells import Cell
 from bench.render.escape import markdown as escape
 from bench.render.grid import Column, Row, panels
-from bench.render.rows import Entry, TableView
+from bench.render.wording import Printed
+from bench.report.view_types import Measured, TableView
 
 
 def markdown(view: TableView) -> str:
@@ -47,7 +47,7 @@ def _long_head(column: Column, part: str) -> str:
 
 
 def _lines(
-    rows: Sequence[Row], show: Callable[[Cell], str], heading: Callable[[str], str]
+    rows: Sequence[Row], show: Callable[[Printed], str], heading: Callable[[str], str]
 ) -> list[list[str]]:
     """The printed cells, line by line; a group starts with its heading, or a blank."""
     lines, group = [], ""
@@ -68,7 +68,7 @@ def _tabulate(
     return tabulate(full, ["", *heads], tablefmt=style, disable_numparse=True, colalign=align)
 
 
-def _markdown_cell(cell: Cell) -> str:
+def _markdown_cell(cell: Printed) -> str:
     stars = "**" * cell.bold + "*" * cell.italic
     text = f"{stars}{escape(cell.text)}{stars}{_superscript(cell.mark)}"
     return f"{text} {escape(cell.small)}" if cell.small else text
@@ -78,7 +78,7 @@ def _superscript(letter: str) -> str:
     return f"<sup>{letter}</sup>" if letter else ""
 
 
-def _console_cell(cell: Cell) -> str:
+def _console_cell(cell: Printed) -> str:
     star, mark = "*" * cell.bold, f"[{cell.mark}]" if cell.mark else ""
     return " ".join(part for part in (cell.text + star, cell.small, mark) if part)
 
@@ -108,11 +108,24 @@ def csv(view: TableView) -> str:
     return out.getvalue()
 
 
-def _csv_fields(view: TableView, entry: Entry) -> dict[str, str]:
-    fields = {name: _csv_value(value) for name, value in vars(entry).items()}
-    fields["values"] = ";".join(f"{s}:{_csv_value(v)}" for s, v in sorted(entry.values.items()))
-    fields["states"] = ";".join(f"{s}:{n}" for s, n in sorted(entry.states.items()))
-    return fields | {"experiment": view.experiment, "table": view.name, "preset": view.preset}
+def _csv_fields(view: TableView, entry: Measured) -> dict[str, str]:
+    slot, printed = entry.slot, entry.slot.published
+    group, row = slot.line
+    column, metric = slot.head
+    fields = {
+        "experiment": view.experiment, "table": view.name, "preset": view.preset,
+        "group": group, "row": row, "column": column, "metric": metric, "unit": slot.unit,
+        **vars(entry.summary), **vars(entry.judgement),
+        "planned": len(slot.cells), "best": entry.best, "oracle": slot.oracle,
+        "note": slot.entry.note, "words": slot.words,
+        "published": printed and printed.value, "published_std": printed and printed.std,
+        "published_source": printed and printed.source,
+        "published_note": printed and printed.note,
+    }  # fmt: skip
+    return {name: _csv_value(value) for name, value in fields.items()} | {
+        "values": ";".join(f"{s}:{_csv_value(v)}" for s, v in sorted(entry.values.items())),
+        "states": ";".join(f"{s}:{n}" for s, n in sorted(entry.states.items())),
+    }
 
 
 def _csv_value(value: object) -> str:

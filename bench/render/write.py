@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import unknown
-from bench.files import replace, stem
+from bench.files import replace
 from bench.render import html, latex, tables
 from bench.render.figures import save
-from bench.render.rows import Drawing, TableView
+from bench.render.place import stem
+from bench.report.view_types import Drawing, TableView
 
 _TABLES = {"tex": latex.latex, "md": tables.markdown, "csv": tables.csv}
 TABLE_FORMATS = tuple(_TABLES)

@@ -13,13 +13,12 @@ from typing import Literal
 from bench import ROOT
 from bench.errors import BenchError
 from bench.files import replace
-from bench.plan.graph import Slot
+from bench.plan.slot import Slot
 from bench.score import statistics
-from bench.score.metrics import is_count
+from bench.score.metric_names import is_count
 from bench.score.statistics import Summary
 from bench.store import code, record
-from bench.store.measured import measured
-from bench.store.states import Results
+from bench.store.states import Results, measured
 
 FOLDER = ROOT / "results" / "reference"
 Verdict = Literal["ok", "moved", "stale", "missing", "new", "unavailable"]
@@ -83,7 +82,7 @@ def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
         if path.exists():
             references |= {(one.name, *key): s for key, s in _read(path).items()}
     known, family = {one for one, *_ in references}, len(references)
-    slots = [s for s in plan.slots if s.experiment in known and s.part.scored]
+    slots = [s for s in plan.slots if s.experiment in known and s.entry.scored]
     # What no cell of the plan could ever have, such as a probe of a block that is not there.
     slots = [
         s for s in slots if (s.experiment, *_key(s)) in references or not _undefined(s, results)
@@ -131,7 +130,7 @@ def _compare(
     difference = tolerance = None
     verdict: Verdict = "new" if reference is None else "missing"
     if reference is not None and summary.n and reference.mean is not None:
-        counted = is_count(slot.part.metric)
+        counted = is_count(slot.entry.metric)
         floor = statistics.COUNT_FLOOR if counted else statistics.FRACTION_FLOOR
         drift = statistics.drift(reference, summary, family=family, floor=floor)
         difference, tolerance = drift.difference, drift.tolerance
@@ -162,8 +161,8 @@ def _compare(
 
 def left_out(results: Results) -> list[str]:
     """Numbers of no reference: their cells are done, and none of them has such a metric."""
-    scored = [s for s in results.plan.slots if s.part.scored and _undefined(s, results)]
-    return [f"{s.experiment} {s.name}: {s.part.label}, {s.part.metric}" for s in scored]
+    scored = [s for s in results.plan.slots if s.entry.scored and _undefined(s, results)]
+    return [f"{s.experiment} {s.name}: {s.entry.label}, {s.entry.metric}" for s in scored]
 
 
 def _undefined(slot: Slot, results: Results) -> bool:
@@ -173,7 +172,7 @@ def _undefined(slot: Slot, results: Results) -> bool:
 
 def _key(slot: Slot) -> tuple[str, ...]:
     """What names a number within an experiment: the first six columns of the file."""
-    part = slot.part
+    part = slot.entry
     x = "" if slot.column else json.dumps({**part.params, **part.setting}, sort_keys=True)
     return slot.name, part.group, part.label, slot.column, x, part.metric
 
@@ -218,7 +217,7 @@ def update(results: Results, folder: Path = FOLDER) -> list[Path]:
     """
     written: list[Path] = []
     for one in results.plan.experiments:
-        slots = [s for s in results.plan.slots if s.experiment == one.name and s.part.scored]
+        slots = [s for s in results.plan.slots if s.experiment == one.name and s.entry.scored]
         slots = [s for s in slots if not _unavailable(s, results)]
         wrong = {results.states[k] for s in slots for k in _cells(s)} - {"done"}
         slots = [s for s in slots if not _undefined(s, results)]

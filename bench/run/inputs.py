@@ -17,7 +17,6 @@ from bench import registry, tasks
 from bench.datasets import PartFiles, get_task, materialise, prepare
 from bench.errors import BenchError, DamagedData
 from bench.plan.cell import Cell, seed_for
-from bench.plan.graph import limit
 from bench.run.draws import draw_answers, draw_episodes, draw_pairs
 from bench.tasks import Labelled, MultiLabelled, PairAnswers, Task
 
@@ -65,7 +64,7 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
     task, info = get_task(cell.task), registry.get(cell.method)
     try:
         parts = {
-            role: materialise(part, root, limit=limit(task, role, cell.preset))
+            role: materialise(part, root, limit=task.limit(role, cell.preset))
             for role, part in task.parts().items()
         }
         partial = "; ".join(sorted({prepare(n, root).partial for n, _ in task.datasets()} - {""}))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import heapq
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +10,17 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from bench.errors import DamagedData
+from bench.errors import DamagedData, Lack
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.run import grouping
-from bench.run.inputs import Truth, gather
+from bench.run.inputs import gather
+from bench.run.order import Order
+from bench.run.outcome import Started, record_of
 from bench.run.pool import Pool, new_attempt
-from bench.run.scoring import score
 from bench.run.worker import Job, Report
-from bench.store import code, outputs, record, states
-from bench.store.folders import LOG, PREDICTION, Store, writable
+from bench.store import code, states
+from bench.store.folders import LOG, Store, writable
 from bench.store.record import Record
 
 _POLL_SECONDS = 0.5
@@ -62,50 +61,25 @@ class RunOptions:
     checkpoint_seconds: float = 30.0
 
 
-@dataclass
-class _Started:
-    cell: Cell
-    job: Job
-    group: int
-    """Cells that its process computes."""
-    truth: Truth
-    lock: FileLock
-    when: str
-
-
 class Runner:
     """One run of one plan."""
 
     def __init__(self, plan: Plan, store: Store, options: RunOptions, display: Display) -> None:
         self._plan, self._store, self._options, self._display = plan, store, options, display
-        self._records = store.records()
-        self.states = states.states(plan, self._records)
+        self.records = store.records()
+        self.states = states.states(plan, self.records)
         self._wanted = states.to_run(
             plan, self.states, retry_failed=options.retry_failed, rerun_stale=options.rerun_stale
         )
         self._pool = Pool(options.workers, options.timeout, self._progressed)
-        self._started: dict[str, _Started] = {}
+        self._started: dict[str, Started] = {}
         self._elsewhere: list[str] = []
         self._commit, self._dirty = code.revision()
         # Now, not when a cell ends: the file may be edited while the cell runs.
         self._code = {cell.key: code.of_cell(cell) for cell in self.wanted_cells()}
         self._scoring = code.scoring()
         self._end = time.monotonic() + options.budget if options.budget else None
-        self._waiting = {
-            key: {n for _, n in plan.cells[key].needs if n in self._wanted} for key in self._wanted
-        }
-        self._dependents: dict[str, list[str]] = {}
-        for key, needed in self._waiting.items():
-            for n in needed:
-                self._dependents.setdefault(n, []).append(key)
-        # Seed by seed; of a seed, what others wait for comes first, so that no worker idles at the
-        # end of a long pretraining.
-        self._keys = sorted(
-            plan.cells, key=lambda key: (plan.cells[key].seed, key not in self._dependents)
-        )
-        self._order = {key: i for i, key in enumerate(self._keys)}
-        self._ready = [self._order[key] for key, needed in self._waiting.items() if not needed]
-        heapq.heapify(self._ready)
+        self._order = Order(plan.cells, self._wanted)
 
     def wanted_cells(self) -> list[Cell]:
         """The cells that `run` will compute, in the order of the plan."""
@@ -121,7 +95,7 @@ class Runner:
         self._store.check_writable()
         self._store.sweep(self._plan.cells.values())
         try:
-            while self._ready or self._started or self._elsewhere:
+            while self._order or self._started or self._elsewhere:
                 if self._end is not None and time.monotonic() >= self._end:
                     return False
                 self._fill()
@@ -143,9 +117,9 @@ class Runner:
     def _fill(self) -> None:
         """Start cells while workers are free; ask again for those that another runner held."""
         for key in self._elsewhere:
-            heapq.heappush(self._ready, self._order[key])
+            self._order.put_back(key)
         held: list[str] = []
-        while self._ready and self._pool.free:
+        while self._order and self._pool.free:
             locked = []
             for cell in self._next():
                 lock = self._store.lock(cell)
@@ -164,20 +138,18 @@ class Runner:
 
     def _next(self) -> list[Cell]:
         """The next cell that is ready, with all such that may share its process."""
-        first = self._plan.cells[self._keys[heapq.heappop(self._ready)]]
-        cells = [first, *grouping.others(first, (self._keys[i] for i in self._ready), self._plan)]
-        if len(cells) > 1:
-            taken = {self._order[cell.key] for cell in cells}
-            self._ready = [place for place in self._ready if place not in taken]
-            heapq.heapify(self._ready)
-        return cells
+        first = self._plan.cells[self._order.pop()]
+        others = grouping.others(first, self._order.ready(), self._plan)
+        if others:
+            self._order.take(cell.key for cell in others)
+        return [first, *others]
 
     def _done_meanwhile(self, cell: Cell) -> bool:
         """Whether another runner has finished the cell since this one looked."""
-        before, now = self._records.get(cell.key), self._store.read(cell)
+        before, now = self.records.get(cell.key), self._store.read(cell)
         if now is None or (before is not None and before.started == now.started):
             return False
-        self._records[cell.key] = now
+        self.records[cell.key] = now
         self._settle(cell, now)
         self._display.ended(cell, None)
         return True
@@ -193,14 +165,14 @@ class Runner:
         if started:
             self._pool.start([one.job for one in started])
 
-    def _prepare(self, cell: Cell, lock: FileLock) -> _Started | None:
+    def _prepare(self, cell: Cell, lock: FileLock) -> Started | None:
         """A cell with its inputs; None, and the lock released, where its data are damaged."""
         work = self._store.work(cell)
         when = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         for _, key in cell.needs:  # which another runner may have computed again by now
-            self._records[key] = self._store.read(self._plan.cells[key]) or self._records[key]
+            self.records[key] = self._store.read(self._plan.cells[key]) or self.records[key]
         needs = {
-            role: (self._store.folder(self._plan.cells[key]), self._records[key].output)
+            role: (self._store.folder(self._plan.cells[key]), self.records[key].output)
             for role, key in cell.needs
         }
         try:
@@ -208,7 +180,7 @@ class Runner:
                 attempt = new_attempt(work)
                 inputs, truth = gather(cell, self._options.data_root, work)
         except DamagedData as error:
-            self._give_up(cell, str(error))
+            self._give_up(cell, Lack(str(error)))
             lock.release()
             return None
         job = Job(
@@ -228,45 +200,13 @@ class Runner:
             memory=self._options.memory,
             checkpoint_seconds=self._options.checkpoint_seconds,
         )
-        return _Started(cell, job, 1, truth, lock, when)
+        return Started(cell, job, truth, lock, when, self._code[cell.key], self._scoring)
 
-    def _finish(self, started: _Started, report: Report) -> None:
+    def _finish(self, started: Started, report: Report) -> None:
         """Score a cell, put it in its place, and let those go that waited for it."""
         cell, attempt = started.cell, started.job.attempt
-        metrics: dict[str, float] = {}
-        digest = ""
-        if not report.failure:
-            digest = outputs.digest(attempt / PREDICTION)
-            try:
-                with writable(self._store.root):
-                    metrics = score(cell, started.job.inputs, started.truth, attempt)
-            except ValueError as error:  # one cell's fault, which must not end the others
-                message = f"cannot be scored: {error}"
-                report = dataclasses.replace(report, failure="invalid prediction", message=message)
-        result = Record(
-            key=cell.key,
-            cell=cell.identity(),
-            state="failed" if report.failure else "done",
-            failure=report.failure,
-            message=report.message,
-            metrics=metrics,
-            partial_data=started.truth.partial,
-            code=self._code[cell.key],
-            scoring=self._scoring,
-            needs={role: self._records[key].output for role, key in cell.needs},
-            output=digest,
-            wall_seconds=report.wall_seconds,
-            cpu_seconds=report.cpu_seconds,
-            peak_memory=report.peak_memory,
-            peak_device_memory=report.peak_device_memory,
-            group=started.group,
-            resumed=report.resumed,
-            started=started.when,
-            hardware=report.device or record.hardware(),
-            versions=record.versions(),
-            commit=self._commit,
-            dirty=self._dirty,
-        )
+        with writable(self._store.root):
+            result = record_of(started, report, self._commit, dirty=self._dirty)
         log = attempt / LOG
         if log.exists() and not log.stat().st_size:
             log.unlink()
@@ -275,34 +215,24 @@ class Runner:
         # Whoever still waits for the file finds, once it has it, that the cell is done.
         Path(started.lock.lock_file).unlink(missing_ok=True)
         started.lock.release()
-        self._records[cell.key] = result
+        self.records[cell.key] = result
         self._settle(cell, result)
         self._display.ended(cell, result)
 
-    def _give_up(self, cell: Cell, reason: str) -> None:
+    def _give_up(self, cell: Cell, reason: Lack) -> None:
         """The data that a plan counted on turn out to be damaged: they are not here after all."""
-        self._store.clear_work(cell)
-        self._plan.unavailable[cell.key] = reason
-        self.states[cell.key] = "unavailable"
-        self._display.gave_up(cell, reason)
-        for key in self._dependents.get(cell.key, ()):
-            if self._waiting.pop(key, None) is not None:
-                self._give_up(self._plan.cells[key], reason)
+        for key in (cell.key, *self._order.lost(cell.key)):
+            gone = self._plan.cells[key]
+            self._store.clear_work(gone)
+            self._plan.unavailable[key] = (reason,)
+            self.states[key] = "unavailable"
+            self._display.gave_up(gone, str(reason))
 
     def _settle(self, cell: Cell, result: Record) -> None:
         """Note a cell's end; what needs it becomes ready, or blocked."""
-        self.states[cell.key] = "failed" if result.state == "failed" else "done"
-        for key in self._dependents.get(cell.key, ()):
-            if self.states[cell.key] == "failed":
-                self._block(key)
-            elif key in self._waiting:
-                self._waiting[key].discard(cell.key)
-                if not self._waiting[key]:
-                    heapq.heappush(self._ready, self._order[key])
-
-    def _block(self, key: str) -> None:
-        """A needed cell failed: this one cannot run, nor can those that need it."""
-        if self._waiting.pop(key, None) is not None:
-            self.states[key] = "blocked"
-            for dependent in self._dependents.get(key, ()):
-                self._block(dependent)
+        if result.state == "failed":
+            self.states[cell.key] = "failed"
+            self.states |= dict.fromkeys(self._order.lost(cell.key), "blocked")
+        else:
+            self.states[cell.key] = "done"
+            self._order.done(cell.key)

@@ -8,7 +8,7 @@ value is scikit-learn's.
 from __future__ import annotations
 
 from math import comb, sqrt
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,53 +20,6 @@ Table = npt.NDArray[np.int64]
 
 MAX_TABLE_ENTRIES = 10**8
 """A larger contingency table means that the ids are not 0..K-1."""
-
-
-class Metric(NamedTuple):
-    """What a metric's name in an experiment file stands for."""
-
-    title: str
-    higher_is_better: bool | None
-    """None: neither direction is better by itself (a count that should be near the truth)."""
-    counts: bool = False
-    """A number of things, not a fraction in 0..1."""
-
-
-FEATURES = "label consistency"
-"""The one metric of methods that serve others."""
-METRICS: dict[str, Metric] = {
-    "ACC": Metric("clustering accuracy, best one-to-one match of clusters and classes", True),
-    "NMI": Metric("normalised mutual information, geometric mean of the entropies", True),
-    "NMI-arithmetic": Metric("normalised mutual information, arithmetic mean", True),
-    "ARI": Metric("adjusted Rand index", True),
-    "AMI": Metric("adjusted mutual information, arithmetic mean of the entropies", True),
-    "AMI-max": Metric("adjusted mutual information, larger of the entropies", True),
-    "NDC": Metric("number of dominant clusters, those of at least N/K samples", None, True),
-    "ADif": Metric("difference of that number from the number of classes", False, True),
-    "accuracy": Metric("classification accuracy", True),
-    "top-1": Metric("classification accuracy", True),
-    "top-5": Metric("accuracy of the five classes ranked highest", True),
-    "mAP": Metric("mean over classes of VOC2007's average precision", True),
-    "mIU": Metric("mean over classes of intersection over union", True),
-    "similar precision": Metric("precision of the pairs called similar", True),
-    "similar recall": Metric("recall of the pairs of one class", True),
-    "dissimilar precision": Metric("precision of the pairs called dissimilar", True),
-    "dissimilar recall": Metric("recall of the pairs of two classes", True),
-    "N-way accuracy": Metric("share of queries whose exemplar scores highest", True),
-    FEATURES: Metric("nearest neighbours of one class, of features", True),
-    "similar F1": Metric("harmonic mean of similar precision and recall", True),
-}
-
-
-def is_metric(name: str) -> bool:
-    """Whether `name` is in `METRICS` or says of what: "linear conv5 top-1", "fc6-8 mAP"."""
-    of, _, last = name.rpartition(" ")
-    return name in METRICS or (last in ("top-1", "top-5", "mAP") and of.strip() != "")
-
-
-def is_count(name: str) -> bool:
-    """Whether a metric counts things; all others are fractions."""
-    return name in METRICS and METRICS[name].counts
 
 
 def contingency(

@@ -11,7 +11,7 @@ from bench.errors import NonFiniteError
 from bench.score import metrics
 from bench.score.average_precision import mean_average_precision
 from bench.score.label_consistency import label_consistency
-from bench.score.metrics import FEATURES
+from bench.score.metric_names import FEATURES
 from bench.tasks import Ints, Prediction, Signs, Task
 
 
@@ -133,7 +133,7 @@ def score(
         pairs: int64, (P, 2), for similarity tasks.
 
     Returns:
-        Name -> value, as `bench.score.metrics.METRICS` names them; for probes "NAME top-1",
+        Name -> value, as `bench.score.metric_names.METRICS` names them; for probes "NAME top-1",
         "NAME top-5", for fine-tuning "NAME mAP", left out where a class is in no target image.
     """
     if kind == "similarity" and pairs is not None and prediction.scores is not None:

@@ -53,8 +53,15 @@ class Placed(Protocol):
 class Store:
     """The results below one folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, read_only: bool = False) -> None:
+        """A store.
+
+        Args:
+            root: Its folder.
+            read_only: For commands that only look: not even the index is brought up to date.
+        """
         self.root = root.resolve()
+        self._read_only = read_only
         self.runs = self.root / "runs"
         self.damaged: dict[str, str] = {}
         """Folder -> what is wrong with its record; such a cell counts as missing."""
@@ -85,7 +92,7 @@ class Store:
                     continue
                 fresh.append(_index_line(folder, stamp, record))
             found[record.key] = record
-        if fresh:
+        if fresh and not self._read_only:
             self._append(fresh)
         return found
 

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.errors import Lack
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
+from bench.plan.slot import Slot
 from bench.store import code, equal
 from bench.store.folders import Store
 from bench.store.outputs import WITHOUT_TENSORS
 from bench.store.record import Record, State
 
 STATES: tuple[State, ...] = ("done", "failed", "missing", "stale", "blocked", "unavailable")
+USABLE = ("done", "stale")
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,10 @@ def _note_packed(plan: Plan, records: Mapping[str, Record]) -> None:
         for _, needed in cell.needs:
             record = records.get(needed)
             if record is not None and record.arrays:
-                plan.packed[key] = f"{plan.cells[needed].folder}: {WITHOUT_TENSORS}"
+                plan.packed[key] = Lack(f"{plan.cells[needed].folder}: {WITHOUT_TENSORS}")
             elif record is None and needed in plan.packed:
                 plan.packed[key] = plan.packed[needed]
-    plan.unavailable |= plan.packed
+    plan.unavailable |= {key: (lack,) for key, lack in plan.packed.items()}
 
 
 def state(
@@ -112,3 +115,27 @@ def counts(found: Mapping[str, State]) -> dict[str, int]:
     """How many cells are in each state, every state named."""
     counter = Counter(found.values())
     return {name: counter[name] for name in STATES}
+
+
+def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[str]]:
+    """A slot's values by seed, of cells that are done or stale, and all its seeds' states.
+
+    Over several tasks a value is their mean, and there is none while one of them has none.
+    A cell that is done but lacks the metric counts as "undefined": a precision of nothing, say, or
+    a probe of a block that the network does not have.
+    """
+    records, found = results.records, results.states
+    values: dict[int, float] = {}
+    counter: Counter[str] = Counter()
+    for seed, keys in slot.cells.items():
+        word: str = next((found[k] for k in keys if found[k] not in USABLE), found[keys[0]])
+        if word in USABLE:
+            metrics = [records[k].metrics for k in keys]
+            have = [m[slot.entry.metric] for m in metrics if slot.entry.metric in m]
+            if len(have) == len(slot.entry.all_tasks):
+                values[seed] = sum(have) / len(have)
+                word = "stale" if "stale" in {found[k] for k in keys} else "done"
+            else:
+                word = "undefined"
+        counter[word] += 1
+    return values, counter

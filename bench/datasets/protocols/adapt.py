@@ -1,8 +1,8 @@
 """Adaptation between domains: one labelled, the other to classify into the same classes."""
 
 from bench.datasets.parts import Part
-from bench.datasets.protocols.similarity import BACKGROUND
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.protocols.pair_queries import BACKGROUND
+from bench.datasets.task_specs import TaskSpec, register_task
 
 
 def _adapt(name: str, source: Part, target: str, summary: str) -> None:

@@ -1,7 +1,7 @@
 """Plain clustering, without any labels: train and test together unless the name says otherwise."""
 
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.task_specs import TaskSpec, register_task
 
 
 def _cluster(name: str, target: Part, k: int, summary: str, quick: int | None = None) -> None:

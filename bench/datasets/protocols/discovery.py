@@ -4,7 +4,7 @@ A network is trained on the target's train images; its test images are fed forwa
 """
 
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, get_task, register_task
+from bench.datasets.task_specs import TaskSpec, get_task, register_task
 
 
 def _discovery(name: str, dataset: str, similarity: str) -> None:

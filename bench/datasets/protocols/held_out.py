@@ -5,7 +5,7 @@ its own, do it like this.
 """
 
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.task_specs import TaskSpec, register_task
 
 
 def _held_out(name: str, dataset: str, k: int, label: str = "label") -> None:

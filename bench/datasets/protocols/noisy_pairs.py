@@ -1,7 +1,7 @@
 """Clustering from noisy answers about pairs of images (CCN figure 8, discovery figure 6)."""
 
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.task_specs import TaskSpec, register_task
 
 PERFECT = {"similar_recall": 1.0, "dissimilar_recall": 1.0, "density": 1.0}
 

@@ -17,7 +17,7 @@ Data sets that serve others as white sheep (TSP) have no probe: nobody asks for 
 from collections.abc import Mapping
 
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.task_specs import TaskSpec, register_task
 from bench.datasets.voc07 import CLASSES
 
 LIGHT = {9: 0.5}

@@ -5,7 +5,7 @@ and for evaluation.
 """
 
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.task_specs import TaskSpec, register_task
 
 LOW, HIGH = tuple(range(5)), tuple(range(5, 10))
 

@@ -36,7 +36,7 @@ _BLOCKS = 24
 
 
 @dataclass(frozen=True)
-class Plan:
+class Assignment:
     """A balanced assignment."""
 
     labels: Tensor
@@ -140,7 +140,7 @@ def _error(off: Tensor) -> Tensor:
 
 def solve(
     kernel: Tensor, maker: Maker, log_a: Tensor, sums: tuple[Tensor, Tensor], stop: Stop
-) -> Plan:
+) -> Assignment:
     """Scale clusters and samples in turn until the samples' factors stay as they are.
 
     Args:
@@ -176,7 +176,7 @@ def solve(
             change = torch.expm1(-taken) if tested else None
         log_a, columns, error = kept
         labels = torch.cat(each(partial(_largest, maker, log_a)))
-    return Plan(labels, log_a, columns, iteration, error, error <= stop.tolerance)
+    return Assignment(labels, log_a, columns, iteration, error, error <= stop.tolerance)
 
 
 class _Path:

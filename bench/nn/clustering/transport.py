@@ -20,7 +20,7 @@ from torch import Tensor
 
 from bench.nn.clustering.scaling import (
     TINY,
-    Plan,
+    Assignment,
     Stop,
     blocks,
     solve,
@@ -28,7 +28,7 @@ from bench.nn.clustering.scaling import (
     sweep_logarithms,
 )
 
-__all__ = ["FactorsApart", "Plan", "Stop", "balance"]
+__all__ = ["Assignment", "FactorsApart", "Stop", "balance"]
 
 _SAMPLE = (2048, 8)
 """Samples of the trial: at least so many, and so many for each cluster."""
@@ -50,7 +50,7 @@ def balance(
     samples: Sequence[float] | Tensor | None = None,
     start: Tensor | None = None,
     overwrite: bool = False,
-) -> Plan:
+) -> Assignment:
     """Assign samples to clusters so that each cluster gets its share.
 
     Args:
@@ -59,7 +59,7 @@ def balance(
         stop: When to stop; `Stop()` where not given.
         clusters: (K,), > 0, sum 1: the share of each cluster; 1/K where not given.
         samples: (N,), > 0, sum 1: the weight of each sample; 1/N where not given.
-        start: (K,): `Plan.log_a` of an earlier plan; else b = 1/N, as published.
+        start: (K,): `Assignment.log_a` of an earlier plan; else b = 1/N, as published.
         overwrite: Work in the memory of `log_p`, whose values are lost.
 
     Raises:

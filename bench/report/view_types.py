@@ -1,4 +1,4 @@
-"""What tables and figures are drawn from: plain values that carry no layout.
+"""What tables and figures are drawn from; nothing here knows of layout.
 
 Metrics are fractions in 0..1 unless their unit is "count"; a table whose unit is "percent" shows
 them times one hundred.
@@ -12,65 +12,40 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bench.errors import BenchError
-from bench.render.sheets import ConfusionView, ImagesView
-from bench.render.sizes import BOTH_COLUMNS, COLUMN, of_panels
-from bench.score.statistics import Unit, Verdict
+from bench.plan.slot import Slot
+from bench.score.statistics import Judgement, Summary, Unit
 
-_BARS_OF_A_COLUMN = 12
+NOTHING, UNJUDGED = Summary(None, None, 0), Judgement("", None, "")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One cell of a table: a metric of one row, measured over seeds, beside the published one.
+class Measured:
+    """One cell of a table: a slot with what was measured over its seeds, beside the published.
 
     Raises:
-        BenchError: a number is NaN or infinite, or `n` and `mean` do not fit `values`.
+        BenchError: a number is NaN or infinite, or the summary does not fit `values`.
     """
 
-    row: str
-    column: str
-    metric: str
-    unit: Unit
-    """How the number is shown; it is a fraction here in either case, except "count"."""
-    group: str = ""
-    """Heading above a block of rows; "" for none."""
+    slot: Slot
     values: Mapping[int, float] = field(default_factory=dict)
     """Seed -> measured value, of the cells that are done (stale ones included)."""
-    planned: int = 0
-    """Number of seeds the experiment asks for; 0 where no method exists."""
     states: Mapping[str, int] = field(default_factory=dict)
-    """Number of cells in each state: done, failed, missing, stale, blocked, unavailable."""
-    published: float | None = None
-    published_std: float | None = None
-    published_source: str = ""
-    """Where the published number stands, such as "supreme table 1"."""
-    published_note: str = ""
-    mean: float | None = None
-    std: float | None = None
-    """Sample standard deviation (ddof 1) over seeds; None for fewer than two."""
-    n: int = 0
-    difference: float | None = None
-    """Measured minus published."""
-    verdict: Verdict = ""
-    reason: str = ""
-    """Why the verdict is what it is."""
-    oracle: bool = False
-    """The row's method saw the target's labels: marked, and left out of the ranking."""
+    """Number of seeds in each state: done, failed, missing, stale, blocked, unavailable."""
+    summary: Summary = NOTHING
+    judgement: Judgement = UNJUDGED
     best: bool = False
-    note: str = ""
-    """A remark on the whole row."""
-    words: str = ""
-    """What stands there in place of numbers."""
 
     def __post_init__(self) -> None:
-        where = f"table entry {self.row!r}, {self.column!r}, {self.metric}"
-        numbers = [self.published, self.published_std, self.mean, self.std, self.difference]
+        printed = self.slot.published
+        numbers = [self.summary.mean, self.summary.std, self.judgement.difference]
+        numbers += [printed.value, printed.std] if printed else []
+        where = f"table {self.slot.name}: {self.slot.line}, {self.slot.head}"
         for number in (*numbers, *self.values.values()):
             if number is not None and not math.isfinite(number):
                 raise BenchError(f"{where}: {number} is no result; a failed cell has no value")
-        if self.n != len(self.values):
-            raise BenchError(f"{where}: n = {self.n}, but {len(self.values)} values are given")
-        if (self.mean is None) != (self.n == 0):
+        if self.summary.n != len(self.values):
+            raise BenchError(f"{where}: n = {self.summary.n}, but {len(self.values)} values")
+        if (self.summary.mean is None) != (self.summary.n == 0):
             raise BenchError(f"{where}: a mean needs a value, and values need their mean")
 
 
@@ -86,7 +61,7 @@ class TableView:
     name: str
     caption: str
     preset: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Measured, ...]
     columns: tuple[str, ...] = ()
     """Column labels in the order wanted; () takes the entries' order."""
     notes: tuple[str, ...] = ()
@@ -94,18 +69,19 @@ class TableView:
     @property
     def told(self) -> bool:
         """Whether it holds words, not numbers."""
-        return any(e.words for e in self.entries)
+        return any(e.slot.words for e in self.entries)
 
     def __post_init__(self) -> None:
         cells: set[tuple[str, str, str, str]] = set()
         units: dict[tuple[str, str], Unit] = {}
-        for e in self.entries:
-            where = f"table {self.experiment} {self.name}: column {e.column!r}, {e.metric}"
-            cell = (e.group, e.row, e.column, e.metric)
+        for slot in (e.slot for e in self.entries):
+            column, metric = slot.head
+            where = f"table {self.experiment} {self.name}: column {column!r}, {metric}"
+            cell = (*slot.line, *slot.head)
             if cell in cells:
-                raise BenchError(f"{where}: row {e.row!r} stands there twice")
-            if units.setdefault((e.column, e.metric), e.unit) != e.unit:
-                raise BenchError(f"{where}: has two units, {e.unit} in row {e.row!r}")
+                raise BenchError(f"{where}: row {slot.entry.label!r} stands there twice")
+            if units.setdefault(slot.head, slot.unit) != slot.unit:
+                raise BenchError(f"{where}: has two units, {slot.unit} in row {slot.entry.label!r}")
             cells.add(cell)
 
 
@@ -157,15 +133,9 @@ class FigureView:
     published_source: str = ""
     """Where the published numbers stand."""
 
-    @property
-    def width(self) -> float:
-        """Inches: one column of a two-column paper, or both."""
-        bars = sum(len(curve.x) for curve in self.curves)
-        return BOTH_COLUMNS if self.kind == "bars" and bars > _BARS_OF_A_COLUMN else COLUMN
-
 
 @dataclass(frozen=True)
-class Panel:
+class Heatmap:
     """One map of a heat map; `mean`, `n` and `failed` have a row for each y, an entry for each x.
 
     Raises:
@@ -199,16 +169,11 @@ class HeatmapView:
     value_label: str
     x: tuple[float | str, ...]
     y: tuple[float | str, ...]
-    panels: tuple[Panel, ...]
+    panels: tuple[Heatmap, ...]
     top: float | None
     """End of the scale, which begins at 0; None: the largest value."""
     best: bool = False
     """Each value is the best of its seeds and not their mean."""
-
-    @property
-    def width(self) -> float:
-        """Inches."""
-        return of_panels(len(self.panels))
 
 
 @dataclass(frozen=True)
@@ -235,10 +200,79 @@ class EmbeddingView:
     by: str = "t-SNE"
     """What made the coordinates."""
 
-    @property
-    def width(self) -> float:
-        """Inches."""
-        return of_panels(len(self.panels))
+
+@dataclass(frozen=True)
+class Picture:
+    """One image or filter."""
+
+    shape: tuple[int, int, int]
+    """Height, width, channels (1 or 3)."""
+    pixels: bytes
+    """uint8, rows from the top, channels last."""
+    frame: int | None = None
+    """True class of the image; None: no frame."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Pictures side by side."""
+
+    pictures: tuple[Picture, ...]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One panel of images: rows of pictures."""
+
+    label: str
+    strips: tuple[Strip, ...] = ()
+    words: str = ""
+    """Why there are none."""
+
+
+@dataclass(frozen=True)
+class ImagesView:
+    """Images of clusters, images and their neighbours, or filters; a panel a cell."""
+
+    experiment: str
+    name: str
+    caption: str
+    preset: str
+    show: str
+    """"clusters", "neighbours" (the first picture of a strip is the query) or "filters"."""
+    panels: tuple[Sheet, ...]
+    pick: str = ""
+    """Of clusters: the "purest" or "random" ones."""
+    on: str = ""
+    """Of clusters, "probe": chosen by the images trained on, shown by those tested on."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One panel of confusion: classes downwards, clusters in the order in which they are drawn."""
+
+    label: str
+    percent: tuple[tuple[float, ...], ...] = ()
+    """A row for each class, of its images in each cluster; it sums to 100."""
+    classes: tuple[int, ...] = ()
+    matched: tuple[int | None, ...] = ()
+    """The class that each cluster is matched to; None for one to spare."""
+    size: tuple[float, ...] = ()
+    """Percent of all images in each cluster."""
+    words: str = ""
+    """Why there is none."""
+
+
+@dataclass(frozen=True)
+class ConfusionView:
+    """True classes by clusters; a panel a cell."""
+
+    experiment: str
+    name: str
+    caption: str
+    preset: str
+    panels: tuple[Matrix, ...]
 
 
 Drawing = FigureView | HeatmapView | EmbeddingView | ImagesView | ConfusionView

@@ -6,7 +6,7 @@ clustered, test images are fed forward.
 """
 
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, get_task, register_group, register_task
+from bench.datasets.task_specs import TaskSpec, get_task, register_group, register_task
 
 PAIRS = {"n_pairs": 20_000}
 QUICK = 3000

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bench.datasets.parts import Part
 from bench.datasets.protocols.transfer import HIGH, LOW
-from bench.datasets.tasks import TaskSpec, get_task, register_task
+from bench.datasets.task_specs import TaskSpec, get_task, register_task
 
 SETTING = {"n_pairs": 20_000}
 BACKGROUND = Part("omniglot", "background")

@@ -51,9 +51,20 @@ class TaskSpec:
         found = {role: getattr(self, role) for role in ROLES}
         return {role: part for role, part in found.items() if part is not None}
 
+    def limit(self, role: str, preset: str) -> int | None:
+        """At most this many images of a part: None for all."""
+        return self.quick.get(role) if preset == "quick" else None
+
     def datasets(self) -> set[tuple[str, str]]:
         """The (dataset, split) pairs that it reads."""
         return {(part.dataset, split) for part in self.parts().values() for split in part.splits()}
+
+    def splits(self) -> dict[str, tuple[str, ...]]:
+        """Dataset -> the splits of it that it reads, both in alphabetical order."""
+        found: dict[str, tuple[str, ...]] = {}
+        for dataset, split in sorted(self.datasets()):
+            found[dataset] = (*found.get(dataset, ()), split)
+        return found
 
     def settings(self, overrides: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
         """The protocol's numbers, with those of an experiment in their place.

@@ -4,7 +4,7 @@ from itertools import permutations
 
 from bench.datasets.office31 import DOMAINS
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, register_group, register_task
+from bench.datasets.task_specs import TaskSpec, register_group, register_task
 
 CLASSES = 31
 SIMILARITY = "imagenet1000/similarity"

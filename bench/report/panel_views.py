@@ -13,17 +13,24 @@ import numpy.typing as npt
 
 from bench.datasets import PartFiles, get_task, materialise
 from bench.errors import BenchError, Unavailable
-from bench.plan.entry import Part
+from bench.plan.entry import Entry
 from bench.plan.figure import Figure
-from bench.plan.graph import Slot, limit
-from bench.render.rows import Cloud, EmbeddingView
-from bench.render.sheets import ConfusionView, ImagesView, Matrix, Picture, Sheet, Strip
-from bench.report.embedding import coordinates
+from bench.plan.slot import Slot
+from bench.report.coordinates import coordinates
+from bench.report.view_types import (
+    Cloud,
+    ConfusionView,
+    EmbeddingView,
+    ImagesView,
+    Matrix,
+    Picture,
+    Sheet,
+    Strip,
+)
 from bench.score.metrics import contingency, matching
 from bench.score.snapshots import entropies
 from bench.store import outputs
-from bench.store.measured import USABLE
-from bench.store.states import Results
+from bench.store.states import USABLE, Results
 from bench.tasks import Ints
 
 CLUSTERS, PER_CLUSTER = 10, 9
@@ -37,7 +44,7 @@ P = TypeVar("P", Cloud, Sheet, Matrix)
 class _Cell:
     """A finished cell of a plan and the images of its task."""
 
-    part: Part
+    entry: Entry
     key: str
     results: Results
     measured_by: str = ""
@@ -53,7 +60,7 @@ class _Cell:
         """The images and labels; raises Unavailable where they are not here."""
         plan = self.results.plan
         spec = get_task(plan.cells[self.key].task)
-        most = limit(spec, "target", plan.preset)
+        most = spec.limit("target", plan.preset)
         return materialise(spec.target, plan.data_root, limit=most)
 
     @cached_property
@@ -67,7 +74,7 @@ class _Cell:
         state = self.results.states[self.measured_by]
         if state not in USABLE:
             raise ValueError(f"the probe: {'not measured' if state == 'missing' else state}")
-        return _Cell(self.part, self.measured_by, self.results)
+        return _Cell(self.entry, self.measured_by, self.results)
 
     def assignments(self, of: str = "") -> Ints:
         """The stored clusters, int64, (N,).
@@ -88,9 +95,9 @@ class _Cell:
     def tensor(self) -> npt.NDArray[np.float32]:
         """The stored tensor that the part names; raises ValueError where there is none."""
         tensors = outputs.of_cell(self.folder, tensors=True).tensors
-        if self.part.tensor not in tensors:
-            raise ValueError(f"no tensor '{self.part.tensor}' is stored")
-        values: npt.NDArray[np.float32] = tensors[self.part.tensor].float().numpy()
+        if self.entry.tensor not in tensors:
+            raise ValueError(f"no tensor '{self.entry.tensor}' is stored")
+        values: npt.NDArray[np.float32] = tensors[self.entry.tensor].float().numpy()
         if not np.isfinite(values).all():
             raise ValueError("the tensor holds NaN or infinite values")
         return values
@@ -137,13 +144,13 @@ def confusion(
 
 def _panel(empty: type[P], make: Callable[[_Cell], P], slot: Slot, results: Results) -> P:
     """A part's panel, or one with the words that say why there is nothing to see."""
-    label = slot.part.label
+    label = slot.entry.label
     keys = next(iter(slot.cells.values()), [])
     state = results.states[keys[0]] if keys else "missing"
     if state not in USABLE:
         return empty(label, words="not measured" if state == "missing" else state)
     try:
-        return make(_Cell(slot.part, keys[0], results, keys[-1]))
+        return make(_Cell(slot.entry, keys[0], results, keys[-1]))
     except Unavailable:
         return empty(label, words="the data are not here")
     except (BenchError, ValueError) as error:
@@ -152,7 +159,7 @@ def _panel(empty: type[P], make: Callable[[_Cell], P], slot: Slot, results: Resu
 
 def _cloud(cell: _Cell, *, by: str) -> Cloud:
     """The points of one cell with their true classes."""
-    part, runs, digest = cell.part, cell.results.runs, cell.results.records[cell.key].output
+    part, runs, digest = cell.entry, cell.results.runs, cell.results.records[cell.key].output
     points = coordinates(runs, cell.folder, digest, part.tensor, n=cell.files.n, by=by)
     pairs = tuple((float(x), float(y)) for x, y in points)
     return Cloud(part.label, pairs, tuple(int(c) for c in cell.labels[: len(points)]))
@@ -182,7 +189,7 @@ def _clusters(cell: _Cell, *, pick: str, on: str) -> Sheet:
             np.flatnonzero(assignments == cluster)
         )
         strips.append(Strip(shown.pictures(mine[:PER_CLUSTER]), f"{entropy[i]:.2f}"))
-    return Sheet(cell.part.label, tuple(strips))
+    return Sheet(cell.entry.label, tuple(strips))
 
 
 def _neighbours(cell: _Cell) -> Sheet:
@@ -193,7 +200,7 @@ def _neighbours(cell: _Cell) -> Sheet:
     rows, labels = cell.tensor(), cell.labels
     if not rows.ndim or len(rows) != len(labels):
         found = len(rows) if rows.ndim else 0
-        raise ValueError(f"'{cell.part.tensor}' has {found} rows for {len(labels)} images")
+        raise ValueError(f"'{cell.entry.tensor}' has {found} rows for {len(labels)} images")
     rows = rows.reshape(len(rows), -1)
     queries = np.unique(labels, return_index=True)[1][:QUERIES]
     strips = []
@@ -202,7 +209,7 @@ def _neighbours(cell: _Cell) -> Sheet:
         product[query] = -np.inf
         nearest = np.argsort(-product, kind="stable")[: min(NEIGHBOURS, len(rows) - 1)]
         strips.append(Strip(cell.pictures(np.array([query, *nearest]))))
-    return Sheet(cell.part.label, tuple(strips))
+    return Sheet(cell.entry.label, tuple(strips))
 
 
 def _filters(cell: _Cell) -> Sheet:
@@ -210,7 +217,7 @@ def _filters(cell: _Cell) -> Sheet:
     weights = cell.tensor()
     if weights.ndim != 4 or weights.shape[1] not in (1, 3):
         raise ValueError(
-            f"'{cell.part.tensor}' has shape {weights.shape}, not (filters, 1 or 3, height, width)"
+            f"'{cell.entry.tensor}' has shape {weights.shape}, not (filters, 1 or 3, height, width)"
         )
     low = weights.min(axis=(1, 2, 3), keepdims=True)
     spread = weights.max(axis=(1, 2, 3), keepdims=True) - low
@@ -219,7 +226,7 @@ def _filters(cell: _Cell) -> Sheet:
     side = int(np.ceil(np.sqrt(len(pixels))))
     every = [_picture(one) for one in pixels]
     strips = (Strip(tuple(every[i : i + side])) for i in range(0, len(every), side))
-    return Sheet(cell.part.label, tuple(strips))
+    return Sheet(cell.entry.label, tuple(strips))
 
 
 def _picture(pixels: npt.NDArray[np.uint8], *, frame: int | None = None) -> Picture:
@@ -231,7 +238,7 @@ def _picture(pixels: npt.NDArray[np.uint8], *, frame: int | None = None) -> Pict
 def _matrix(cell: _Cell) -> Matrix:
     """TSP's figure 7; a class without images has no row, an empty cluster has its column."""
     assignments, labels = cell.assignments(), cell.labels
-    declared = get_task(cell.part.task).settings(cell.part.setting).get("n_clusters") or 0
+    declared = get_task(cell.entry.task).settings(cell.entry.setting).get("n_clusters") or 0
     clusters = max(declared, int(assignments.max()) + 1)
     table = contingency(labels, assignments, n_clusters=clusters)
     match = matching(table)
@@ -240,7 +247,7 @@ def _matrix(cell: _Cell) -> Matrix:
     counts = table[classes][:, order]
     percent = 100 * counts / counts.sum(axis=1, keepdims=True)
     return Matrix(
-        label=cell.part.label,
+        label=cell.entry.label,
         percent=tuple(tuple(row) for row in percent.tolist()),
         classes=tuple(classes.tolist()),
         matched=tuple(None if match[i] < 0 else int(match[i]) for i in order),

@@ -4,7 +4,7 @@ Where zero-shot learning describes the unseen classes by attributes, nothing is 
 """
 
 from bench.datasets.parts import Part
-from bench.datasets.tasks import TaskSpec, register_task
+from bench.datasets.task_specs import TaskSpec, register_task
 
 UNSEEN = {"cub": 50, "flo": 20, "sun": 72, "awa2": 10}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.render.rows import Entry
+from bench.report.view_types import Measured
 from bench.score.statistics import Unit
 
 SEEDS = 10
@@ -17,8 +17,8 @@ _STATES = ("failed", "unavailable", "blocked", "missing", "undefined", "stale")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A printed cell: a text, and what follows it in small type."""
+class Printed:
+    """A cell of a table as it is printed: a text, and what follows it in small type."""
 
     text: str
     small: str = ""
@@ -32,27 +32,29 @@ class Cell:
         return len(self.text) + len(self.small) + bool(self.small)
 
 
-def measured_cell(entry: Entry) -> Cell:
+def measured_cell(entry: Measured) -> Printed:
     """Mean ± standard deviation with its n where that is not ten, or the state's word."""
-    text = spread(entry.mean, entry.std, entry.unit)
+    slot, summary = entry.slot, entry.summary
+    text = spread(summary.mean, summary.std, slot.unit)
     if not text:
-        return Cell(*_state(entry), italic=entry.oracle)
+        return Printed(*_state(entry), italic=slot.oracle)
     small = []
-    if entry.n < entry.planned:
-        small.append(f"(n={entry.n}/{entry.planned})")
-    elif entry.n != SEEDS:
-        small.append(f"(n={entry.n})")
+    if summary.n < len(slot.cells):
+        small.append(f"(n={summary.n}/{len(slot.cells)})")
+    elif summary.n != SEEDS:
+        small.append(f"(n={summary.n})")
     if entry.states.get("stale"):
         small.append("†stale")
-    return Cell(text, " ".join(small), bold=entry.best, italic=entry.oracle)
+    return Printed(text, " ".join(small), bold=entry.best, italic=slot.oracle)
 
 
-def _state(entry: Entry) -> tuple[str, str]:
+def _state(entry: Measured) -> tuple[str, str]:
     """The gravest state of a cell without a value, and for how many seeds unless for all."""
+    planned = len(entry.slot.cells)
     for state in _STATES:
         count = entry.states.get(state, 0)
         if count:
-            return state, f"({count}/{entry.planned})" if count < entry.planned else ""
+            return state, f"({count}/{planned})" if count < planned else ""
     return "not measured", ""
 
 
@@ -64,15 +66,15 @@ def spread(mean: float | None, std: float | None, unit: Unit) -> str:
     return " ± ".join(_number(x, unit, _digits(unit, *numbers)) for x in numbers)
 
 
-def difference(entry: Entry) -> str:
+def difference(entry: Measured) -> str:
     """The signed difference and the verdict's letter, "+0.4 R"; "" when there is neither."""
-    parts = []
-    if entry.difference is not None:
-        digits = _digits(entry.unit, entry.difference, entry.mean, entry.std)
-        text = _number(entry.difference, entry.unit, digits)
+    parts, unit, judged = [], entry.slot.unit, entry.judgement
+    if judged.difference is not None:
+        digits = _digits(unit, judged.difference, entry.summary.mean, entry.summary.std)
+        text = _number(judged.difference, unit, digits)
         parts.append(text if text.startswith(MINUS) or float(text) == 0 else f"+{text}")
-    if entry.verdict:
-        parts.append(VERDICTS[entry.verdict])
+    if judged.verdict:
+        parts.append(VERDICTS[judged.verdict])
     return " ".join(parts)
 
 

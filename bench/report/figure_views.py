@@ -6,20 +6,17 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.plan import published
 from bench.plan.experiment import Experiment
 from bench.plan.figure import Figure
-from bench.plan.graph import Slot
-from bench.plan.published import Published
-from bench.render.rows import Curve, Drawing, FigureView, HeatmapView, Panel
-from bench.report import panels
+from bench.plan.slot import Slot
+from bench.report import panel_views
+from bench.report.view_types import Curve, Drawing, FigureView, Heatmap, HeatmapView
 from bench.score import statistics
-from bench.score.metrics import METRICS, is_count
+from bench.score.metric_names import METRICS, is_count
 from bench.score.snapshots import NATS
 from bench.score.statistics import Summary
 from bench.store.folders import CURVES
-from bench.store.measured import USABLE, measured
-from bench.store.states import Results
+from bench.store.states import USABLE, Results, measured
 
 
 def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Results) -> Drawing:
@@ -33,8 +30,8 @@ def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Res
     """
     makers: dict[str, Callable[..., Drawing]] = {
         "curve": _curves, "bars": _curves, "training": _training,
-        "heatmap": _heatmap, "embedding": panels.embedding, "images": panels.images,
-        "confusion": panels.confusion,
+        "heatmap": _heatmap, "embedding": panel_views.embedding, "images": panel_views.images,
+        "confusion": panel_views.confusion,
     }  # fmt: skip
     named = {"experiment": one.name, "name": figure.name, "caption": figure.caption}
     return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.preset})
@@ -44,7 +41,7 @@ def _by_label(slots: Sequence[Slot]) -> dict[str, list[Slot]]:
     """The slots of each curve or panel, in the order of the file."""
     found: dict[str, list[Slot]] = {}
     for slot in slots:
-        found.setdefault(slot.part.label, []).append(slot)
+        found.setdefault(slot.entry.label, []).append(slot)
     return found
 
 
@@ -86,12 +83,12 @@ def _curves(
     scale, curves, sources = _scale(figure), [], dict[str, None]()
     for label, mine in _by_label(slots).items():
         every = [_summary(slot, results) for slot in mine]
-        summaries, printed = [s for s, _, _ in every], [_printed(slot) for slot in mine]
+        summaries, printed = [s for s, _, _ in every], [slot.published for slot in mine]
         sources |= dict.fromkeys(p.source for p in printed if p)
         curves.append(
             Curve(
                 label=label,
-                x=tuple(slot.column or figure.x.value(slot.part) for slot in mine),
+                x=tuple(slot.column or figure.x.value(slot.entry) for slot in mine),
                 mean=_times(scale, [s.mean for s in summaries]),
                 std=_times(scale, [s.std for s in summaries]),
                 n=tuple(s.n for s in summaries),
@@ -114,13 +111,6 @@ def _curves(
     )
 
 
-def _printed(slot: Slot) -> Published | None:
-    part = slot.part
-    if not part.published:
-        return None
-    return published.find(part.published, metric=part.metric, where=slot.name)
-
-
 def _heatmap(
     figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
 ) -> HeatmapView:
@@ -128,11 +118,11 @@ def _heatmap(
     preset, scale, maps = results.plan.preset, _scale(figure), []
     columns, rows = figure.x.at(preset), figure.y.at(preset)
     for label, mine in _by_label(slots).items():
-        at = {(figure.x.value(s.part), figure.y.value(s.part)): s for s in mine}
+        at = {(figure.x.value(s.entry), figure.y.value(s.entry)): s for s in mine}
         found = [[_summary(at[x, y], results) for x in columns] for y in rows]
         chosen = [[best if figure.best else s.mean for s, best, _ in row] for row in found]
         maps.append(
-            Panel(
+            Heatmap(
                 label=label,
                 value=tuple(_times(scale, row) for row in chosen),
                 n=tuple(tuple(s.n for s, _, _ in row) for row in found),
@@ -161,13 +151,13 @@ def _training(
     for slot in slots:
         values: dict[float, list[float]] = {}
         for seed in sorted(slot.cells):
-            for step, value in _series(slot.cells[seed][0], slot.part.metric, figure, results):
+            for step, value in _series(slot.cells[seed][0], slot.entry.metric, figure, results):
                 values.setdefault(step, []).append(value)
         steps = sorted(values)
         summaries = [statistics.summarise(values[step]) for step in steps]
         curves.append(
             Curve(
-                label=slot.part.label,
+                label=slot.entry.label,
                 x=tuple(steps),
                 mean=_times(scale, [s.mean for s in summaries]),
                 std=_times(scale, [s.std for s in summaries]),

@@ -1,8 +1,8 @@
 """The 20 evaluation alphabets of Omniglot, each a clustering task of its own (CCN, table 1)."""
 
 from bench.datasets.parts import Part
-from bench.datasets.protocols.similarity import BACKGROUND
-from bench.datasets.tasks import TaskSpec, register_group, register_task
+from bench.datasets.protocols.pair_queries import BACKGROUND
+from bench.datasets.task_specs import TaskSpec, register_group, register_task
 
 # Evaluation alphabet -> its number of characters, the K of its task.
 ALPHABETS = {

@@ -1,0 +1,35 @@
+"""The place that a view takes: the name of its files, and its width in a two-column paper."""
+
+from __future__ import annotations
+
+import re
+
+from bench.report.view_types import Drawing, FigureView, ImagesView, TableView
+
+COLUMN, BOTH_COLUMNS = 3.4, 7.0
+"""Inches."""
+_BARS_OF_A_COLUMN = 12
+_PICTURES_OF_A_COLUMN = 10
+"""Side by side, over all panels."""
+
+
+def stem(view: TableView | Drawing) -> str:
+    """The view's file name without its ending, "experiment-name-preset", safe on any system."""
+    name = f"{view.experiment}-{view.name}-{view.preset}"
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")
+
+
+def inches(view: Drawing) -> float:
+    """Width, inches: one column of a two-column paper, or both."""
+    if isinstance(view, FigureView):
+        bars = sum(len(curve.x) for curve in view.curves)
+        return BOTH_COLUMNS if view.kind == "bars" and bars > _BARS_OF_A_COLUMN else COLUMN
+    if isinstance(view, ImagesView):
+        strips = [strip for sheet in view.panels for strip in sheet.strips]
+        most = max((len(s.pictures) for s in strips), default=_PICTURES_OF_A_COLUMN)
+        return COLUMN if most * len(view.panels) <= _PICTURES_OF_A_COLUMN else _of_panels(view)
+    return _of_panels(view)
+
+
+def _of_panels(view: Drawing) -> float:
+    return COLUMN if not isinstance(view, FigureView) and len(view.panels) == 1 else BOTH_COLUMNS
