@@ -24,6 +24,7 @@ from bench.plan import experiment, graph
 from bench.report import reference
 from bench.store import code, states
 from bench.store.folders import Store
+from bench.tasks import Method
 
 METHOD = '''
 """A module."""
@@ -139,7 +140,7 @@ def test_a_neutral_parameter_leaves_old_keys_as_they_were(tmp_path, monkeypatch)
     (old,) = make_plan(toml).cells
 
     @dataclass(frozen=True)
-    class Later:
+    class Later(Method):
         iterations: int = 5
         momentum: float = 0.0
 
