@@ -26,8 +26,9 @@ from torch.nn import functional
 from bench.nn import networks, training
 from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views
-from bench.nn.networks import transferred
+from bench.nn.networks import rectified, transferred
 from bench.nn.networks.from_timm import start_from
+from bench.nn.networks.similarity import Form
 from bench.registry import method
 from bench.tasks import Labelled, Need, Prediction, Run, SimilarityTask, TaskInfo
 
@@ -36,7 +37,7 @@ from bench.tasks import Labelled, Need, Prediction, Run, SimilarityTask, TaskInf
     "similarity",
     kinds=("similarity",),
     quick={"widths": (32, 64, 128, 128), "epochs": 20, "milestones": (12, 16)},
-    neutral={"weights": ""},
+    neutral={"weights": "", "head": "blocked"},
 )
 @dataclass(frozen=True)
 class Similarity:
@@ -73,6 +74,9 @@ class Similarity:
     weights: str = ""
     """That a trunk of the name "timm" starts from, of `bench.weights`, such as
     "resnet18.tv_in1k"; "": fresh ones."""
+    head: Form = "blocked"
+    """How pairs are summed: "compiled" takes a fraction of the time and needs a C compiler; cells
+    that label pairs with this network sum them alike."""
 
     def __post_init__(self) -> None:
         if min(self.classes_per_batch, self.images_per_class, self.epochs) < 1:
@@ -88,11 +92,16 @@ class Similarity:
         name = {"name": self.weights}
         return {"initial": Need("weights", name, task="digits/cluster", seed=0)}
 
+    def unavailable(self) -> str:
+        """A C compiler, where the head asks for one and none is here."""
+        return rectified.lacking() if self.head == "compiled" else ""
+
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
         """Train on the auxiliary set; gives back the network's weights and the pairs' scores."""
         images, members = task.auxiliary.images, self._members(task.auxiliary, task.name)
         views = Views(self.size, self.invert, self.mean, self.std, self.crop_scale)
-        architecture = transferred.describe(images.shape[3], self.widths, views, self.network)
+        options = (self.widths, views, self.network, self.head)
+        architecture = transferred.describe(images.shape[3], *options)
         network, _ = transferred.build(architecture, run.seed_for("init"))
         if self.weights:
             start_from(network, run.needed("initial").tensors)
