@@ -126,17 +126,22 @@ class PairClustering:
         def whole() -> Tensor:
             return extract(network, task.target, _IMAGES, of=lambda x: outputs(views.clean(x)))
 
+        def label(x: Tensor) -> Tensor:
+            with training.autocast(run.device, run.dtype):
+                return transferred.label(labeller, x)
+
+        steps = -(-len(task.target) // self.batch_size)
+        labels = run.shared("pair-labels", __name__, label, self.batch_size, **self._facts(views))
         for epoch in range(state["epoch"] if state else 0, self.epochs):
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)
             training.set_learning_rate(optimiser, rate)
             losses = []
-            for rows in training.batches(len(task.target), self.batch_size, order):
+            for i, rows in enumerate(training.batches(len(task.target), self.batch_size, order)):
                 if len(rows) == 1:
                     continue  # A last image on its own makes no pair, and has no batch statistics.
                 x = views.augmented(to_tensor(task.target[rows.numpy()], run.device), crops)
                 x = flip(x, crops) if self.mirror else x
-                with training.autocast(run.device, run.dtype):
-                    similar = transferred.label(labeller, x)
+                similar = labels.of(epoch * steps + i, x)
                 loss = self.loss(outputs(x).softmax(dim=1), similar)
                 losses.append(training.step(optimiser, loss))
             run.log(epoch + 1, loss=sum(losses) / max(len(losses), 1))
@@ -158,6 +163,15 @@ class PairClustering:
         if self.invert is not None:
             views = replace(views, invert=self.invert)
         return labeller.to(run.device).train(self.similarity_mode == "train"), views
+
+    def _facts(self, views: Views) -> dict[str, Any]:
+        """What decides the batches, their crops and their pair labels, K and the loss aside."""
+        return {
+            "batch_size": self.batch_size,
+            "mode": self.similarity_mode,
+            "mirror": self.mirror,
+            "views": asdict(views),
+        }
 
     def _describe(self, task: ClusterTask, views: Views) -> str:
         """Of the clustering network, with the views that it is given."""
