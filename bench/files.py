@@ -12,7 +12,11 @@ from bench.render.rows import Drawing, TableView
 
 def stem(view: TableView | Drawing) -> str:
     """The view's file name without its ending, "experiment-name-preset", safe on any system."""
-    name = f"{view.experiment}-{view.name}-{view.preset}"
+    return safe(f"{view.experiment}-{view.name}-{view.preset}")
+
+
+def safe(name: str) -> str:
+    """A name of a file with nothing in it that some system does not take."""
     return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")
 
 

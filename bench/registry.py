@@ -19,7 +19,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from bench import ROOT
 from bench.errors import BenchError, unknown
-from bench.tasks import Kind
+from bench.tasks import Dtype, Kind
 from bench.typed import checked
 
 Class = TypeVar("Class", bound=type)
@@ -43,6 +43,8 @@ class MethodInfo:
     neutral: Mapping[str, Any] = field(default_factory=dict)
     """Parameter -> the value that left results as they were before the parameter existed; it is
     kept out of the key, so that cells measured earlier stay valid."""
+    dtypes: tuple[Dtype, ...] = ("float32",)
+    """What its networks may compute in: a type beside float32 when it costs no accuracy."""
 
     @property
     def module(self) -> str:
@@ -99,12 +101,13 @@ def method(
     uses_target_labels: bool = False,
     artifact: bool = False,
     neutral: Mapping[str, Any] | None = None,
+    dtypes: Iterable[Dtype] = ("float32",),
 ) -> Callable[[Class], Class]:
     """Register a frozen dataclass of parameters with a `fit` under the name that tables use.
 
     Raises:
         BenchError: the name is taken, the class is no frozen dataclass with defaults for every
-            field, or `quick` or `neutral` names no field.
+            field, `quick` or `neutral` names no field, or a type is unknown.
     """
 
     def register(cls: Class) -> Class:
@@ -116,6 +119,7 @@ def method(
             uses_target_labels,
             artifact,
             dict(neutral or {}),
+            tuple(dtypes),
         )
         _refuse_unfit(info)
         _methods[name] = info
@@ -142,6 +146,9 @@ def _refuse_unfit(info: MethodInfo) -> None:
             raise unknown("parameter", key, (f.name for f in fields), where=where)
     if not callable(getattr(cls, "fit", None)):
         raise BenchError(f"{where}: has no fit(task, run)")
+    for dtype in info.dtypes:
+        if dtype not in get_args(Dtype):
+            raise unknown("dtype", dtype, get_args(Dtype), where=where)
     for kind in info.kinds:
         if kind not in get_args(Kind):
             raise unknown("task kind", kind, get_args(Kind), where=where)

@@ -27,6 +27,7 @@ Ints = npt.NDArray[np.int64]
 Signs = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
 Kind = Literal["cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune"]
+Dtype = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)

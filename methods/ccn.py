@@ -33,7 +33,7 @@ from bench.nn.networks.features import extract
 from bench.nn.networks.from_timm import start_from
 from bench.nn.networks.similarity import SimilarityNet
 from bench.registry import method
-from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Dtype, Need, Prediction, Run, TaskInfo
 
 _IMAGES = 200
 """Whole images at a time, when clusters are assigned."""
@@ -47,6 +47,7 @@ _QUICK = {
 }
 
 _NEUTRAL = {"weights": ""}
+_DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -193,8 +194,8 @@ class PairClustering:
             raise ValueError(f"{task.name}: n_clusters = {k} for {n} images: must lie in 1..{n}")
 
 
-@method("ccn", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
-@method("kcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
+@method("ccn", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL, dtypes=_DTYPES)
+@method("kcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL, dtypes=_DTYPES)
 @dataclass(frozen=True)
 class KCL(PairClustering):
     """Clustering by the KL-divergence based contrastive loss, which CCN's tables call CCN."""
@@ -216,7 +217,7 @@ class Discovery(KCL):
     keep: bool = True
 
 
-@method("mcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
+@method("mcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL, dtypes=_DTYPES)
 @dataclass(frozen=True)
 class MCL(PairClustering):
     """Clustering by the meta classification likelihood."""

@@ -38,6 +38,7 @@ from bench.tasks import Labelled, Need, Prediction, Run, SimilarityTask, TaskInf
     kinds=("similarity",),
     quick={"widths": (32, 64, 128, 128), "epochs": 20, "milestones": (12, 16)},
     neutral={"weights": "", "head": "blocked"},
+    dtypes=("float32", "bfloat16"),
 )
 @dataclass(frozen=True)
 class Similarity:

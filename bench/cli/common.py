@@ -89,6 +89,13 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         default="cpu",
         help="where cells compute (default: cpu)",
     )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="what networks compute in, where their method accepts it (default: float32); tables "
+        "of either are apart",
+    )
     add_weights(parser)
 
 
@@ -152,7 +159,10 @@ def plan_for(arguments: argparse.Namespace, *, whole: bool = False) -> Plan:
     if arguments.seeds is not None:
         seeds = tuple(range(arguments.seeds))
     everything = graph.Options(
-        preset=arguments.preset, device=arguments.device, data_root=data_root(arguments)
+        preset=arguments.preset,
+        device=arguments.device,
+        dtype=arguments.dtype,
+        data_root=data_root(arguments),
     )
     options = dataclasses.replace(
         everything, seeds=seeds, methods=arguments.methods, tasks=arguments.tasks

@@ -34,6 +34,8 @@ class Options:
     extra: tuple[str, ...] = ()
     """Methods that become rows of the tables that they fit and that have none of them."""
     device: str = "cpu"
+    dtype: str = "float32"
+    """What networks compute in, for methods that accept it."""
     data_root: Path = Path("data")
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method -> parameters that the experiment's preset sets."""
@@ -67,6 +69,12 @@ class Plan:
     filtered: bool = False
     """Some rows were left out by --methods or --tasks."""
     data_root: Path = Path("data")
+    dtype: str = "float32"
+
+    @property
+    def shown(self) -> str:
+        """The preset, and the type where it is not float32: how tables tell them apart."""
+        return self.preset if self.dtype == "float32" else f"{self.preset}, {self.dtype}"
 
     def of(self, experiment: str) -> set[str]:
         """Keys of an experiment's cells with all that they need."""
@@ -91,9 +99,12 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
         BenchError: an unknown method or task, or a method that cannot run on its task.
     """
     plan = Plan(options.preset, experiments=list(chosen), data_root=options.data_root)
+    plan.dtype = options.dtype
     plan.filtered = bool(options.methods or options.tasks)
     for name in options.methods:
-        registry.get(name, where="--methods")
+        refused = _refuses(registry.get(name, where="--methods"), options.dtype)
+        if refused:
+            raise BenchError(f"--dtype {options.dtype}: {refused}")
     for name in options.tasks:
         get_task(name, where="--tasks")
     asked: list[tuple[int, Slot, Options]] = []
@@ -210,7 +221,7 @@ def _add(
         preset=options.preset,
         seed=seed,
         device=options.device,
-        dtype="float32",
+        dtype=options.dtype,
         threads=1,
         data=_data(task.name, options.preset, options.data_root),
         needs=needs,
@@ -218,6 +229,7 @@ def _add(
     if cell.key not in plan.cells:
         plan.cells[cell.key] = cell
         reason = _lacking(task.name, options.data_root) or _device_lacks(options.device)
+        reason = reason or _refuses(info, options.dtype)
         for _, key in needs:
             reason = reason or plan.unavailable.get(key, "")
         if not reason and hasattr(built, "unavailable"):
@@ -278,6 +290,13 @@ def _lacking(task_name: str, root: Path) -> str:
             reason = str(error)
         reasons += [reason] if reason else []
     return "; ".join(reasons)
+
+
+def _refuses(info: registry.MethodInfo, dtype: str) -> str:
+    """Why a method does not compute in a type, "" when it does."""
+    if dtype in info.dtypes:
+        return ""
+    return f"method '{info.name}' computes in {' or '.join(info.dtypes)} alone, not in {dtype}"
 
 
 @cache

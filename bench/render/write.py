@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import unknown
-from bench.files import replace, stem
+from bench.files import replace, safe, stem
 from bench.render import html, latex, tables
 from bench.render.figures import save
 from bench.render.rows import Drawing, TableView
@@ -54,7 +54,7 @@ def write_document(views: Sequence[TableView | Drawing], folder: Path, preset: s
     Raises:
         BenchError: the folder cannot be written.
     """
-    return replace(folder / f"all-{preset}.tex", latex.document(views).encode())
+    return replace(folder / f"all-{safe(preset)}.tex", latex.document(views).encode())
 
 
 def write_page(views: Sequence[TableView | Drawing], folder: Path, preset: str) -> Path:
@@ -63,4 +63,4 @@ def write_page(views: Sequence[TableView | Drawing], folder: Path, preset: str) 
     Raises:
         BenchError: the folder cannot be written.
     """
-    return replace(folder / "report" / f"{preset}.html", html.page(views, preset).encode())
+    return replace(folder / "report" / f"{safe(preset)}.html", html.page(views, preset).encode())

@@ -37,7 +37,7 @@ def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Res
         "confusion": panels.confusion,
     }  # fmt: skip
     named = {"experiment": one.name, "name": figure.name, "caption": figure.caption}
-    return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.preset})
+    return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.shown})
 
 
 def _by_label(slots: Sequence[Slot]) -> dict[str, list[Slot]]:

@@ -63,7 +63,7 @@ def _table(
         experiment=one.name,
         name=table.name,
         caption=table.caption,
-        preset=preset,
+        preset=results.plan.shown,
         entries=tuple(
             dataclasses.replace(e, best=i in best) if e.metric else e for i, e in enumerate(entries)
         ),

@@ -263,7 +263,7 @@ class Runner:
             group=started.group,
             resumed=report.resumed,
             started=started.when,
-            hardware=report.device or record.hardware(),
+            hardware=report.device or record.hardware(cell.dtype),
             versions=record.versions(),
             commit=self._commit,
             dirty=self._dirty,
