@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from bench.errors import BenchError
+
+
+def safe(name: str) -> str:
+    """A name of a file with nothing in it that some system does not take."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")
 
 
 def replace(path: Path, content: bytes) -> Path:

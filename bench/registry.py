@@ -20,7 +20,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from bench import ROOT
 from bench.errors import BenchError, unknown
-from bench.tasks import Kind, Method
+from bench.tasks import Dtype, Kind, Method
 from bench.typed import checked
 
 Class = TypeVar("Class", bound=type)
@@ -50,6 +50,8 @@ class MethodInfo:
     kept out of the key, so that cells measured earlier stay valid."""
     alias_of: str = ""
     """The name that this one stands beside; "" for a method's first name."""
+    dtypes: tuple[Dtype, ...] = ("float32",)
+    """What its networks may compute in: a type beside float32 when it costs no accuracy."""
 
     @property
     def module(self) -> str:
@@ -107,6 +109,7 @@ def method(
     artifact: bool = False,
     neutral: Mapping[str, Any] | None = None,
     aliases: Iterable[str] = (),
+    dtypes: Iterable[Dtype] = ("float32",),
 ) -> Callable[[Class], Class]:
     """Register a frozen dataclass of parameters with a `fit` under the name that tables use.
 
@@ -116,8 +119,8 @@ def method(
 
     Raises:
         BenchError: the name is taken, the class is no frozen dataclass with defaults for every
-            field, `quick` or `neutral` names no field, or one of its functions is called almost
-            like one of `bench.tasks.Method`'s.
+            field, `quick` or `neutral` names no field, a type is unknown, or one of its functions
+            is called almost like one of `bench.tasks.Method`'s.
     """
 
     def register(cls: Class) -> Class:
@@ -129,6 +132,7 @@ def method(
             uses_target_labels,
             artifact,
             dict(neutral or {}),
+            tuple(dtypes),
         )
         for one in (info, *(replace(info, name=other, alias_of=name) for other in aliases)):
             _refuse_unfit(one)
@@ -164,9 +168,13 @@ def _refuse_unfit(info: MethodInfo) -> None:
     for name in own:
         if near := difflib.get_close_matches(name, CONTRACT, n=1, cutoff=_ALIKE):
             raise BenchError(f"{where}: defines '{name}', which nobody calls: '{near[0]}' is meant")
-    for kind in info.kinds:
-        if kind not in get_args(Kind):
-            raise unknown("task kind", kind, get_args(Kind), where=where)
+    for what, named, known in (
+        ("dtype", info.dtypes, get_args(Dtype)),
+        ("task kind", info.kinds, get_args(Kind)),
+    ):
+        for one in named:
+            if one not in known:
+                raise unknown(what, one, known, where=where)
 
 
 def _place(cls: type) -> tuple[str, str]:

@@ -20,11 +20,14 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import torch
 
+    from bench.run.shared import Shared
+
 Images = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Signs = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
 Kind = Literal["cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune"]
+Dtype = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -230,6 +233,25 @@ class Run(Protocol):
 
     def needed(self, role: str) -> Prediction:
         """The output of the cell that `needs` declared under this role."""
+
+    def shared(
+        self,
+        name: str,
+        module: str,
+        compute: Callable[[torch.Tensor], torch.Tensor],
+        side: int,
+        **facts: Any,
+    ) -> Shared:
+        """A function of each step's input that other cells of this seed compute alike.
+
+        Args:
+            name: Of what is shared, for people.
+            module: `__name__` of the method, whose code decides the values.
+            compute: From an input to a square bool matrix. It must follow from the input, the
+                needed cells' outputs, the code and the facts, and change nothing.
+            side: The largest number of rows.
+            facts: What else decides the values or the inputs, as plain data.
+        """
 
     def log(self, step: int, **values: float) -> None:
         """Record values of training, such as a loss.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from bench.run.context import WorkerRun
+from bench.run.shared import Shared
 from bench.tasks import Prediction
 
 
@@ -28,6 +30,10 @@ class Alone(WorkerRun):
     def needed(self, role: str) -> Prediction:  # noqa: ARG002 - the same for all
         """The output that was given."""
         return self._needed
+
+    def shared(self, name: str, module: str, compute: Any, side: int, **facts: Any) -> Shared:  # noqa: ARG002 - there is no folder
+        """Nothing is shared."""
+        return Shared(compute, side)
 
     def resume(self) -> None:
         """Nothing: there is no folder for a checkpoint."""

@@ -64,6 +64,18 @@ def seconds(*calls: Callable[[], object], repeats: int = 5, turn: float = 0.05) 
     return [statistics.median(times) for times in taken]
 
 
+def processor_seconds(*calls: Callable[[], object], repeats: int = 5) -> list[float]:
+    """Median processor seconds of each call; they take turns, the first of which warms up."""
+    taken: list[list[float]] = [[] for _ in calls]
+    for repeat in range(repeats + 1):
+        for call, times in zip(calls, taken, strict=True):
+            start = time.process_time()
+            call()
+            if repeat:
+                times.append(time.process_time() - start)
+    return [statistics.median(times) for times in taken]
+
+
 def peak_bytes(call: Callable[[], object]) -> int:
     """The most that torch's CPU allocator held at once during a call, above what it held before.
 

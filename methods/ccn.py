@@ -34,7 +34,7 @@ from bench.nn.networks.features import extract
 from bench.nn.networks.from_timm import start_from
 from bench.nn.networks.similarity import SimilarityNet
 from bench.registry import method
-from bench.tasks import ClusterTask, Method, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Dtype, Method, Need, Prediction, Run, TaskInfo
 
 _IMAGES = 200
 """Whole images at a time, when clusters are assigned."""
@@ -48,6 +48,7 @@ _QUICK = {
 }
 
 _NEUTRAL = {"weights": ""}
+_DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -126,16 +127,21 @@ class PairClustering(Method):
         def whole() -> Tensor:
             return extract(network, task.target, _IMAGES, of=lambda x: outputs(views.clean(x)))
 
+        def label(x: Tensor) -> Tensor:
+            with training.autocast(run.device, run.dtype):
+                return transferred.label(labeller, x)
+
+        steps = -(-len(task.target) // self.batch_size)
+        labels = run.shared("pair-labels", __name__, label, self.batch_size, **self._facts(views))
         for epoch in epochs:
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)
             training.set_learning_rate(optimiser, rate)
-            for rows in training.batches(len(task.target), self.batch_size, order):
+            for i, rows in enumerate(training.batches(len(task.target), self.batch_size, order)):
                 if len(rows) == 1:
                     continue  # A last image on its own makes no pair, and has no batch statistics.
                 x = views.augmented(to_tensor(task.target[rows.numpy()], run.device), crops)
                 x = flip(x, crops) if self.mirror else x
-                with training.autocast(run.device, run.dtype):
-                    similar = transferred.label(labeller, x)
+                similar = labels.of(epoch * steps + i, x)
                 loss = self.loss(outputs(x).softmax(dim=1), similar)
                 epochs.step(optimiser, loss)
             if epochs.due(_SNAPSHOTS):
@@ -154,6 +160,15 @@ class PairClustering(Method):
         if self.invert is not None:
             views = replace(views, invert=self.invert)
         return labeller.to(run.device).train(self.similarity_mode == "train"), views
+
+    def _facts(self, views: Views) -> dict[str, Any]:
+        """What decides the batches, their crops and their pair labels, K and the loss aside."""
+        return {
+            "batch_size": self.batch_size,
+            "mode": self.similarity_mode,
+            "mirror": self.mirror,
+            "views": asdict(views),
+        }
 
     def _describe(self, task: ClusterTask, views: Views) -> str:
         """The clustering network's description, with the views that it is given."""
@@ -176,7 +191,7 @@ class PairClustering(Method):
 
 
 # Two names, as tables have both.
-@method("kcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL, aliases=("ccn",))
+@method("kcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL, dtypes=_DTYPES, aliases=("ccn",))
 @dataclass(frozen=True)
 class KCL(PairClustering):
     """Clustering by the KL-divergence based contrastive loss, which CCN's tables call CCN."""
@@ -198,7 +213,7 @@ class Discovery(KCL):
     keep: bool = True
 
 
-@method("mcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
+@method("mcl", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL, dtypes=_DTYPES)
 @dataclass(frozen=True)
 class MCL(PairClustering):
     """Clustering by the meta classification likelihood."""

@@ -27,8 +27,9 @@ from bench import weights
 from bench.nn import networks, training
 from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views
-from bench.nn.networks import transferred
+from bench.nn.networks import rectified, transferred
 from bench.nn.networks.from_timm import start_from
+from bench.nn.networks.similarity import Form
 from bench.registry import method
 from bench.tasks import Labelled, Method, Need, Prediction, Run, SimilarityTask, TaskInfo
 
@@ -37,7 +38,8 @@ from bench.tasks import Labelled, Method, Need, Prediction, Run, SimilarityTask,
     "similarity",
     kinds=("similarity",),
     quick={"widths": (32, 64, 128, 128), "epochs": 20, "milestones": (12, 16)},
-    neutral={"weights": ""},
+    neutral={"weights": "", "head": "blocked"},
+    dtypes=("float32", "bfloat16"),
 )
 @dataclass(frozen=True)
 class Similarity(Method):
@@ -74,6 +76,9 @@ class Similarity(Method):
     weights: str = ""
     """Name in `bench.weights` of what a "timm" trunk starts from, such as "resnet18.tv_in1k"; "":
     fresh weights."""
+    head: Form = "blocked"
+    """How pairs are summed: "compiled" takes a fraction of the time and needs a C compiler; cells
+    that label pairs with this network sum them alike."""
 
     def __post_init__(self) -> None:
         if min(self.classes_per_batch, self.images_per_class, self.epochs) < 1:
@@ -86,11 +91,16 @@ class Similarity(Method):
         """The initial weights, one cell for all tasks."""
         return {"initial": weights.need(self.weights)} if self.weights else {}
 
+    def unavailable(self) -> str:
+        """A C compiler, where the head asks for one and none is here."""
+        return rectified.lacking() if self.head == "compiled" else ""
+
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
         """Train on the auxiliary set; gives back the network's weights and the pairs' scores."""
         images, members = task.auxiliary.images, self._members(task.auxiliary, task.name)
         views = Views(self.size, self.invert, self.mean, self.std, self.crop_scale)
-        architecture = transferred.describe(images.shape[3], self.widths, views, self.network)
+        options = (self.widths, views, self.network, self.head)
+        architecture = transferred.describe(images.shape[3], *options)
         network, _ = transferred.build(architecture, run.seed_for("init"))
         if self.weights:
             start_from(network, run.needed("initial").tensors)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from bench.errors import NonFiniteError
+from bench.run.shared import Shared
 from bench.store import checkpoint
 from bench.tasks import Prediction
 
@@ -50,6 +51,10 @@ class FakeRun:
 
     def needed(self, role: str) -> Prediction:
         return self.needs[role]
+
+    def shared(self, name, module, compute, side, **facts):
+        """Nothing is shared: there is no store."""
+        return Shared(compute, side)
 
     def log(self, step: int, **values: float) -> None:
         for name, value in values.items():

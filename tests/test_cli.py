@@ -14,7 +14,7 @@ from bench.report import reference
 from bench.store import states
 from bench.store.folders import Store
 
-SELECTION = ["--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device"]
+SELECTION = ["--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device", "--dtype"]
 PLACES = ["--data-root", "--results", "--plugins"]
 FLAGS = {
     "run": [

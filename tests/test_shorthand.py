@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from bench.datasets.task_specs import get_group
 
 from bench import ROOT, registry
 from bench.datasets import Part, TaskSpec, register_group, register_task
+from bench.datasets.task_specs import get_group
 from bench.errors import BenchError
 from bench.plan import experiment, published
 from bench.plan.printed import alike, plain, shown

@@ -93,6 +93,13 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         default="cpu",
         help="where cells compute (default: cpu)",
     )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="what networks compute in, where their method accepts it (default: float32); tables "
+        "of either are apart",
+    )
     add_weights(parser)
 
 
@@ -165,6 +172,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         methods=arguments.methods,
         tasks=arguments.tasks,
         device=arguments.device,
+        dtype=arguments.dtype,
         data_root=data_root(arguments),
     )
 

@@ -146,7 +146,7 @@ def print_plan(plan: Plan, runner: Runner, workers: int) -> None:
         if unknown:
             parts.append(f"{unknown} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
-        print(f"plan   {one.name} ({plan.preset}): {', '.join(parts)}", flush=True)
+        print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
     for line in lacking(plan, runner.states):
         print(f"       unavailable: {line}")
 

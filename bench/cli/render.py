@@ -57,8 +57,8 @@ def write_all(results: Results, folder: Path, formats: Iterable[str]) -> list[Pa
     written = [path for table in tables for path in write(table, folder, endings)]
     written += [path for figure in figures for path in write(figure, folder)]
     if "tex" in endings:
-        written.append(write_document([*tables, *figures], folder, results.plan.preset))
-    return [*written, write_page([*tables, *figures], folder, results.plan.preset)]
+        written.append(write_document([*tables, *figures], folder, results.plan.shown))
+    return [*written, write_page([*tables, *figures], folder, results.plan.shown)]
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from bench import registry
     from bench.cli import progress, render
     from bench.run.runner import Runner, RunOptions
-    from bench.store import cost
+    from bench.store import cost, record
     from bench.store.folders import Store
     from bench.store.states import counts, read
 
@@ -102,6 +102,8 @@ def _run(arguments: argparse.Namespace) -> int:
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     if arguments.download and not arguments.dry_run:
         _download(arguments)
+    if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
+        print("note   this processor has no instructions for bfloat16: it will be slow")
     plan = common.plan_for(arguments)
     store = Store(arguments.results, read_only=arguments.dry_run)
     if not arguments.dry_run:

@@ -35,6 +35,8 @@ class Options:
     extra: tuple[str, ...] = ()
     """Methods that become rows of the tables that they fit and that have none of them."""
     device: str = "cpu"
+    dtype: str = "float32"
+    """What networks compute in, for methods that accept it."""
     data_root: Path = Path("data")
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Method -> parameters that the experiment's preset sets."""
@@ -61,8 +63,14 @@ class Plan:
     filtered: bool = False
     """Some rows were left out by --methods or --tasks."""
     data_root: Path = Path("data")
+    dtype: str = "float32"
     _data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)
     """Task -> `_look`."""
+
+    @property
+    def shown(self) -> str:
+        """The preset, and the type where it is not float32: how tables tell them apart."""
+        return self.preset if self.dtype == "float32" else f"{self.preset}, {self.dtype}"
 
     def of(self, experiment: str) -> set[str]:
         """Keys of an experiment's cells with all that they need."""
@@ -87,9 +95,12 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
         BenchError: an unknown method or task, or a method that cannot run on its task.
     """
     plan = Plan(options.preset, experiments=list(chosen), data_root=options.data_root)
+    plan.dtype = options.dtype
     plan.filtered = bool(options.methods or options.tasks)
     for name in options.methods:
-        registry.get(name, where="--methods")
+        refused = _refuses(registry.get(name, where="--methods"), options.dtype)
+        if refused:
+            raise BenchError(f"--dtype {options.dtype}: {refused[0]}")
     for name in options.tasks:
         get_task(name, where="--tasks")
     asked: list[tuple[int, Slot, Options]] = []
@@ -172,14 +183,14 @@ def _add(
         preset=options.preset,
         seed=seed,
         device=options.device,
-        dtype="float32",
+        dtype=options.dtype,
         threads=1,
         data=data,
         needs=needs,
     )
     if cell.key not in plan.cells:
         plan.cells[cell.key] = cell
-        lacks = lacks or _device_lacks(options.device)
+        lacks = lacks or _device_lacks(options.device) or _refuses(info, options.dtype)
         for _, key in needs:
             lacks = lacks or plan.unavailable.get(key, ())
         if not lacks:
@@ -229,6 +240,14 @@ def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack
     data = " ".join(f"{role}:{print_}" for role, print_ in found.items()) if known else ""
     plan._data[task.name] = data, tuple(lacks)
     return plan._data[task.name]
+
+
+def _refuses(info: registry.MethodInfo, dtype: str) -> tuple[Lack, ...]:
+    """Why a method does not compute in a type, () when it does."""
+    if dtype in info.dtypes:
+        return ()
+    accepted = " or ".join(info.dtypes)
+    return (Lack(f"method '{info.name}' computes in {accepted} alone, not in {dtype}"),)
 
 
 @cache

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from bench.files import safe
 from bench.report.view_types import Drawing, FigureView, ImagesView, TableView
 
 COLUMN, BOTH_COLUMNS = 3.4, 7.0
@@ -15,8 +14,7 @@ _PICTURES_OF_A_COLUMN = 10
 
 def stem(view: TableView | Drawing) -> str:
     """The view's file name without its ending, "experiment-name-preset", safe on any system."""
-    name = f"{view.experiment}-{view.name}-{view.preset}"
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")
+    return safe(f"{view.experiment}-{view.name}-{view.preset}")
 
 
 def inches(view: Drawing) -> float:

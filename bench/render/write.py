@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import unknown
-from bench.files import replace
+from bench.files import replace, safe
 from bench.render import html, latex, tables
 from bench.render.figures import save
 from bench.render.place import stem
@@ -55,7 +55,7 @@ def write_document(views: Sequence[TableView | Drawing], folder: Path, preset: s
     Raises:
         BenchError: the folder cannot be written.
     """
-    return replace(folder / f"all-{preset}.tex", latex.document(views).encode())
+    return replace(folder / f"all-{safe(preset)}.tex", latex.document(views).encode())
 
 
 def write_page(views: Sequence[TableView | Drawing], folder: Path, preset: str) -> Path:
@@ -64,4 +64,4 @@ def write_page(views: Sequence[TableView | Drawing], folder: Path, preset: str) 
     Raises:
         BenchError: the folder cannot be written.
     """
-    return replace(folder / "report" / f"{preset}.html", html.page(views, preset).encode())
+    return replace(folder / "report" / f"{safe(preset)}.html", html.page(views, preset).encode())

@@ -34,7 +34,7 @@ def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Res
         "confusion": panel_views.confusion,
     }  # fmt: skip
     named = {"experiment": one.name, "name": figure.name, "caption": figure.caption}
-    return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.preset})
+    return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.shown})
 
 
 def _by_label(slots: Sequence[Slot]) -> dict[str, list[Slot]]:

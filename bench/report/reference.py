@@ -12,7 +12,7 @@ from typing import Literal
 
 from bench import ROOT
 from bench.errors import BenchError
-from bench.files import replace
+from bench.files import replace, safe
 from bench.plan.slot import Slot
 from bench.score import statistics
 from bench.score.metric_names import is_count
@@ -63,7 +63,7 @@ class Comparison:
 
 def path_of(experiment: str, preset: str, folder: Path = FOLDER) -> Path:
     """Where an experiment's reference lies."""
-    return folder / f"{experiment}-{preset}.csv"
+    return folder / f"{experiment}-{safe(preset)}.csv"
 
 
 def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
@@ -78,7 +78,7 @@ def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
     references: dict[tuple[str, ...], Summary] = {}
     plan = results.plan
     for one in plan.experiments:
-        path = path_of(one.name, plan.preset, folder)
+        path = path_of(one.name, plan.shown, folder)
         if path.exists():
             references |= {(one.name, *key): s for key, s in _read(path).items()}
     known, family = {one for one, *_ in references}, len(references)
@@ -101,7 +101,7 @@ def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
     return found + [
         Comparison(
             experiment,
-            plan.preset,
+            plan.shown,
             name,
             row,
             column or x,
@@ -145,7 +145,7 @@ def _compare(
     name, _, row, column, x, metric = _key(slot)
     return Comparison(
         slot.experiment,
-        results.plan.preset,
+        results.plan.shown,
         name,
         row,
         column or x,
@@ -263,7 +263,7 @@ def _write(name: str, slots: Iterable[Slot], results: Results, folder: Path) -> 
     mine = [records[k] for k in used]
     provenance = {
         "experiment": name,
-        "preset": plan.preset,
+        "preset": plan.shown,
         "measured": f"{min(r.started for r in mine)} to {max(r.started for r in mine)}",
         "seeds": sorted({plan.cells[k].seed for k in used}),
         "cells": len(used),
@@ -273,7 +273,7 @@ def _write(name: str, slots: Iterable[Slot], results: Results, folder: Path) -> 
         "commits": sorted({r.commit + ("+" if r.dirty else "") for r in mine}),
         "record_layout": record.VERSION,
     }
-    path = path_of(name, plan.preset, folder)
+    path = path_of(name, plan.shown, folder)
     return [
         replace(path, text.getvalue().encode()),
         replace(path.with_suffix(".json"), (json.dumps(provenance, indent=1) + "\n").encode()),

@@ -46,7 +46,7 @@ def _table(one: Experiment, table: Table, slots: Sequence[Slot], results: Result
         experiment=one.name,
         name=table.name,
         caption=table.caption,
-        preset=results.plan.preset,
+        preset=results.plan.shown,
         entries=tuple(dataclasses.replace(e, best=i in best) for i, e in enumerate(entries)),
         columns=tuple(dict.fromkeys(c.label for c in table.column)),
         notes=(*one.notes, *table.notes),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -14,8 +16,9 @@ import torch
 
 from bench.errors import BenchError, NonFiniteError
 from bench.plan import cell
+from bench.run.shared import Shared
 from bench.score import scores
-from bench.store import checkpoint, outputs
+from bench.store import checkpoint, code, outputs, record
 from bench.store.folders import ARRAYS, CHECKPOINT, PREDICTION
 from bench.tasks import Prediction
 
@@ -84,6 +87,31 @@ class WorkerRun:
         if outputs.digest(path) != wanted:
             raise BenchError(f"{path}: damaged: its hash is not the record's; delete {folder}")
         return outputs.load(path, tensors=True)
+
+    def shared(
+        self,
+        name: str,
+        module: str,
+        compute: Callable[[torch.Tensor], torch.Tensor],
+        side: int,
+        **facts: Any,
+    ) -> Shared:
+        """A function of each step's input, computed once for all cells with the same of it."""
+        if self.device != "cpu":  # where the same inputs need not give the same bytes
+            return Shared(compute, side)
+        found = {
+            "facts": facts,
+            "side": side,
+            "stream": [self._task, self.seed],
+            "needs": {role: digest for role, (_, digest) in self._needs.items()},
+            "dtype": self.dtype,
+            "code": code.fingerprint(module),
+            "machine": [record.hardware(), torch.__config__.show(), torch.get_num_threads()],
+        }
+        identity = json.dumps(found, sort_keys=True)
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        file = self._work.parent / "shared" / f"{name}-{digest}.bits"
+        return Shared(compute, side, file, identity)
 
     def log(self, step: int, **values: float) -> None:
         """Record values of training."""

@@ -75,7 +75,7 @@ def record_of(started: Started, report: Report, commit: str, *, dirty: bool) -> 
         group=started.group,
         resumed=report.resumed,
         started=started.when,
-        hardware=report.device or record.hardware(),
+        hardware=report.device or record.hardware(cell.dtype),
         versions=record.versions(),
         commit=commit,
         dirty=dirty,

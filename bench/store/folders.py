@@ -3,6 +3,7 @@
     runs/TASK/METHOD/seedN-KEY/   record.json, prediction.safetensors, curves.json, log.txt
     runs/index.jsonl              a copy of all records, so that `status` opens one file
     work/KEY/                     a cell in progress: its checkpoint and its attempts
+    work/shared/                  what cells of one seed compute alike: may be lost at any time
     locks/KEY.lock                held by the runner that computes the cell
 
 The folders are the truth. An index line counts only while the size and time of the record that it

@@ -148,7 +148,23 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def hardware() -> str:
+def lacks_bfloat16() -> bool:
+    """Whether the processor has no instructions for products of bfloat16, as far as it says."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return "flags" in text and not {"avx512_bf16", "amx_bf16"} & set(text.split())
+
+
+@cache
+def hardware(dtype: str = "float32") -> str:
+    """The processor's name, and whether it takes a detour for bfloat16."""
+    detour = dtype == "bfloat16" and lacks_bfloat16()
+    return f"{_processor()}, no instructions for bfloat16" if detour else _processor()
+
+
+def _processor() -> str:
     """The processor's name, as the operating system gives it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():

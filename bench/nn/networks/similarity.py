@@ -9,18 +9,24 @@ neither the copies nor the n² x 4D hidden layer:
 - over a full grid of pairs the mean and the variance of a_j + b_i are those of a plus those of b,
   so that batch-norm is a scale and a shift of a and of b;
 - what is left, the sum over hidden units c of w_c max(0, a_jc + b_ic), is taken a few units at a
-  time, forward and, once more, backward.
+  time, forward and, once more, backward; or, where asked, by `bench.nn.networks.rectified`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from bench.nn.networks.rectified import rectified_sum
+
+Form = Literal["blocked", "compiled"]
+"""How the sum over hidden units is taken: by torch, or in less than a tenth of the time by a kernel
+that needs a C compiler and float32, and rounds otherwise; on a GPU always by torch."""
 
 _BLOCK = 2**19
 """Elements of a block of the hidden layer: 2 MiB in float32, about what a core's cache holds."""
@@ -59,10 +65,13 @@ class PairHead(nn.Module):
     Args:
         features: D, the length of one feature vector.
         hidden: Units of the hidden layer; None: 4 D.
+        form: "compiled" gives half the logits' difference, with both signs, which any softmax and
+            its gradients take for the logits themselves.
     """
 
-    def __init__(self, features: int, hidden: int | None = None) -> None:
+    def __init__(self, features: int, hidden: int | None = None, form: Form = "blocked") -> None:
         super().__init__()
+        self.form = form
         units = 4 * features if hidden is None else hidden
         self.hidden = nn.Linear(2 * features, units)
         self.norm = nn.BatchNorm1d(units)
@@ -91,8 +100,7 @@ class PairHead(nn.Module):
         scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps)
         shift = self.norm.bias - mean * scale
         with torch.autocast(a.device.type, enabled=False):
-            logits: Tensor = _RectifiedSum.apply(a * scale, b * scale + shift, self.output.weight)
-            return logits + self.output.bias
+            return self._summed(a * scale, b * scale + shift)
 
     def listed(self, features: Tensor, others: Tensor) -> Tensor:
         """Logits of the pairs (features[p], others[p]) alone, (P, 2); each is (P, D).
@@ -102,6 +110,15 @@ class PairHead(nn.Module):
         hidden = self.norm(self.hidden(torch.cat([others, features], dim=1)))
         logits: Tensor = self.output(hidden.relu())
         return logits
+
+    def _summed(self, a: Tensor, b: Tensor) -> Tensor:
+        """The logits, from both addends of the normalised hidden layer."""
+        weight, bias = self.output.weight, self.output.bias
+        if self.form == "blocked" or a.device.type != "cpu":
+            logits: Tensor = _RectifiedSum.apply(a, b, weight)
+            return logits + bias
+        half = 0.5 * (rectified_sum(a, b, weight[1] - weight[0]) + (bias[1] - bias[0]))
+        return torch.stack([-half, half], dim=2)
 
     def _halves(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """A f and B f, (n, units) each, from one product: A, B are the halves of the weight."""
@@ -148,16 +165,21 @@ class SimilarityNet(nn.Module):
     Args:
         trunk: From images, float (n, channels, size, size), to features, (n, D).
         features: D.
+        form: Of the head.
     """
 
-    def __init__(self, trunk: nn.Module, features: int) -> None:
+    def __init__(self, trunk: nn.Module, features: int, form: Form = "blocked") -> None:
         super().__init__()
         self.trunk = trunk
-        self.head = PairHead(features)
+        self.head = PairHead(features, form=form)
 
     @classmethod
     def of_vggs(
-        cls, channels: int = 1, widths: Sequence[int] = (64, 128, 256, 256), size: int = 32
+        cls,
+        channels: int = 1,
+        widths: Sequence[int] = (64, 128, 256, 256),
+        size: int = 32,
+        form: Form = "blocked",
     ) -> SimilarityNet:
         """The network of the Omniglot experiments.
 
@@ -167,6 +189,7 @@ class SimilarityNet(nn.Module):
             channels: Of the images.
             widths: Output channels of the blocks of `vggs`.
             size: Height and width of the images, in pixels, >= 2^len(widths).
+            form: Of the head.
 
         Raises:
             ValueError: the images are too small.
@@ -176,7 +199,7 @@ class SimilarityNet(nn.Module):
             raise ValueError(
                 f"size = {size} is too small: {len(widths)} poolings need {2 ** len(widths)} pixels"
             )
-        return cls(vggs(channels, widths), widths[-1] * side**2)
+        return cls(vggs(channels, widths), widths[-1] * side**2, form)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images, float (n, channels, size, size) -> logits (n, n, 2), as `PairHead` gives them."""

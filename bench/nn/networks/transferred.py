@@ -16,7 +16,7 @@ from bench.nn.images.tensors import to_tensor
 from bench.nn.images.views import Views, described
 from bench.nn.networks.base import Network
 from bench.nn.networks.features import evaluating
-from bench.nn.networks.similarity import SimilarityNet, similarity
+from bench.nn.networks.similarity import Form, SimilarityNet, similarity
 
 _NAME = "similarity"
 _IMAGES = 200
@@ -36,7 +36,13 @@ class _Trunk(nn.Module):
         return self.network.features(x)
 
 
-def describe(channels: int, widths: Sequence[int], views: Views, trunk: str = "vggs") -> str:
+def describe(
+    channels: int,
+    widths: Sequence[int],
+    views: Views,
+    trunk: str = "vggs",
+    head: Form = "blocked",
+) -> str:
     """The description of a similarity network and its views, the same text for the same options.
 
     Args:
@@ -44,6 +50,7 @@ def describe(channels: int, widths: Sequence[int], views: Views, trunk: str = "v
         widths: Output channels of the blocks of VGGS, the only trunk that is made here.
         views: How images are prepared for it.
         trunk: "vggs", or another network for `bench.nn.networks.completed`; its features count.
+        head: The form of `PairHead`.
 
     Raises:
         ValueError: nobody knows that network.
@@ -51,6 +58,8 @@ def describe(channels: int, widths: Sequence[int], views: Views, trunk: str = "v
     options: dict[str, object] = {"channels": channels, "widths": list(widths)}
     if trunk != "vggs":
         options = {"trunk": networks.completed(trunk, channels=channels, outputs=1)}
+    if head != "blocked":  # older descriptions stay what they were
+        options["head"] = head
     return networks.describe(_NAME, **options, views=dataclasses.asdict(views))
 
 
@@ -67,20 +76,21 @@ def build(architecture: str, seed: int = 0) -> tuple[SimilarityNet, Views]:
     options = json.loads(architecture)
     if options.pop("name", None) != _NAME:
         raise ValueError(f"{architecture} describes no similarity network")
-    views = described(architecture)
+    views, head = described(architecture), options.get("head", "blocked")
     if "trunk" in options:
-        return _with_trunk(options["trunk"], views.size, seed), views
+        return _with_trunk(options["trunk"], views.size, seed, head), views
     with networks.seeded(seed):
-        return SimilarityNet.of_vggs(options["channels"], options["widths"], views.size), views
+        sizes = (options["channels"], options["widths"], views.size)
+        return SimilarityNet.of_vggs(*sizes, head), views
 
 
-def _with_trunk(description: str, size: int, seed: int) -> SimilarityNet:
+def _with_trunk(description: str, size: int, seed: int, head: Form) -> SimilarityNet:
     """A pair head on the features of another network; one black image tells how many there are."""
     trunk = _Trunk(networks.build(description, seed))
     with evaluating(trunk):
         features = trunk(torch.zeros(1, json.loads(description)["channels"], size, size))
     with networks.seeded(seed):
-        return SimilarityNet(trunk, features.shape[1])
+        return SimilarityNet(trunk, features.shape[1], head)
 
 
 def load(architecture: str, tensors: Mapping[str, Tensor]) -> tuple[SimilarityNet, Views]:
