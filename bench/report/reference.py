@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench import ROOT
+from bench import SHIPPED
 from bench.errors import BenchError
 from bench.files import replace
 from bench.plan.graph import Slot
@@ -21,7 +21,7 @@ from bench.store import code, record
 from bench.store.measured import measured
 from bench.store.states import Results
 
-FOLDER = ROOT / "results" / "reference"
+FOLDER = SHIPPED / "results" / "reference"
 Verdict = Literal["ok", "moved", "stale", "missing", "new", "unavailable"]
 _COLUMNS = (
     "name",
