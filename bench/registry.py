@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from bench import ROOT
+from bench import SHIPPED
 from bench.errors import BenchError, unknown
 from bench.tasks import Dtype, Kind, Method
 from bench.typed import checked
@@ -189,7 +189,8 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
     """
     for name in ("probe", "finetune"):  # the harness's own measuring cells
         importlib.import_module(f"bench.score.{name}")
-    for folder in (ROOT / "methods", ROOT / "baselines", *(Path(p).resolve() for p in plugins)):
+    shipped = (SHIPPED / "methods", SHIPPED / "baselines")
+    for folder in (*shipped, *(Path(p).resolve() for p in plugins)):
         if folder not in _loaded:
             if not folder.is_dir():
                 raise BenchError(f"plugin folder {folder} does not exist")

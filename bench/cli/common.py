@@ -38,7 +38,7 @@ def add_places(parser: argparse.ArgumentParser) -> None:
         "--data-root",
         type=Path,
         metavar="DIR",
-        help="data sets (default: $BENCH_DATA, else data/ in the clone)",
+        help="data sets (default: $BENCH_DATA, else data/ in the clone; installed: here)",
     )
     add_results(parser)
     parser.add_argument(
@@ -58,7 +58,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         default=ROOT / "results",
-        help="records, tables and figures (default: results/ in the clone)",
+        help="records, tables and figures (default: results/ in the clone; installed: here)",
     )
 
 

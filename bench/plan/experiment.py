@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import ROOT, registry
+from bench import registry
 from bench.errors import BenchError, unknown
 from bench.plan import settings, shorthand
 from bench.plan.entry import PRESETS, Entry, validate_entry
 from bench.plan.figure import Figure
 from bench.typed import typed
 
-FOLDER = ROOT / "bench" / "experiments"
+FOLDER = Path(__file__).resolve().parents[1] / "experiments"
 
 
 @dataclass(frozen=True)

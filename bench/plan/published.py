@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bench import ROOT
+from bench import SHIPPED
 from bench.errors import BenchError, unknown
 
-FOLDER = ROOT / "results" / "published"
+FOLDER = SHIPPED / "results" / "published"
 FILTERS = ("paper", "table", "method", "group", "dataset", "metric")
 
 

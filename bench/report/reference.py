@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench import ROOT
+from bench import SHIPPED
 from bench.errors import BenchError
 from bench.files import replace, safe
 from bench.plan.slot import Slot
@@ -20,7 +20,7 @@ from bench.score.statistics import Summary
 from bench.store import code, record
 from bench.store.states import Results, measured
 
-FOLDER = ROOT / "results" / "reference"
+FOLDER = SHIPPED / "results" / "reference"
 Verdict = Literal["ok", "moved", "stale", "missing", "new", "unavailable"]
 _COLUMNS = (
     "name",

@@ -22,6 +22,7 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import bench
 from bench.run import worker
 from bench.run.worker import Job, Report
 
@@ -189,8 +190,11 @@ def _context() -> ForkServerContext | SpawnContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bench.run.preload"])
-    before = {name: os.environ.get(name) for name in _HUGE_PAGES}
-    os.environ.update(_HUGE_PAGES)
+    # The server looks into the current folder first, where a folder called bench may lie.
+    paths = [str(Path(bench.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    own = {**_HUGE_PAGES, "PYTHONPATH": os.pathsep.join(paths)}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
     forkserver.ensure_running()
     for name, value in before.items():
         if value is None:

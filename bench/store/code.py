@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import ROOT, registry
+from bench import INSTALLED, ROOT, registry
 from bench.nn.networks import known, named
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ def _text(node: Any) -> str:
 
 def revision() -> tuple[str, bool]:
     """The commit of the clone and whether its files differ from it; ("", False) outside git."""
+    if INSTALLED:  # in a clone of something else, perhaps
+        return "", False
     import subprocess
 
     def git(*words: str) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from bench import ROOT
+from bench import SHIPPED
 from bench.files import replace
 from bench.plan.cell import Cell
 from bench.store.record import Record
 
-REFERENCE = ROOT / "results" / "reference" / "costs.csv"
+REFERENCE = SHIPPED / "results" / "reference" / "costs.csv"
 Kind = tuple[str, str, str]
 
 
