@@ -89,10 +89,12 @@ class KMeans(Method):
 
     def _pixels(self, images: Images) -> npt.NDArray[np.float32]:
         """Images in 0..1 as rows, (N, D). To invert or normalise them would move no assignment."""
+        pixels: npt.NDArray[np.float32]
         if not self.size:
-            return images.reshape(len(images), -1).astype("float32") / 255.0
+            pixels = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+            return pixels
         views = Views(self.size, invert=False, mean=0.0, std=1.0)
         starts = range(0, len(images), _IMAGES["pixels"])
         parts = [views.clean(to_tensor(images[i : i + _IMAGES["pixels"]], "cpu")) for i in starts]
-        pixels: npt.NDArray[np.float32] = torch.cat(parts).flatten(1).numpy()
+        pixels = torch.cat(parts).flatten(1).numpy()
         return pixels

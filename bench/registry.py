@@ -132,7 +132,7 @@ def method(
             uses_target_labels,
             artifact,
             dict(neutral or {}),
-            tuple(dtypes),
+            dtypes=tuple(dtypes),
         )
         for one in (info, *(replace(info, name=other, alias_of=name) for other in aliases)):
             _refuse_unfit(one)

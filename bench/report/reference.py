@@ -182,7 +182,7 @@ def values_of_seed(results: Results, seed: int) -> dict[tuple[str, ...], float]:
     found = {}
     for slot in results.plan.slots:
         values, _ = measured(slot, results)
-        if slot.part.scored and seed in values:
+        if slot.entry.scored and seed in values:
             found[_key(slot)] = values[seed]
     return found
 
