@@ -163,7 +163,7 @@ def _verdict(number: _Number, found: Drift | None) -> Verdict:
         ("new", before is None),
         ("moved", bool(number.impossible) or (found is not None and found.moved)),
         ("stale", bool(number.shared) and states["stale"] > 0),
-        ("missing", bool(number.lacking) or not values),
+        ("missing", bool(number.lacking)),
         ("new", not number.shared),  # other seeds than the reference has
         ("ok", before is not None and all(values[s] == before.values[s] for s in number.shared)),
         ("unguarded", found is not None and found.beyond_noise and not found.guarded),
