@@ -5,12 +5,10 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from harness import bench, make_plan, outputs, places, stamps, start, write_experiment
+from harness import bench, outputs, places, stamps, start, write_experiment
 
 from bench.cli import common, progress
-from bench.report import reference
 from bench.store import states
-from bench.store.folders import Store
 
 SELECTION = ["--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device"]
 PLACES = ["--data-root", "--results", "--plugins"]
@@ -23,7 +21,9 @@ FLAGS = {
     "status": ["--failed", "--json", *SELECTION, *PLACES],
     "show": PLACES,
     "render": ["--format", *SELECTION, *PLACES],
-    "check": ["--json", "--update", "--against", "--format", "--reason", "--drop", *SELECTION, *PLACES],
+    "check": [
+        "--json", "--update", "--against", "--format", "--reason", "--drop", *SELECTION, *PLACES,
+    ],
     "data": PLACES,
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The rule of `bench check`: literal transcriptions, error rates and the damage that it must see."""
+"""The rule of `bench check`: literal transcriptions, error rates, the damage that it must see."""
 
 import math
 import statistics

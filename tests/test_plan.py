@@ -20,7 +20,6 @@ from harness import (
 
 from bench import registry
 from bench.plan import experiment, graph
-from bench.report import reference
 from bench.store import code, states
 from bench.store.folders import Store
 
