@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import os
 import sys
@@ -135,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)
     progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
-    compared = check.after_run(read(plan, store))
+    compared = check.after_run(dataclasses.replace(results, plan=plan, states=runner.states))
     if plan.cells and found["unavailable"] == len(plan.cells):
         return NOTHING
     bad = found["failed"] or found["blocked"] or not whole
