@@ -81,7 +81,7 @@ def summary(comparisons: Sequence[Comparison]) -> list[str]:
         lines.append(f"means changed by at most {most}; what differs: {told}")
     weak = sum(c.verdict in ("ok", "bits changed") and not c.guarded for c in comparisons)
     if weak:
-        lines.append(f"{weak} of them have a reference too weak to guard, had they changed by more")
+        lines.append(f"reference too weak to guard, had they changed by more: {weak} of these")
     return lines
 
 
