@@ -110,6 +110,25 @@ def test_a_fall_is_named_with_few_seeds_too(held, tmp_path, capsys, seeds):
     assert found["other"]["reference"] == pytest.approx(sum(VALUES[:seeds]) / seeds)
 
 
+@pytest.mark.parametrize("what", ["code", "machine too", "bits of the same code too"])
+def test_a_new_draw_is_no_excuse_where_the_code_alone_differs(held, tmp_path, capsys, what):
+    """Seeds swap their values: as by a new draw, which a change of code alone has no reason for."""
+    path = held.parent / "reference" / "x-quick.csv"
+    lines = path.read_text().splitlines()
+    (cell,) = {line.rsplit(",", 2)[1] for line in lines[1:]}
+    lines[2] = lines[2].replace(cell, "0" * 16)
+    path.write_text("\n".join(lines) + "\n")
+    rows = same(other=VALUES[::-1])
+    if what.startswith("bits"):
+        rows["centroids"] = [v + 1e-6 for v in VALUES]
+    origin = ORIGIN | ({"hardware": "CPU B"} if what.startswith("machine") else {})
+    results = fill(held, tmp_path / "now", rows, origin=origin)
+    status, found = verdicts(capsys, held, *places(results))
+    expected = (1, "moved") if what == "code" else (0, "bits changed")
+    assert (status, found["other"]["verdict"]) == expected
+    assert found["other"]["note"].startswith("code")
+
+
 def test_one_collapsed_seed_of_ten_is_named(held, tmp_path, capsys):
     results = fill(held, tmp_path / "now", same(other=[*VALUES[:7], 0.1, *VALUES[8:]]))
     status, found = verdicts(capsys, held, *places(results))

@@ -174,3 +174,14 @@ def test_seeds_that_are_not_shared_count_nowhere():
     assert found.difference == 0.0
     with pytest.raises(ValueError, match="no seed is shared"):
         judge([Pair({0: 0.8}, {1: 0.8})])
+
+
+def test_where_bits_are_kept_noise_alone_is_harmless():
+    swapped = TEN[::-1]
+    assert not one(TEN, swapped).moved
+    assert one(TEN, swapped, drawn_anew=False).moved
+    assert not one(TEN, [v - 0.005 for v in TEN], drawn_anew=False).moved
+    found = one([0.3], [0.28], drawn_anew=False)
+    assert found.moved
+    assert found.guarded
+    assert found.tolerance < 0.01

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from bench.report import reference
 from bench.report.reference import Key, Number, Origin
 from bench.score import drift, metrics
 from bench.score.drift import Drift, Pair
+from bench.score.statistics import ROUNDING
 from bench.store.measured import USABLE, measured
 from bench.store.states import Results
 
@@ -106,19 +107,43 @@ def _compare(
     ]
     # What no cell of the plan could ever have, such as a probe of a block that is not there.
     numbers = [n for n in numbers if n.before or set(n.states) != {"undefined"}]
-    pairs = {
-        i: Pair(
-            n.before.values, n.values, _worst(n.slot.part), metrics.is_count(n.slot.part.metric)
-        )
-        for i, n in enumerate(numbers)
-        if n.before and n.shared and not n.impossible
-    }
+    held = {i: n for i, n in enumerate(numbers) if n.before and n.shared and not n.impossible}
+    drawn_anew = not _keeps_bits(held.values(), results)
+    pairs = {i: _pair(n, drawn_anew=drawn_anew) for i, n in held.items()}
     found = dict(zip(pairs, judge(list(pairs.values())), strict=True))
     compared = [_comparison(n, found.get(i), results) for i, n in enumerate(numbers)]
     named = {(n.slot.experiment, reference.key_of(n.slot)) for n in numbers}
     # A row or column that the experiment has lost: a number that is no longer measured.
     lost = [] if results.plan.filtered else [at for at in known if at not in named]
     return compared + [_lost(*at, known[at], results.plan.preset) for at in lost]
+
+
+def _pair(number: _Number, *, drawn_anew: bool) -> Pair:
+    part, before = number.slot.part, number.before.values if number.before else {}
+    counts = metrics.is_count(part.metric)
+    return Pair(before, number.values, _worst(part), counts, drawn_anew)
+
+
+def _keeps_bits(numbers: Iterable[_Number], results: Results) -> bool:
+    """Whether only code can have changed bits: then a new draw of a seed is no excuse.
+
+    Versions and CPU are those of the reference, and every number whose code is the same has the
+    same bits: a CPU's name alone does not tell.
+    """
+    for number in numbers:
+        before = number.before
+        if before is None or all(
+            abs(number.values[s] - before.values[s]) <= ROUNDING for s in number.shared
+        ):
+            continue
+        then, now = before.origin, reference.origin(number.slot, results)
+        same = bool(then.versions) and then.hardware == now.hardware != frozenset()
+        same &= all(
+            then.versions[k] == now.versions.get(k, then.versions[k]) for k in then.versions
+        )
+        if not same or not _other(then.code, now.code):
+            return False
+    return True
 
 
 def _comparison(number: _Number, found: Drift | None, results: Results) -> Comparison:

@@ -10,6 +10,9 @@ of the reference. There are two harmless ways in which a seed may differ:
   from; its spread is the reference's sample deviation s (Student's t with as many degrees of
   freedom). The measured values have no part in it: damage never widens its own tolerance.
 
+A new draw is no excuse where the machine keeps bits and the code alone differs: there noise alone
+is harmless. Whether that is so is for the caller to find out.
+
 A number has moved if neither explains it. Three tests look at it, each of them two-sided, and
 share its level evenly:
 
@@ -65,6 +68,8 @@ class Pair:
     """What a broken method scores: chance, or 0."""
     counts: bool = False
     """A number of things, not a fraction."""
+    drawn_anew: bool = True
+    """Whether a new draw of a seed is harmless."""
 
 
 @dataclass(frozen=True)
@@ -139,15 +144,17 @@ class _Test:
     def together(self) -> float:
         """p-value of the first test."""
         own = math.fsum(self.pair.reference[s] for s in self.seeds) / len(self.seeds)
-        departure = self.difference + (own - self.mean) / 2
+        departure = self.difference
+        departure += (own - self.mean) / 2 if self.pair.drawn_anew else 0.0
         return self.chance(self.difference, departure, len(self.seeds), self.scale())
 
     def alone(self) -> dict[int, float]:
         """p-value of each seed beyond the floor; the only one's is that of all."""
         if len(self.seeds) == 1:
             return {s: self.together() for s in self.far}
-        scale = math.sqrt(1 + 1 / self.n_reference)
-        left = {s: self.pair.measured[s] - self.mean for s in self.far}
+        scale, left = math.sqrt(1 + 1 / self.n_reference), self.differences
+        if self.pair.drawn_anew:
+            left = {s: self.pair.measured[s] - self.mean for s in self.far}
         return {s: self.chance(self.differences[s], left[s], 1, scale) for s in self.far}
 
     def chance(self, moved: float, departure: float, n: int, scale: float) -> float:
@@ -159,7 +166,9 @@ class _Test:
         return min(1.0, 2 * max(noise, self.new_draw(-abs(departure) / scale)))
 
     def new_draw(self, z: float) -> float:
-        """Chance of a new draw below z < 0, in units of the metric."""
+        """Chance of a new draw below z < 0, in units of the metric; 0 where there is none."""
+        if not self.pair.drawn_anew:
+            return 0.0
         known = 0.0 if self.spread == 0 and self.n_reference > 1 else 1.0
         if self.spread and self.n_reference > 1:
             known = float(stdtr(self.n_reference - 1, z / self.spread))
@@ -179,12 +188,14 @@ class _Test:
     def tolerance(self, level: float) -> float:
         """The largest move of all seeds alike that the first test lets pass."""
         n, each = len(self.seeds), level / (2 * self.tests)
-        noise = -float(ndtri(each)) * self.noise / math.sqrt(n)
+        noise = max(self.floor, -float(ndtri(each)) * self.noise / math.sqrt(n))
+        if not self.pair.drawn_anew:
+            return noise
         drawn = math.inf if self.pair.counts else -float(ndtri(each)) * self.widest * self.scale()
         if self.n_reference > 1:
             t = -float(stdtrit(self.n_reference - 1, each))
             drawn = min(drawn, t * self.spread * self.scale())
-        return max(self.floor, noise, drawn)
+        return max(noise, drawn)
 
     def drift(self, p: float, level: float, family: int) -> Drift:
         """The verdict, p being adjusted over the family."""
