@@ -32,7 +32,7 @@ def told(one: Experiment, preset: str, root: Path) -> dict[str, list[str]]:
     head = [one.title, one.paper, list(one.notes), one.by_name, dataclasses.asdict(one)["preset"]]
     lines[""] = [json.dumps(head, sort_keys=True)]
     for slot in plan.slots:
-        part = slot.part
+        part = slot.entry
         number = part.published and published.find(part.published, metric=part.metric, where="")
         entry = [
             slot.column,

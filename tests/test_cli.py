@@ -1,31 +1,30 @@
 """The command line's contract: verbs, flags, and what programs may read of it."""
 
 import argparse
-import functools
 import json
 from types import SimpleNamespace
 
 import pytest
-from harness import bench, make_plan, outputs, places, stamps, start, write_experiment
+from harness import bench, outputs, places, stamps, start, write_experiment
 
 from bench.cli import common, progress
 from bench.errors import Lack
-from bench.report import reference
 from bench.store import states
-from bench.store.folders import Store
 
 SELECTION = ["--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device", "--dtype"]
 PLACES = ["--data-root", "--results", "--plugins"]
 FLAGS = {
     "run": [
         *SELECTION, *PLACES, "--all", "--workers", "--budget", "--timeout", "--retry-failed",
-        "--rerun-stale", "--dry-run", "--download", "--memory",
+        "--rerun-stale", "--dry-run", "--download", "--memory", "--check",
     ],
     "list": ["--json", *PLACES],
     "status": ["--failed", "--json", *SELECTION, *PLACES],
     "show": PLACES,
     "render": ["--format", *SELECTION, *PLACES],
-    "check": ["--json", "--update", *SELECTION, *PLACES],
+    "check": [
+        "--json", "--update", "--against", "--format", "--reason", "--drop", *SELECTION, *PLACES,
+    ],
     "prove": ["--at", "--digits", "--update", "--methods", "--workers"],
     "rescore": ["--all", *SELECTION, *PLACES],
     "pack": ["--tensors", *SELECTION, *PLACES],
@@ -80,39 +79,6 @@ def test_status_json_counts_and_names_cells(swept, capsys):
     assert bench("status", toml, *places(results), "--json", "--seeds", 4) == 0
     content = json.loads(capsys.readouterr().out)
     assert {c["seed"] for c in content["cells"]["missing"]} == {3}
-
-
-def test_check_json_has_both_numbers_tolerance_and_verdict(swept, tmp_path, monkeypatch, capsys):
-    toml, results = swept
-    held = states.read(make_plan(toml), Store(results))
-    reference.update(held, tmp_path)
-    monkeypatch.setattr(
-        reference, "compare_all", functools.partial(reference.compare_all, folder=tmp_path)
-    )
-    assert bench("check", toml, *places(results), "--json") == 0
-    for number in json.loads(capsys.readouterr().out):
-        assert number["reference"] == number["measured"]
-        assert number["difference"] == 0
-        assert number["tolerance"] > 0
-        assert number["verdict"] == "ok"
-        assert number["n"] == 3
-    assert bench("check", toml, *places(tmp_path / "empty"), "--json") == 1
-    assert {n["verdict"] for n in json.loads(capsys.readouterr().out)} == {"missing"}
-    (path,) = tmp_path.glob("*.csv")
-    lines = path.read_text().splitlines()
-    moved = [part.replace(":0.", ":0.0") for part in lines[1:]]
-    path.write_text("\n".join([lines[0], *moved]) + "\n")
-    assert bench("check", toml, *places(results)) == 1
-    assert "moved" in capsys.readouterr().out
-
-
-def test_check_without_a_reference_says_so(swept, tmp_path, monkeypatch, capsys):
-    toml, results = swept
-    monkeypatch.setattr(
-        reference, "compare_all", functools.partial(reference.compare_all, folder=tmp_path)
-    )
-    assert bench("check", toml, *places(results)) == 2
-    assert "nothing to compare" in capsys.readouterr().err
 
 
 def test_a_dry_run_computes_and_writes_nothing(swept, tmp_path, capsys):

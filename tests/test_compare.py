@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.score.statistics import Summary, best_rows, drift, holm, paired_p, summarise, verdict
+from bench.score.statistics import Summary, best_rows, holm, paired_p, summarise, verdict
 
 
 def seeds(*values):
@@ -217,72 +217,3 @@ def test_a_count_without_a_known_truth_is_worse_wherever_it_departs():
     for mean in (20.0, 30.0):
         got = verdict(Summary(mean, 1.0, 10), 26, unit="count", higher_is_better=None)
         assert got.verdict == "worse"
-
-
-# --- drift -------------------------------------------------------------------------------------
-
-
-def test_tolerance_equals_the_two_sample_t_test_by_hand():
-    # 10 and 10 seeds: pooled s = √((0.01² + 0.03²) / 2), 18 degrees of freedom, t(0.975) = 2.10092
-    got = drift(Summary(0.80, 0.01, 10), Summary(0.83, 0.03, 10), family=1)
-    pooled = math.sqrt((0.01**2 + 0.03**2) / 2)
-    assert got.tolerance == pytest.approx(2.10092 * pooled * math.sqrt(2 / 10), rel=1e-5)
-    assert got.difference == pytest.approx(0.03)
-    assert got.moved
-
-
-def test_tolerance_grows_with_the_family():
-    pair = Summary(0.80, 0.01, 10), Summary(0.80, 0.01, 10)
-    one, many = drift(*pair, family=1), drift(*pair, family=100)
-    assert many.tolerance > 1.5 * one.tolerance
-
-
-@pytest.mark.parametrize("n_measured", [3, 10])
-def test_a_check_of_a_hundred_unchanged_numbers_rarely_fails(n_measured):
-    rng = np.random.default_rng(11)
-    repeats, failures = 300, 0
-    for _ in range(repeats):
-        reference, measured = rng.standard_normal((100, 10)), rng.standard_normal((100, n_measured))
-        failures += any(
-            drift(summarise(a), summarise(b), family=100, floor=0.0).moved
-            for a, b in zip(reference.tolist(), measured.tolist(), strict=True)
-        )
-    # 5 % ± 3.8 % (three standard deviations of 300 draws); never failing would be too blunt
-    assert 0.01 < failures / repeats < 0.088
-
-
-@pytest.mark.parametrize("n_measured", [3, 10])
-def test_a_shift_of_five_standard_deviations_is_caught(n_measured):
-    rng = np.random.default_rng(12)
-    caught = sum(
-        drift(
-            summarise(rng.standard_normal(10)),
-            summarise(rng.standard_normal(n_measured) - 5),
-            family=100,
-        ).moved
-        for _ in range(200)
-    )
-    assert caught / 200 > 0.9
-
-
-def test_equal_results_never_move_and_a_handful_of_images_is_forgiven():
-    same = Summary(0.79, 0.0, 10)
-    assert drift(same, same, family=50) == drift(same, same, family=1)
-    assert not drift(same, Summary(0.79 + 0.005, 0.0, 10), family=50).moved
-    assert drift(same, Summary(0.79 + 0.006, 0.0, 10), family=50).moved
-
-
-def test_single_seeds_take_the_spread_of_the_other_side_or_the_floor():
-    spread, once = Summary(0.80, 0.02, 10), Summary(0.79, None, 1)
-    # 9 degrees of freedom: t(0.975) = 2.26216
-    expected = pytest.approx(2.26216 * 0.02 * math.sqrt(1 / 10 + 1), rel=1e-5)
-    assert drift(spread, once, family=1).tolerance == expected
-    assert drift(once, spread, family=1).tolerance == expected
-    assert drift(once, once, family=1).tolerance == 0.005
-
-
-def test_a_missing_result_is_not_a_drift():
-    with pytest.raises(ValueError, match="a missing result is not a drift"):
-        drift(Summary(0.8, 0.1, 10), Summary(None, None, 0), family=1)
-    with pytest.raises(ValueError, match="family = 0"):
-        drift(Summary(0.8, 0.1, 10), Summary(0.8, 0.1, 10), family=0)

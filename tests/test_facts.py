@@ -13,7 +13,7 @@ from bench.plan import experiment, settings
 from bench.plan.entry import Entry
 from bench.render import html, latex
 from bench.render import tables as text
-from bench.report import reference, table_views
+from bench.report import comparisons, reference, table_views
 from bench.store import states
 from bench.store.folders import Store
 
@@ -151,8 +151,8 @@ def results(tmp_path):
 def test_nothing_is_computed_or_compared(results, tmp_path):
     assert not results.plan.cells
     assert len(results.plan.slots) == 5
-    reference.update(results, tmp_path / "reference")
-    assert reference.compare_all(results, tmp_path / "reference") == []
+    reference.update(results, "first", folder=tmp_path / "reference")
+    assert comparisons.compare_all(results, tmp_path / "reference") == []
 
 
 def test_words_stand_in_every_format(results):

@@ -12,7 +12,7 @@ from bench import registry
 from bench.errors import BenchError
 from bench.plan import experiment
 from bench.report import coordinates, reference, table_views
-from bench.report.reference import compare_all
+from bench.report.comparisons import compare_all
 from bench.store import code, outputs, states
 from bench.store.folders import CURVES, PREDICTION, Store
 from bench.store.record import Record
@@ -356,11 +356,11 @@ def test_what_no_cell_can_have_is_in_no_reference(tmp_path):
     for cell in plan.cells.values():
         finish(store, cell, {"ACC": 0.5})
     found = states.read(plan, store)
-    reference.update(found, tmp_path / "reference")
+    reference.update(found, "first", folder=tmp_path / "reference")
     text = next((tmp_path / "reference").glob("*.csv")).read_text()
     assert "ACC" in text
     assert "entropy" not in text
-    compared = reference.compare_all(found, tmp_path / "reference")
+    compared = compare_all(found, tmp_path / "reference")
     assert {(one.metric, one.verdict) for one in compared} == {("ACC", "ok")}
     assert reference.left_out(found) == ["figures t: centroids, mean entropy"]
 

@@ -272,4 +272,4 @@ def test_without_the_data_the_table_says_unavailable_and_no_number(tmp_path, for
     (entry,) = view.entries
     assert (dict(entry.states), entry.summary.mean) == ({"unavailable": 1}, None)
     # The network's own cell is done: a reference leaves the number out, and is not refused.
-    assert reference.update(results, tmp_path / "reference") == []
+    assert reference.update(results, "first", folder=tmp_path / "reference") == []

@@ -22,7 +22,8 @@ examples:
   python -m bench check                          did a change move a result?
   python -m bench prove                          did a change of code, to the last bit?
 
-exit status: 0 all well; 1 a cell failed or is left, or a number moved; 2 usage; 130 interrupted."""
+exit status: 0 all well; 1 a cell failed or is left, or a number moved; 2 usage; 3 nothing of what
+was named could be measured or compared; 130 interrupted."""
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from tabulate import tabulate
 
 from bench.cli import common
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.report.reference import Comparison
+    from bench.report.verdict_types import Comparison
     from bench.store.record import Record
     from bench.store.states import Results
 
+FORMATS = ("text", "markdown", "json", "junit")
 EPILOG = """\
-Compares the means of the records here with those in results/reference. The tolerance follows from
-the spread over seeds and holds for all numbers together: with nothing changed, one check in twenty
-flags one. Exit status 1: a number moved, is stale, or cannot be compared since cells are missing
-or failed.
+Each seed is held against the same seed of the reference: the same bits are ok. Where bits changed,
+what differs is told (code, data, versions, CPU), and a number has moved only if neither noise of
+half a point a seed nor new draws of its seeds explain it; where code alone differs, noise has to. A
+reference too weak to tell a broken method is named "unguarded".
 
-In CI:  python -m bench run digits --seeds 3 && python -m bench check digits --seeds 3"""
+Exit status: 0 every guarded number is as it was; 1 a number moved, is stale, or misses seeds that
+the reference has; 2 usage; 3 nothing of what was named could be compared.
+
+  python -m bench run digits --seeds 3 --check        measure, compare, in CI
+  python -m bench check digits --seeds 3 --format markdown >> $GITHUB_STEP_SUMMARY
+  python -m bench check --results new/ --against old/   any two results folders
+  python -m bench check digits --update --reason "larger batches"   make a new reference"""
 
 
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
@@ -32,61 +36,110 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     parser = common.add_verb(verbs, "check", "compare results with the reference", epilog=EPILOG)
     common.add_selection(parser)
     common.add_places(parser)
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="another results folder, in the reference's place",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="as --format json"
+    )
     parser.add_argument("--update", action="store_true", help="make the results here the reference")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why, kept with the reference")
+    parser.add_argument(
+        "--drop", action="store_true", help="let --update lose numbers or seeds of the reference"
+    )
     parser.set_defaults(action=act)
 
 
 def act(arguments: argparse.Namespace) -> int:
     """Compare, or update the reference; returns the exit status."""
-    from bench.report import reference
-    from bench.store import cost
+    from bench.render import verdicts
+    from bench.report import comparisons
     from bench.store.folders import Store
     from bench.store.states import read
 
-    results = read(common.plan_for(arguments), Store(arguments.results, read_only=True))
-    if arguments.update:
-        for path in reference.update(results):
-            print(f"wrote  {path}")
-        print(f"wrote  {cost.update(_records(results))}")
-        for name in reference.left_out(results):
-            print(f"without {name}: no cell has it")
-        return 0
-    comparisons = reference.compare_all(results)
-    if not comparisons:
-        raise BenchError("nothing to compare: results/reference has none of these experiments")
-    if arguments.json:
-        print(json.dumps([dataclasses.asdict(c) for c in comparisons], indent=1))
+    _refuse(arguments)
+    plan = common.plan_for(arguments)
+    results = read(plan, Store(arguments.results, read_only=True))
+    if arguments.against:
+        other = read(plan, Store(arguments.against, read_only=True))
+        compared = comparisons.against(results, other)
     else:
-        _print(comparisons)
-    bad = [c for c in comparisons if c.verdict not in ("ok", "new", "unavailable")]
-    return 1 if bad else 0
+        compared = comparisons.compare_all(results)
+    if compared or not arguments.update:
+        print(verdicts.written(compared, arguments.format))
+    if arguments.update:
+        return _update(arguments, results)
+    without = {one.name for one in plan.experiments} - {c.experiment for c in compared}
+    if without and arguments.format == "text":
+        print(f"without a reference: {', '.join(sorted(without))}")
+    return verdicts.status(compared)
+
+
+def _refuse(arguments: argparse.Namespace) -> None:
+    """Flags that do not go together.
+
+    Raises:
+        BenchError: says which.
+    """
+    if arguments.against and arguments.update:
+        raise BenchError("--update makes a reference of --results; leave --against out")
+    if (arguments.reason or arguments.drop) and not arguments.update:
+        raise BenchError("--reason and --drop belong to --update")
+    if arguments.against and not (arguments.against / "runs").is_dir():
+        raise BenchError(f"--against {arguments.against}: no results folder, it has no runs/")
+
+
+def _update(arguments: argparse.Namespace, results: Results) -> int:
+    """Make the results the reference, once a reason is given.
+
+    Raises:
+        BenchError: no reason, a cell is not done, or numbers would be lost.
+    """
+    from bench.report import reference
+    from bench.store import cost
+
+    if not arguments.reason.strip():
+        raise BenchError('say why with --reason "…": it is kept with the reference')
+    written = reference.update(results, arguments.reason.strip(), drop=arguments.drop)
+    for path in written:
+        print(f"wrote  {path}")
+    if any(path.parent == reference.FOLDER for path in written):
+        print(f"wrote  {cost.update(_records(results))}")
+    for name in reference.left_out(results):
+        print(f"without {name}: no cell has it")
+    if not written:
+        raise BenchError("nothing that was named has results: no reference was written")
+    return 0
 
 
 def _records(results: Results) -> list[Record]:
-    return [results.records[k] for k in results.plan.cells if k in results.records]
+    """Those of the experiments that come with the project."""
+    from bench.report.reference import shipped
+
+    plan, records = results.plan, results.records
+    keys = {key for one in plan.experiments if shipped(one) for key in plan.of(one.name)}
+    return [records[k] for k in plan.cells if k in keys and k in records]
 
 
-def _print(comparisons: Sequence[Comparison]) -> None:
-    """What is not as it was, and how many numbers are."""
-    verdicts = [c.verdict for c in comparisons]
-    rows = [
-        {
-            "experiment": c.experiment,
-            "table": c.name,
-            "row": c.row,
-            "column": c.column,
-            "reference": c.reference,
-            "measured": c.measured,
-            "difference": c.difference,
-            "tolerance": c.tolerance,
-            "n": c.n,
-            "verdict": c.verdict,
-        }
-        for c in comparisons
-        if c.verdict != "ok"
-    ]
-    if rows:
-        print(tabulate(rows, headers="keys", floatfmt=".4f", missingval="-"))
-    counted = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
-    print(f"{len(verdicts)} numbers compared: {counted}")
+def after_run(results: Results) -> int:
+    """Two or three lines on what a run's numbers became; returns the check's exit status."""
+    from bench.render import verdicts
+    from bench.report import comparisons
+
+    try:
+        compared: Sequence[Comparison] = comparisons.compare_all(results)
+    except BenchError as error:
+        print(f"check  {error}")
+        return 1
+    status = verdicts.status(compared)
+    if not compared:
+        return status
+    for i, line in enumerate(verdicts.summary(compared)):
+        print(f"{'check ' if i == 0 else '      '} {line}")
+    if status == 1:
+        print("       `python -m bench check` names them")
+    return status

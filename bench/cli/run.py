@@ -16,6 +16,8 @@ from bench.errors import BenchError, Unavailable
 if TYPE_CHECKING:
     from bench.plan.graph import Options, Plan
 
+NOTHING = 3
+"""Exit status where nothing of what was named could be measured."""
 EPILOG = """\
 Cells that are done are never computed again; stop it anywhere and start it again. Seed 0 of
 everything comes first, then seed 1, so that an early stop leaves a balanced table.
@@ -64,6 +66,9 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument(
         "--rerun-stale", action="store_true", help="compute cells again whose code has changed"
     )
+    parser.add_argument(
+        "--check", action="store_true", help="end with the exit status of `bench check`"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and its cost only")
     parser.add_argument(
         "--download", action="store_true", help="get missing data sets from their publishers first"
@@ -89,7 +94,7 @@ def act(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from bench import registry
-    from bench.cli import progress, render
+    from bench.cli import check, progress, render
     from bench.run.runner import Runner, RunOptions
     from bench.store import cost, record
     from bench.store.folders import Store
@@ -139,7 +144,11 @@ def _run(arguments: argparse.Namespace) -> int:
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)
     progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
-    return 1 if found["failed"] or found["blocked"] or not whole else 0
+    compared = check.after_run(dataclasses.replace(results, plan=plan, states=runner.states))
+    if plan.cells and found["unavailable"] == len(plan.cells):
+        return NOTHING
+    bad = found["failed"] or found["blocked"] or not whole
+    return 1 if bad else compared if arguments.check else 0
 
 
 def _made_ready(plan: Plan, options: Options) -> Plan:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from bench import ROOT
 from bench.errors import BenchError
+from bench.plan import experiment
 from bench.prove.replay import python
 from bench.report import reference
 
@@ -19,7 +19,7 @@ def act(folder: Path, workers: int) -> int:
         workers: Cells at a time.
 
     Raises:
-        BenchError: it did not run, or there is no reference.
+        BenchError: it did not run, or the reference is damaged.
     """
     (folder / "data").mkdir()
     words = ["-m", "bench", "run", "digits", "--seeds", "1", "--workers", str(workers)]
@@ -35,26 +35,16 @@ def act(folder: Path, workers: int) -> int:
     return 1 if differing else 0
 
 
-def _reference() -> dict[tuple[str, ...], float]:
+def _reference() -> dict[reference.Key, float]:
     """Seed 0 of every number in the file."""
-    path = reference.path_of("digits", "quick")
-    found = {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for line in csv.DictReader(file):
-                values = dict(value.split(":") for value in line["values"].split(";"))
-                key = tuple(line[c] for c in ("name", "group", "row", "column", "x", "metric"))
-                if "0" in values:
-                    found[key] = float(values["0"])
-    except (OSError, KeyError, ValueError) as error:
-        raise BenchError(f"{path}: cannot be read: {error}") from error
-    return found
+    path = reference.path_of(experiment.load("digits"), "quick")
+    return {key: n.values[0] for key, n in reference.read(path).items() if 0 in n.values}
 
 
-def _measured(folder: Path) -> dict[tuple[str, ...], float]:
+def _measured(folder: Path) -> dict[reference.Key, float]:
     """Seed 0 of every number of the run."""
     from bench import registry
-    from bench.plan import experiment, graph
+    from bench.plan import graph
     from bench.store import states
     from bench.store.folders import Store
 

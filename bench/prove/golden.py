@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import ROOT
+from bench import SHIPPED
 from bench.errors import BenchError
 from bench.files import replace
 from bench.prove import evidence
@@ -20,7 +20,7 @@ from bench.prove.digests import Seen
 from bench.prove.replay import Replay
 from bench.store import code, equal, record
 
-PATH = ROOT / "results" / "reference" / "witness.json"
+PATH = SHIPPED / "results" / "reference" / "witness.json"
 DEVICE, DTYPE = "cpu", "float32"
 """Of what is replayed."""
 Machine = dict[str, Any]

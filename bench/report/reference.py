@@ -1,207 +1,102 @@
-"""Whether results moved: measured means against those kept in `results/reference`."""
+"""The numbers that results are held against: reading, writing and renewing a reference.
+
+A reference is two files: `NAME-PRESET.csv` has a line a number with the value of each seed at full
+precision, `NAME-PRESET.json` what they were measured on and why they took the place of others.
+Those of the experiments that come with the project lie in `results/reference` of the clone, those
+of an experiment of one's own in the folder `reference` beside its TOML.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from bench import SHIPPED
 from bench.errors import BenchError
 from bench.files import replace, safe
+from bench.plan import experiment
+from bench.plan.experiment import Experiment
 from bench.plan.slot import Slot
 from bench.score import statistics
-from bench.score.metric_names import is_count
-from bench.score.statistics import Summary
 from bench.store import code, record
 from bench.store.states import Results, measured
 
 FOLDER = SHIPPED / "results" / "reference"
-Verdict = Literal["ok", "moved", "stale", "missing", "new", "unavailable"]
+Key = tuple[str, str, str, str, str, str]
 _COLUMNS = (
-    "name",
-    "group",
-    "row",
-    "column",
-    "x",
-    "metric",
-    "mean",
-    "std",
-    "n",
-    "values",
-    "seconds",
-    "code",
-    "data",
-)
+    "name", "group", "row", "column", "x", "metric",
+    "mean", "std", "n", "values", "seconds", "code", "data",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One number against its reference."""
+class Origin:
+    """What a number was measured with; a set is empty where nobody wrote it down."""
 
-    experiment: str
-    preset: str
-    name: str
-    """Of the table or figure."""
-    row: str
-    column: str
-    metric: str
-    reference: float | None
-    measured: float | None
-    difference: float | None
-    tolerance: float | None
-    n: int
-    verdict: Verdict
-    """ok; moved beyond the tolerance; stale: other code measured it; missing: seeds are lacking
-    or failed that the reference has; new: the reference does not know it; unavailable: the data
-    are not here."""
+    code: frozenset[str] = frozenset()
+    """Fingerprints of the method's code."""
+    data: frozenset[str] = frozenset()
+    versions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Library -> its versions."""
+    hardware: frozenset[str] = frozenset()
 
 
-def path_of(experiment: str, preset: str, folder: Path = FOLDER) -> Path:
-    """Where an experiment's reference lies."""
-    return folder / f"{experiment}-{safe(preset)}.csv"
+@dataclass(frozen=True)
+class Number:
+    """One number of a table or figure."""
+
+    values: Mapping[int, float]
+    """By seed, at least one."""
+    origin: Origin
 
 
-def compare_all(results: Results, folder: Path = FOLDER) -> list[Comparison]:
-    """Every number of a plan's experiments that has a reference, or should.
-
-    The tolerance follows from the spread over seeds of both sides, and holds family-wise: under
-    no change, one number among all of them is flagged in one of twenty checks.
-
-    Raises:
-        BenchError: a reference file cannot be read.
-    """
-    references: dict[tuple[str, ...], Summary] = {}
-    plan = results.plan
-    for one in plan.experiments:
-        path = path_of(one.name, plan.shown, folder)
-        if path.exists():
-            references |= {(one.name, *key): s for key, s in _read(path).items()}
-    known, family = {one for one, *_ in references}, len(references)
-    slots = [s for s in plan.slots if s.experiment in known and s.entry.scored]
-    # What no cell of the plan could ever have, such as a probe of a block that is not there.
-    slots = [
-        s for s in slots if (s.experiment, *_key(s)) in references or not _undefined(s, results)
-    ]
-    found = [
-        _compare(
-            slot,
-            references.pop((slot.experiment, *_key(slot)), None),
-            results,
-            family=family,
-        )
-        for slot in slots
-    ]
-    # What is left has lost its row or column: a number that is no longer measured.
-    left = {} if plan.filtered else references
-    return found + [
-        Comparison(
-            experiment,
-            plan.shown,
-            name,
-            row,
-            column or x,
-            metric,
-            reference=gone.mean,
-            measured=None,
-            difference=None,
-            tolerance=None,
-            n=0,
-            verdict="missing",
-        )
-        for (experiment, name, _, row, column, x, metric), gone in left.items()
-    ]
+def shipped(one: Experiment) -> bool:
+    """Whether an experiment comes with the project."""
+    return one.path.parent.resolve() == experiment.FOLDER
 
 
-def _compare(
-    slot: Slot,
-    reference: Summary | None,
-    results: Results,
-    *,
-    family: int,
-) -> Comparison:
-    """One slot against its reference."""
-    values, states = measured(slot, results)
-    summary = statistics.summarise([values[s] for s in sorted(values)])
-    difference = tolerance = None
-    verdict: Verdict = "new" if reference is None else "missing"
-    if reference is not None and summary.n and reference.mean is not None:
-        counted = is_count(slot.entry.metric)
-        floor = statistics.COUNT_FLOOR if counted else statistics.FRACTION_FLOOR
-        drift = statistics.drift(reference, summary, family=family, floor=floor)
-        difference, tolerance = drift.difference, drift.tolerance
-        if drift.moved:
-            verdict = "moved"
-        elif states["stale"]:
-            verdict = "stale"
-        elif summary.n >= min(reference.n, len(slot.cells)):
-            verdict = "ok"
-    elif states and not states.keys() - {"unavailable"}:
-        verdict = "unavailable"
-    name, _, row, column, x, metric = _key(slot)
-    return Comparison(
-        slot.experiment,
-        results.plan.shown,
-        name,
-        row,
-        column or x,
-        metric,
-        reference.mean if reference else None,
-        summary.mean,
-        difference,
-        tolerance,
-        summary.n,
-        verdict,
-    )
+def path_of(one: Experiment, preset: str, folder: Path | None = None) -> Path:
+    """Where an experiment's numbers lie; `folder` in place of where they belong."""
+    place = FOLDER if shipped(one) else one.path.parent / "reference"
+    return (folder or place) / f"{one.name}-{safe(preset)}.csv"
 
 
-def left_out(results: Results) -> list[str]:
-    """Numbers of no reference: their cells are done, and none of them has such a metric."""
-    scored = [s for s in results.plan.slots if s.entry.scored and _undefined(s, results)]
-    return [f"{s.experiment} {s.name}: {s.entry.label}, {s.entry.metric}" for s in scored]
-
-
-def _undefined(slot: Slot, results: Results) -> bool:
-    """Whether its cells are there and none of them has such a metric."""
-    return set(measured(slot, results)[1]) == {"undefined"}
-
-
-def _key(slot: Slot) -> tuple[str, ...]:
+def key_of(slot: Slot) -> Key:
     """What names a number within an experiment: the first six columns of the file."""
     part = slot.entry
     x = "" if slot.column else json.dumps({**part.params, **part.setting}, sort_keys=True)
     return slot.name, part.group, part.label, slot.column, x, part.metric
 
 
-def values_of_seed(results: Results, seed: int) -> dict[tuple[str, ...], float]:
-    """Every number that one seed has, by what names it within its experiment's file."""
-    found = {}
-    for slot in results.plan.slots:
-        values, _ = measured(slot, results)
-        if slot.entry.scored and seed in values:
-            found[_key(slot)] = values[seed]
-    return found
-
-
-def _read(path: Path) -> dict[tuple[str, ...], Summary]:
-    """The numbers of one reference file.
+def read(path: Path) -> dict[Key, Number]:
+    """The numbers of one reference; none where there is no file.
 
     Raises:
-        BenchError: a line cannot be read; names file and line.
+        BenchError: a file cannot be read or was altered; names file and line.
     """
-    found: dict[tuple[str, ...], Summary] = {}
+    if not path.exists():
+        return {}
+    noted = _noted(path.with_suffix(".json"))
+    found: dict[Key, Number] = {}
     number = 1
     try:
         with path.open(encoding="utf-8", newline="") as file:
             for line in csv.DictReader(file):
                 number += 1
-                key = tuple(line[c] for c in _COLUMNS[:6])
-                values = [float(v.split(":")[1]) for v in line["values"].split(";")]
-                found[key] = statistics.summarise(values)
+                name, group, row, column, x, metric = (line[c] for c in _COLUMNS[:6])
+                values = _values(line["values"], float(line["mean"]))
+                origin = Origin(
+                    frozenset({line.get("code") or ""} - {""}),
+                    frozenset({line.get("data") or ""} - {""}),
+                    noted.versions,
+                    noted.hardware,
+                )
+                found[name, group, row, column, x, metric] = Number(values, origin)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BenchError(f"{path}: cannot be read: {error}") from error
     except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
@@ -209,29 +104,122 @@ def _read(path: Path) -> dict[tuple[str, ...], Summary]:
     return found
 
 
-def update(results: Results, folder: Path = FOLDER) -> list[Path]:
-    """Make the measured numbers the new reference, with what they were measured on.
+def _values(text: str, mean: float) -> dict[int, float]:
+    """Seed -> value from "0:0.5;1:0.25", which must have the mean that stands beside them."""
+    values: dict[int, float] = {}
+    for item in text.split(";"):
+        seed, value = item.split(":")
+        if int(seed) in values:
+            raise ValueError(f"seed {seed} stands there twice")
+        values[int(seed)] = float(value)
+    found = statistics.summarise(list(values.values())).mean
+    if found is None or not abs(found - mean) <= statistics.ROUNDING:
+        raise ValueError(f"its values have the mean {found}, not {mean}")
+    return values
+
+
+def _noted(path: Path) -> Origin:
+    """Versions and hardware of a whole reference.
 
     Raises:
-        BenchError: a cell is stale, missing or failed: a reference must be whole and of one code.
+        BenchError: the file is there and damaged.
     """
-    written: list[Path] = []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        versions: dict[str, set[str]] = {}
+        for one in content["versions"]:
+            for library, version in one.items():
+                versions.setdefault(library, set()).add(str(version))
+        return Origin(
+            versions={library: frozenset(found) for library, found in versions.items()},
+            hardware=frozenset(map(str, content["hardware"])),
+        )
+    except FileNotFoundError:
+        return Origin()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BenchError(f"{path.name}: damaged: {error!r}") from error
+
+
+def of_results(results: Results) -> dict[tuple[str, Key], Number]:
+    """Experiment and key -> every number that the results have, to hold other results against."""
+    found: dict[tuple[str, Key], Number] = {}
+    for slot in results.plan.slots:
+        values = measured(slot, results)[0] if slot.entry.scored else {}
+        if values:
+            found[slot.experiment, key_of(slot)] = Number(values, origin(slot, results))
+    return found
+
+
+def values_of_seed(results: Results, seed: int) -> dict[Key, float]:
+    """Every number that one seed has, by what names it within its experiment's file."""
+    found = {}
+    for slot in results.plan.slots:
+        values, _ = measured(slot, results)
+        if slot.entry.scored and seed in values:
+            found[key_of(slot)] = values[seed]
+    return found
+
+
+def origin(slot: Slot, results: Results) -> Origin:
+    """What a slot's cells were measured with, those that they need among them."""
+    keys = cells(slot)
+    own = [results.records[k] for k in keys if k in results.records]
+    used = results.plan.closure(keys) & results.records.keys()
+    every = [results.records[k] for k in used]
+    libraries = {name for r in every for name in r.versions}
+    return Origin(
+        code=frozenset(r.code for r in own[:1]),
+        data=frozenset(str(r.cell.get("data", "")) for r in own[:1]),
+        versions={n: frozenset(r.versions.get(n, "none") for r in every) for n in libraries},
+        hardware=frozenset(r.hardware for r in every),
+    )
+
+
+def update(
+    results: Results, reason: str, *, drop: bool = False, folder: Path | None = None
+) -> list[Path]:
+    """Make the measured numbers the new reference, with what they were measured on and why.
+
+    Raises:
+        BenchError: a cell is stale, missing or failed: a reference must be whole and of one code;
+            or numbers or seeds would be lost and `drop` does not say so. Nothing is written then.
+    """
+    texts: dict[Path, str] = {}
     for one in results.plan.experiments:
         slots = [s for s in results.plan.slots if s.experiment == one.name and s.entry.scored]
         slots = [s for s in slots if not _unavailable(s, results)]
-        wrong = {results.states[k] for s in slots for k in _cells(s)} - {"done"}
-        slots = [s for s in slots if not _undefined(s, results)]
+        wrong = {results.states[k] for s in slots for k in cells(s)} - {"done"}
+        slots = [s for s in slots if not undefined(s, results)]
         if wrong:
             raise BenchError(
                 f"{one.name}: some cells are {' and '.join(sorted(wrong))}; "
                 "a reference is made of done cells alone"
             )
+        path = path_of(one, results.plan.shown, folder)
+        lost = "" if drop else _lost(read(path), slots, results)
+        if slots and lost:
+            raise BenchError(
+                f"{one.name}: {lost} of its reference would be lost; "
+                "measure the whole experiment, or say --drop"
+            )
         if slots:
-            written += _write(one.name, slots, results, folder)
-    return written
+            texts |= _written(path, one.name, slots, results, reason)
+    return [replace(path, text.encode()) for path, text in texts.items()]
 
 
-def _write(name: str, slots: Iterable[Slot], results: Results, folder: Path) -> list[Path]:
+def _lost(before: Mapping[Key, Number], slots: Iterable[Slot], results: Results) -> str:
+    """What of a reference is not measured any more, in words; "" where all is."""
+    now = {key_of(s): measured(s, results)[0] for s in slots}
+    gone = sum(key not in now for key in before)
+    seeds = sum(bool(n.values.keys() - now.get(key, n.values).keys()) for key, n in before.items())
+    parts = [f"{gone} of {len(before)} numbers"] if gone else []
+    parts += [f"seeds of {seeds} numbers"] if seeds else []
+    return " and ".join(parts)
+
+
+def _written(
+    path: Path, name: str, slots: Iterable[Slot], results: Results, reason: str
+) -> dict[Path, str]:
     """An experiment's reference: the numbers as CSV, their provenance as JSON beside it."""
     plan, records = results.plan, results.records
     text = io.StringIO()
@@ -239,45 +227,56 @@ def _write(name: str, slots: Iterable[Slot], results: Results, folder: Path) -> 
     writer.writerow(_COLUMNS)
     used: set[str] = set()
     for slot in slots:
-        values, _ = measured(slot, results)
-        summary = statistics.summarise([values[s] for s in sorted(values)])
-        keys = _cells(slot)
+        keys = cells(slot)
         used |= set(keys)
-        seconds = (
-            statistics.summarise([records[k].wall_seconds / records[k].group for k in keys]).mean
-            or 0.0
-        )
-        writer.writerow(
-            (
-                *_key(slot),
-                repr(summary.mean),
-                "" if summary.std is None else repr(summary.std),
-                summary.n,
-                ";".join(f"{s}:{values[s]!r}" for s in sorted(values)),
-                f"{seconds:.2f}",
-                code.of_cell(plan.cells[keys[0]]),
-                plan.cells[keys[0]].data,
-            )
-        )
-    used |= {needed for key in used for _, needed in plan.cells[key].needs}
-    mine = [records[k] for k in used]
-    provenance = {
+        writer.writerow((*key_of(slot), *_line(slot, results)))
+    mine = [records[k] for k in plan.closure(used)]
+    provenance: dict[str, Any] = {
         "experiment": name,
         "preset": plan.shown,
+        "reason": reason,
         "measured": f"{min(r.started for r in mine)} to {max(r.started for r in mine)}",
-        "seeds": sorted({plan.cells[k].seed for k in used}),
-        "cells": len(used),
+        "seeds": sorted({plan.cells[k].seed for k in plan.closure(used)}),
+        "cells": len(mine),
         "cpu_seconds": round(sum(r.cpu_seconds / r.group for r in mine)),
         "hardware": sorted({r.hardware for r in mine}),
         "versions": [dict(v) for v in sorted({tuple(sorted(r.versions.items())) for r in mine})],
         "commits": sorted({r.commit + ("+" if r.dirty else "") for r in mine}),
         "record_layout": record.VERSION,
     }
-    path = path_of(name, plan.shown, folder)
-    return [
-        replace(path, text.getvalue().encode()),
-        replace(path.with_suffix(".json"), (json.dumps(provenance, indent=1) + "\n").encode()),
-    ]
+    return {
+        path: text.getvalue(),
+        path.with_suffix(".json"): json.dumps(provenance, indent=1) + "\n",
+    }
+
+
+def _line(slot: Slot, results: Results) -> tuple[object, ...]:
+    """The columns of a number after those that name it."""
+    values, _ = measured(slot, results)
+    summary = statistics.summarise([values[s] for s in sorted(values)])
+    keys, records = cells(slot), results.records
+    seconds = statistics.summarise([records[k].wall_seconds / records[k].group for k in keys]).mean
+    cell = results.plan.cells[keys[0]]
+    return (
+        repr(summary.mean),
+        "" if summary.std is None else repr(summary.std),
+        summary.n,
+        ";".join(f"{s}:{values[s]!r}" for s in sorted(values)),
+        f"{seconds or 0.0:.2f}",
+        code.of_cell(cell),
+        cell.data,
+    )
+
+
+def left_out(results: Results) -> list[str]:
+    """Numbers of no reference: their cells are done, and none of them has such a metric."""
+    scored = [s for s in results.plan.slots if s.entry.scored and undefined(s, results)]
+    return [f"{s.experiment} {s.name}: {s.entry.label}, {s.entry.metric}" for s in scored]
+
+
+def undefined(slot: Slot, results: Results) -> bool:
+    """Whether its cells are there and none of them has such a metric."""
+    return set(measured(slot, results)[1]) == {"undefined"}
 
 
 def _unavailable(slot: Slot, results: Results) -> bool:
@@ -286,5 +285,6 @@ def _unavailable(slot: Slot, results: Results) -> bool:
     return all(any(results.states[key] == "unavailable" for key in keys) for keys in seeds)
 
 
-def _cells(slot: Slot) -> list[str]:
+def cells(slot: Slot) -> list[str]:
+    """Keys of all of a slot's cells."""
     return [key for keys in slot.cells.values() for key in keys]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 
@@ -13,22 +14,31 @@ class Metric(NamedTuple):
     """None: neither direction is better by itself (a count that should be near the truth)."""
     counts: bool = False
     """A number of things, not a fraction in 0..1."""
+    low: float = 0.0
+    high: float = 1.0
+    """Range of its values, both ends included."""
+    top: int = 0
+    """Guesses of a class that it counts as right; chance is then top / K. 0: chance is 0."""
 
 
 FEATURES = "label consistency"
 """The one metric of methods that serve others."""
 METRICS: dict[str, Metric] = {
-    "ACC": Metric("clustering accuracy, best one-to-one match of clusters and classes", True),
+    "ACC": Metric(
+        "clustering accuracy, best one-to-one match of clusters and classes", True, top=1
+    ),
     "NMI": Metric("normalised mutual information, geometric mean of the entropies", True),
     "NMI-arithmetic": Metric("normalised mutual information, arithmetic mean", True),
-    "ARI": Metric("adjusted Rand index", True),
-    "AMI": Metric("adjusted mutual information, arithmetic mean of the entropies", True),
-    "AMI-max": Metric("adjusted mutual information, larger of the entropies", True),
-    "NDC": Metric("number of dominant clusters, those of at least N/K samples", None, True),
-    "ADif": Metric("difference of that number from the number of classes", False, True),
-    "accuracy": Metric("classification accuracy", True),
-    "top-1": Metric("classification accuracy", True),
-    "top-5": Metric("accuracy of the five classes ranked highest", True),
+    "ARI": Metric("adjusted Rand index", True, low=-0.5),
+    "AMI": Metric("adjusted mutual information, arithmetic mean of the entropies", True, low=-inf),
+    "AMI-max": Metric("adjusted mutual information, larger of the entropies", True, low=-inf),
+    "NDC": Metric(
+        "number of dominant clusters, those of at least N/K samples", None, True, high=inf
+    ),
+    "ADif": Metric("difference of that number from the number of classes", False, True, high=inf),
+    "accuracy": Metric("classification accuracy", True, top=1),
+    "top-1": Metric("classification accuracy", True, top=1),
+    "top-5": Metric("accuracy of the five classes ranked highest", True, top=5),
     "mAP": Metric("mean over classes of VOC2007's average precision", True),
     "mIU": Metric("mean over classes of intersection over union", True),
     "similar precision": Metric("precision of the pairs called similar", True),
@@ -45,6 +55,17 @@ def is_metric(name: str) -> bool:
     """Whether `name` is in `METRICS` or says of what: "linear conv5 top-1", "fc6-8 mAP"."""
     of, _, last = name.rpartition(" ")
     return name in METRICS or (last in ("top-1", "top-5", "mAP") and of.strip() != "")
+
+
+def metric(name: str) -> Metric | None:
+    """What is known of a metric, also of one that says of what; None of a method's own curves."""
+    return METRICS.get(name) or (METRICS[name.rpartition(" ")[2]] if is_metric(name) else None)
+
+
+def in_range(name: str, value: float) -> bool:
+    """Whether a metric can have this value; rounding may pass either end by 1e-9."""
+    known = metric(name)
+    return known is None or known.low - 1e-9 <= value <= known.high + 1e-9
 
 
 def is_count(name: str) -> bool:

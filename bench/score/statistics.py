@@ -1,4 +1,4 @@
-"""Statistics of the tables and of `bench check`, on plain numbers.
+"""Statistics of the tables, on plain numbers.
 
 Metric values are fractions (0.02 is two points); counts stay counts.
 """
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import stdtrit
 from scipy.stats import ttest_rel
 
 Verdict = Literal["reproduced", "better", "worse", "not comparable", "open", ""]
@@ -22,10 +21,6 @@ POINTS_FLOOR = 0.02
 """Two points: the least difference from a published fraction that is held against a result."""
 COUNT_FLOOR = 0.5
 """The same for a published count: a printed whole number stands for anything that rounds to it."""
-FRACTION_FLOOR = 0.005
-"""Half a point: the least move of a result that `drift` reports. The last bits of a sum differ
-between types of CPU, which sends a handful of images to another cluster: half a point is nine of
-`digits`' 1,797."""
 ROUNDING = 1e-9
 """Slack of comparisons with a tolerance, so that 0.655 - 0.635 counts as two points."""
 
@@ -226,60 +221,3 @@ def verdict(
 def _reason(difference: float, tolerance: float, rule: str, unit: Unit) -> str:
     scale, noun = (1, "counts") if unit == "count" else (100, "points")
     return f"{scale * difference:+.1f} {noun}, tolerance {scale * tolerance:.1f} ({rule})"
-
-
-@dataclass(frozen=True)
-class Drift:
-    """How far a result moved from its reference."""
-
-    difference: float
-    """Measured minus reference."""
-    tolerance: float
-    moved: bool
-    """|difference| exceeds the tolerance."""
-
-
-def drift(
-    reference: Summary,
-    measured: Summary,
-    *,
-    family: int,
-    alpha: float = 0.05,
-    floor: float = FRACTION_FLOOR,
-) -> Drift:
-    """Whether a result moved from its reference by more than seeds explain.
-
-    Student's two-sample t-test with Bonferroni's correction: if nothing changed, at most a share
-    `alpha` of whole checks report any of its `family` numbers. The two spreads are pooled, since
-    the hypothesis "nothing changed" makes them equal: three seeds checked against ten then borrow
-    the ten's spread, where Welch's test, left with about two degrees of freedom, would allow
-    almost any change. A single seed has no spread and takes the other side's; with none on
-    either side the floor alone decides.
-
-    Args:
-        reference: Stored result.
-        measured: The same cells run again.
-        family: How many numbers this check compares.
-        alpha: Family-wise error.
-        floor: Least tolerance, in the metric's unit: `FRACTION_FLOOR`, or `COUNT_FLOOR`.
-
-    Raises:
-        ValueError: one side has no value, or `family` is less than 1.
-    """
-    if reference.mean is None or measured.mean is None:
-        raise ValueError("drift needs a value on both sides: a missing result is not a drift")
-    if family < 1:
-        raise ValueError(f"family = {family}: at least one number is compared")
-    difference = measured.mean - reference.mean
-    tolerance = max(floor, _noise(reference, measured, alpha / family))
-    return Drift(difference, tolerance, abs(difference) > tolerance + ROUNDING)
-
-
-def _noise(a: Summary, b: Summary, alpha: float) -> float:
-    """Difference of two means that chance exceeds with probability alpha; 0 without a spread."""
-    freedom = (a.n - 1) + (b.n - 1)
-    if freedom == 0:
-        return 0.0
-    squares = sum((s.n - 1) * s.std**2 for s in (a, b) if s.std is not None)
-    error = math.sqrt(squares / freedom * (1 / a.n + 1 / b.n))
-    return float(stdtrit(freedom, 1 - alpha / 2)) * error

@@ -18,11 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import ROOT
+from bench import SHIPPED
 from bench.errors import BenchError
 from bench.files import replace
 
-PATH = ROOT / "results" / "reference" / "equal.json"
+PATH = SHIPPED / "results" / "reference" / "equal.json"
 SCORING = "scoring"
 """Stands for a method where two codes that score are the same; "" is that of the oldest records."""
 

@@ -1,0 +1,176 @@
+"""What became of each number of a check: as a table, Markdown, JSON or JUnit's XML."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal
+from xml.etree import ElementTree as ET
+
+from tabulate import tabulate
+
+from bench.render import escape
+from bench.report.verdict_types import Comparison
+
+FAILURES = ("moved", "stale", "missing")
+COMPARED = ("ok", "bits changed", "moved", "stale")
+"""Verdicts on a number that was held against its reference and is guarded by it."""
+_HARMLESS = ("ok", "bits changed", "unavailable")
+"""Counted, not listed."""
+
+
+def counts(comparisons: Iterable[Comparison]) -> dict[str, int]:
+    """Verdict -> how many numbers have it, the bad ones first."""
+    found = Counter(c.verdict for c in comparisons)
+    order = (*FAILURES, "unguarded", "ok", "bits changed", "new", "unavailable")
+    return {verdict: found[verdict] for verdict in order if found[verdict]}  # type: ignore[index]
+
+
+def summary(comparisons: Sequence[Comparison]) -> list[str]:
+    """Two or three lines: how many numbers are what, how far bits changed and what differs."""
+    words = ", ".join(f"{n} {verdict}" for verdict, n in counts(comparisons).items())
+    lines = [f"{len(comparisons)} numbers against their reference: {words or 'none'}"]
+    changed = [c for c in comparisons if c.verdict in ("bits changed", "moved", "unguarded")]
+    causes = Counter(c.note for c in changed if c.note)
+    if changed:
+        told = "; ".join(f"{cause} ({n})" for cause, n in causes.most_common(3))
+        far = {c.unit: abs(c.difference or 0.0) for c in sorted(changed, key=_size)}
+        most = " and ".join(amount(d, unit, bare=True) for unit, d in far.items())
+        lines.append(f"means changed by at most {most}; what differs: {told}")
+    weak = sum(c.verdict in ("ok", "bits changed") and not c.guarded for c in comparisons)
+    if weak:
+        lines.append(f"reference too weak to guard, had they changed by more: {weak} of these")
+    return lines
+
+
+def _size(comparison: Comparison) -> float:
+    return abs(comparison.difference or 0.0)
+
+
+def amount(
+    value: float | None,
+    unit: Literal["percent", "count"],
+    *,
+    sign: bool = False,
+    bare: bool = False,
+) -> str:
+    """A value as people read it: fractions as percent."""
+    if value is None:
+        return "-"
+    if unit == "count":
+        return f"{value:+g}" if sign else f"{value:.4g}" + (" counts" if bare else "")
+    return f"{100 * value:{'+' if sign else ''}.2f}" + (" points" if bare else "")
+
+
+def listed(comparisons: Iterable[Comparison]) -> list[dict[str, str]]:
+    """The rows of the table: what is not as it was, the bad ones first."""
+    order = list(counts(comparisons := list(comparisons)))
+    shown = [c for c in comparisons if c.verdict not in _HARMLESS]
+    shown.sort(key=lambda c: order.index(c.verdict))
+    return [
+        {
+            "verdict": f"{c.verdict} ({c.direction})" if c.direction else c.verdict,
+            "experiment": c.experiment,
+            "table": c.name,
+            "row": f"{c.group}: {c.row}" if c.group else c.row,
+            "column": c.column,
+            "metric": c.metric,
+            "reference": amount(c.reference, c.unit),
+            "measured": amount(c.measured, c.unit),
+            "difference": amount(c.difference, c.unit, sign=True),
+            "tolerance": amount(c.tolerance, c.unit),
+            "n": str(c.n),
+            "note": told(c),
+        }
+        for c in shown
+    ]
+
+
+def told(comparison: Comparison) -> str:
+    """Seeds and provenance in a few words."""
+    seeds = ", ".join(map(str, comparison.seeds))
+    named = f"seed{'s' if len(comparison.seeds) > 1 else ''} {seeds}" if seeds else ""
+    return "; ".join(part for part in (named, comparison.note) if part)
+
+
+def text(comparisons: Sequence[Comparison]) -> str:
+    """For the console."""
+    rows = listed(comparisons)
+    table = tabulate(rows, headers="keys", disable_numparse=True) + "\n\n" if rows else ""
+    return table + "\n".join(summary(comparisons))
+
+
+def markdown(comparisons: Sequence[Comparison]) -> str:
+    """For the summary of a CI job."""
+    bad = sum(c.verdict in FAILURES for c in comparisons)
+    head = f"{bad} numbers are not what they were" if bad else "No number moved"
+    rows = [
+        {key: escape.markdown(word) for key, word in row.items()} for row in listed(comparisons)
+    ]
+    table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+    lines = [f"- {escape.markdown(line)}" for line in summary(comparisons)]
+    return "\n".join([f"### {head}", "", *lines, *(["", table] if rows else [])])
+
+
+def as_json(comparisons: Sequence[Comparison]) -> str:
+    """For programs: every number."""
+    return json.dumps([dataclasses.asdict(c) for c in comparisons], indent=1)
+
+
+def junit(comparisons: Sequence[Comparison]) -> str:
+    """For CI systems: a test suite an experiment, a test case a number."""
+    suites = ET.Element("testsuites", name="bench check")
+    for name in dict.fromkeys(c.experiment for c in comparisons):
+        mine = [c for c in comparisons if c.experiment == name]
+        bad = sum(c.verdict in FAILURES for c in mine)
+        skipped = sum(c.verdict in ("unguarded", "new", "unavailable") for c in mine)
+        suite = ET.SubElement(
+            suites, "testsuite", name=_xml(f"{name} ({mine[0].preset})"), tests=str(len(mine)),
+            failures=str(bad), errors="0", skipped=str(skipped),
+        )  # fmt: skip
+        for c in mine:
+            _case(suite, c)
+    ET.indent(suites, " ")
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, "unicode")
+
+
+def _case(suite: ET.Element, c: Comparison) -> None:
+    """One number."""
+    place = ", ".join(part for part in (c.group, c.row, c.column, c.metric) if part)
+    case = ET.SubElement(
+        suite, "testcase", classname=_xml(f"{c.experiment}.{c.name}"), name=_xml(place)
+    )
+    numbers = f"{amount(c.reference, c.unit)} -> {amount(c.measured, c.unit)}, n = {c.n}"
+    words = _xml(f"{c.verdict}: {numbers}" + (f"; {told(c)}" if told(c) else ""))
+    if c.verdict in FAILURES:
+        ET.SubElement(case, "failure", type=c.verdict, message=words)
+    elif c.verdict in ("unguarded", "new", "unavailable"):
+        ET.SubElement(case, "skipped", message=words)
+    else:
+        ET.SubElement(case, "system-out").text = words
+
+
+def _xml(words: str) -> str:
+    """Without the characters that XML cannot hold."""
+    return re.sub(
+        r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]",
+        "\N{REPLACEMENT CHARACTER}",
+        words,
+    )
+
+
+def written(comparisons: Sequence[Comparison], form: str) -> str:
+    """As text, markdown, json or junit."""
+    forms = {"text": text, "markdown": markdown, "json": as_json, "junit": junit}
+    return forms[form](comparisons)
+
+
+def status(comparisons: Iterable[Comparison]) -> int:
+    """The exit status: 0 all guarded numbers are as they were, 1 some are not, 3 there are none."""
+    found = {c.verdict for c in comparisons}
+    if found & set(FAILURES):
+        return 1
+    return 0 if found & set(COMPARED) else 3

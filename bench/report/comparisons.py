@@ -1,0 +1,279 @@
+"""Whether results moved: each number, seed by seed, against a reference or other results."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bench.datasets import get_task
+from bench.plan.entry import Entry
+from bench.plan.slot import Slot
+from bench.report import reference
+from bench.report.reference import Key, Number, Origin
+from bench.report.verdict_types import Comparison, Verdict
+from bench.score import drift, metric_names
+from bench.score.drift import Drift, Pair
+from bench.score.statistics import ROUNDING
+from bench.store import equal
+from bench.store.states import USABLE, Results, measured
+
+References = Mapping[tuple[str, Key], Number]
+
+
+def compare_all(results: Results, folder: Path | None = None) -> list[Comparison]:
+    """Every number of a plan's experiments that has a reference, or should.
+
+    Args:
+        results: Measured.
+        folder: Where the references lie, if not where they belong.
+
+    Raises:
+        BenchError: a reference file cannot be read.
+    """
+    known: dict[tuple[str, Key], Number] = {}
+    for one in results.plan.experiments:
+        path = reference.path_of(one, results.plan.shown, folder)
+        known |= {(one.name, key): number for key, number in reference.read(path).items()}
+    return _compare(results, known, drift.judge)
+
+
+def against(results: Results, other: Results) -> list[Comparison]:
+    """Every number of a plan here against other results of the same plan, both ways round.
+
+    Neither side is known to be sound, and the spread of a damaged one would hide the damage: each
+    takes the reference's part once, at half the level, and a number has moved if either says so.
+    """
+    return _compare(results, reference.of_results(other), _both_ways)
+
+
+def _both_ways(pairs: Sequence[Pair]) -> list[Drift]:
+    swapped = [dataclasses.replace(p, reference=p.measured, measured=p.reference) for p in pairs]
+    half = drift.LEVEL / 2
+    return [
+        dataclasses.replace(
+            one,
+            tolerance=min(one.tolerance, two.tolerance),
+            moved=one.moved or two.moved,
+            seeds=tuple(sorted({*one.seeds, *two.seeds})),
+            guarded=one.guarded or two.guarded,
+            p=min(1.0, 2 * min(one.p, two.p)),
+        )
+        for one, two in zip(drift.judge(pairs, half), drift.judge(swapped, half), strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A slot with its reference."""
+
+    slot: Slot
+    before: Number | None
+    values: Mapping[int, float]
+    states: Counter[str]
+
+    @property
+    def shared(self) -> list[int]:
+        """Seeds that both sides have."""
+        return sorted(self.values.keys() & self.before.values.keys()) if self.before else []
+
+    @property
+    def lacking(self) -> list[int]:
+        """Seeds of the plan that the reference has and that have no value here."""
+        asked = self.before.values.keys() & self.slot.cells.keys() if self.before else set()
+        return sorted(asked - self.values.keys())
+
+    @property
+    def impossible(self) -> list[int]:
+        """Seeds whose value is out of the metric's range."""
+        metric = self.slot.entry.metric
+        return sorted(s for s, v in self.values.items() if not metric_names.in_range(metric, v))
+
+
+def _compare(
+    results: Results, known: References, judge: Callable[[Sequence[Pair]], list[Drift]]
+) -> list[Comparison]:
+    """Every scored slot of the experiments that have a reference, then what lost its slot."""
+    experiments = {one for one, _ in known}
+    numbers = [
+        _Number(
+            slot, known.get((slot.experiment, reference.key_of(slot))), *measured(slot, results)
+        )
+        for slot in results.plan.slots
+        if slot.experiment in experiments and slot.entry.scored
+    ]
+    # What no cell of the plan could ever have, such as a probe of a block that is not there.
+    numbers = [n for n in numbers if n.before or set(n.states) != {"undefined"}]
+    held = {i: n for i, n in enumerate(numbers) if n.before and n.shared and not n.impossible}
+    drawn_anew = not _keeps_bits(held.values(), results)
+    pairs = {i: _pair(n, drawn_anew=drawn_anew) for i, n in held.items()}
+    found = dict(zip(pairs, judge(list(pairs.values())), strict=True))
+    compared = [_comparison(n, found.get(i), results) for i, n in enumerate(numbers)]
+    named = {(n.slot.experiment, reference.key_of(n.slot)) for n in numbers}
+    # A row or column that the experiment has lost: a number that is no longer measured.
+    lost = [] if results.plan.filtered else [at for at in known if at not in named]
+    return compared + [_lost(*at, known[at], results.plan.shown) for at in lost]
+
+
+def _pair(number: _Number, *, drawn_anew: bool) -> Pair:
+    entry, before = number.slot.entry, number.before.values if number.before else {}
+    counts = metric_names.is_count(entry.metric)
+    return Pair(before, number.values, _worst(entry), counts, drawn_anew)
+
+
+def _keeps_bits(numbers: Iterable[_Number], results: Results) -> bool:
+    """Whether only code can have changed bits: then a new draw of a seed is no excuse.
+
+    Versions and CPU are those of the reference, and every number whose code is the same has the
+    same bits: a CPU's name alone does not tell.
+    """
+    for number in numbers:
+        before = number.before
+        if before is None or all(
+            abs(number.values[s] - before.values[s]) <= ROUNDING for s in number.shared
+        ):
+            continue
+        then, now = before.origin, reference.origin(number.slot, results)
+        same = bool(then.versions) and then.hardware == now.hardware != frozenset()
+        same &= all(
+            then.versions[k] == now.versions.get(k, then.versions[k]) for k in then.versions
+        )
+        if not same or not _other_code(number.slot, then, now, results):
+            return False
+    return True
+
+
+def _comparison(number: _Number, found: Drift | None, results: Results) -> Comparison:
+    """One number, once its family has been judged."""
+    slot, entry, before = number.slot, number.slot.entry, number.before
+    name, group, row, column, x, metric = reference.key_of(slot)
+    shared = number.shared
+    means = [
+        sum(values[s] for s in seeds) / len(seeds) if seeds else None
+        for values in ((before.values if before else {}), number.values)
+        for seeds in (shared or list(values),)
+    ]
+    verdict = _verdict(number, found)
+    moved = found.difference if found and verdict == "moved" else 0.0
+    return Comparison(
+        experiment=slot.experiment,
+        preset=results.plan.shown,
+        name=name,
+        group=group,
+        row=row,
+        column=column or x,
+        metric=metric,
+        unit="count" if metric_names.is_count(metric) else "percent",
+        reference=means[0],
+        measured=means[1],
+        difference=found.difference if found else None,
+        tolerance=found.tolerance if found else None,
+        n=len(shared),
+        verdict=verdict,
+        seeds=tuple(number.impossible) or (found.seeds if found else ()),
+        direction=_direction(entry, moved),
+        guarded=found.guarded if found else False,
+        note=_note(number, verdict, results),
+    )
+
+
+def _verdict(number: _Number, found: Drift | None) -> Verdict:
+    """The worst that can be said of a number."""
+    before, values, states = number.before, number.values, number.states
+    said: list[tuple[Verdict, bool]] = [
+        ("unavailable", not values and set(states) == {"unavailable"}),
+        ("new", before is None),
+        ("moved", bool(number.impossible) or (found is not None and found.moved)),
+        ("stale", bool(number.shared) and states["stale"] > 0),
+        ("missing", bool(number.lacking)),
+        ("new", not number.shared),  # other seeds than the reference has
+        ("ok", before is not None and all(values[s] == before.values[s] for s in number.shared)),
+        ("unguarded", found is not None and found.beyond_noise and not found.guarded),
+    ]
+    return next((verdict for verdict, holds in said if holds), "bits changed")
+
+
+def _note(number: _Number, verdict: Verdict, results: Results) -> str:
+    """Why, in a few words."""
+    if number.impossible:
+        values = [f"{number.values[s]:.6g}" for s in number.impossible]
+        return f"out of the metric's range: {', '.join(values)}"
+    if verdict == "missing" and number.lacking:
+        words = [f"{n} {state}" for state, n in number.states.items() if state not in USABLE]
+        return f"seeds {', '.join(map(str, number.lacking))} lack: {', '.join(words)}"
+    if number.before and verdict in ("moved", "bits changed", "unguarded"):
+        return _differs(number.slot, number.before.origin, results)
+    return ""
+
+
+def _differs(slot: Slot, before: Origin, results: Results) -> str:
+    """What is not the same in what two numbers were measured with."""
+    now = reference.origin(slot, results)
+    words = ["code"] if _other_code(slot, before, now, results) else []
+    words += ["data"] if _other(before.data, now.data) else []
+    for library in sorted(before.versions.keys() & now.versions.keys()):
+        old, new = before.versions[library], now.versions[library]
+        words += [f"{library} {_set(old)} → {_set(new)}"] if _other(old, new) else []
+    if _other(before.hardware, now.hardware):
+        words.append(f"CPU {_set(before.hardware)} → {_set(now.hardware)}")
+    return ", ".join(words) or "nothing that is recorded"
+
+
+def _other_code(slot: Slot, before: Origin, now: Origin, results: Results) -> bool:
+    """Whether both codes are known and were not shown to give the same results."""
+    cell = results.plan.cells[reference.cells(slot)[0]]
+    known, on = equal.read(), {"device": cell.device, "dtype": cell.dtype}
+    pairs = ((one, other) for one in before.code for other in now.code)
+    proven = any(known.same(cell.method, one, other, **on) for one, other in pairs)
+    return _other(before.code, now.code) and not proven
+
+
+def _other(before: frozenset[str], now: frozenset[str]) -> bool:
+    """Whether both are known and not the same."""
+    return bool(before and now and before != now)
+
+
+def _set(words: frozenset[str]) -> str:
+    return " or ".join(sorted(words))
+
+
+def _lost(experiment: str, key: Key, before: Number, preset: str) -> Comparison:
+    """A number that the experiment does not have any more."""
+    name, group, row, column, x, metric = key
+    return Comparison(
+        experiment=experiment,
+        preset=preset,
+        name=name,
+        group=group,
+        row=row,
+        column=column or x,
+        metric=metric,
+        unit="count" if metric_names.is_count(metric) else "percent",
+        reference=sum(before.values.values()) / len(before.values),
+        measured=None,
+        difference=None,
+        tolerance=None,
+        n=0,
+        verdict="missing",
+        note="the experiment has no such number any more",
+    )
+
+
+def _worst(entry: Entry) -> float:
+    """What a broken method scores: chance for accuracies, K for a difference from K, else 0."""
+    known, names = metric_names.metric(entry.metric), entry.all_tasks
+    classes = sum(get_task(name).n_clusters for name in names) / len(names) if names else 0
+    if known is None or not classes:
+        return 0.0
+    return float(classes) if known.higher_is_better is False else min(1.0, known.top / classes)
+
+
+def _direction(entry: Entry, difference: float) -> Literal["", "better", "worse"]:
+    """Which way a number moved, where one of the two is better."""
+    known = metric_names.metric(entry.metric)
+    if not difference or known is None or known.higher_is_better is None:
+        return ""
+    return "better" if (difference > 0) == known.higher_is_better else "worse"

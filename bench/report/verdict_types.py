@@ -1,0 +1,46 @@
+"""What a check says of one number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal[
+    "ok", "bits changed", "moved", "unguarded", "stale", "missing", "new", "unavailable"
+]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One number against its reference."""
+
+    experiment: str
+    preset: str
+    name: str
+    """Of the table or figure."""
+    group: str
+    row: str
+    column: str
+    metric: str
+    unit: Literal["percent", "count"]
+    reference: float | None
+    """Mean over the shared seeds, as are the next two."""
+    measured: float | None
+    difference: float | None
+    tolerance: float | None
+    """All seeds may move alike by this much; see `bench.score.drift`."""
+    n: int
+    """Seeds that both have."""
+    verdict: Verdict
+    """ok: the same bits. bits changed: not the same, and no sign that it matters. moved: beyond
+    noise and beyond new draws of the seeds. unguarded: changed by more than noise, and the
+    reference is too weak to tell a broken method. stale: other code measured it. missing: seeds
+    are lacking or failed that the reference has. new: the reference does not know it.
+    unavailable: the data are not here."""
+    seeds: tuple[int, ...] = ()
+    """Those that moved too far on their own."""
+    direction: Literal["", "better", "worse"] = ""
+    guarded: bool = False
+    """A fall to chance would be named here."""
+    note: str = ""
+    """What differs in provenance, or which seeds are lacking."""

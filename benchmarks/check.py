@@ -1,0 +1,111 @@
+"""What `bench check` sees and what it lets pass, on simulated checks of a hundred numbers.
+
+python -m benchmarks.check [--json] [--checks 10000] [--draws 1000]
+
+The reference has ten normal seeds a number, with deviations of 0.2 to 15 points. Targets: noise of
+up to half a point on every seed of every number raises a false alarm in at most 1 % of all checks;
+a fall of 3.25 deviations of one number, the bits of the others kept, is seen in 99 % of checks of
+ten seeds, 95 % of three, 90 % of one; one to nine of ten seeds that collapse to chance always.
+What a check of numbers whose seeds are all drawn anew names wrongly is printed, with no target but
+the level that the rule declares. Some minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.score.drift import LEVEL, Pair, judge
+from benchmarks.measure import Target, arguments, report
+
+DEVIATIONS = (0.002, 0.005, 0.02, 0.05, 0.15)
+NUMBERS, SEEDS, CHANCE = 100, 10, 0.1
+POWER = {1: 0.90, 3: 0.95, 10: 0.99}
+Values = npt.NDArray[np.float64]
+
+
+def pair(before: Values, now: Values) -> Pair:
+    """Of seeds 0, 1, ….  As many of `now` as were measured."""
+    return Pair(dict(enumerate(before.tolist())), dict(enumerate(now.tolist())), CHANCE)
+
+
+def alarms(
+    checks: int, n: int, change: Callable[[Values, Values], Values], rng: np.random.Generator
+) -> float:
+    """The share of checks that name a number, each of the hundred being changed harmlessly."""
+    named = 0
+    for _ in range(checks):
+        deviations = rng.choice(DEVIATIONS, (NUMBERS, 1))
+        before = rng.normal(0.7, deviations, (NUMBERS, SEEDS))
+        now = change(before, deviations)[:, :n]
+        found = judge([pair(b, m) for b, m in zip(before, now, strict=True)])
+        named += any(one.moved for one in found)
+    return named / checks
+
+
+def seen(draws: int, n: int, deviation: float, rng: np.random.Generator) -> float:
+    """The share of falls by 3.25 deviations, all seeds alike, that are named.
+
+    The other 99 numbers keep their bits, and such numbers are no part of the family.
+    """
+    named = 0
+    for _ in range(draws):
+        before = rng.normal(0.8, deviation, SEEDS)
+        named += judge([pair(before, before[:n] - 3.25 * deviation)])[0].moved
+    return named / draws
+
+
+def collapsed(draws: int, deviation: float, rng: np.random.Generator) -> float:
+    """The least share, over one to nine seeds, of collapses that are named with those seeds."""
+    shares = []
+    for broken in range(1, SEEDS):
+        named = 0
+        for _ in range(draws):
+            before = np.clip(rng.normal(0.8, deviation, SEEDS), 0, 1)
+            now = np.where(np.arange(SEEDS) < broken, CHANCE, before)
+            found = judge([pair(before, now)])[0]
+            named += found.moved and found.seeds == tuple(range(broken))
+        shares.append(named / draws)
+    return min(shares)
+
+
+def main() -> int:
+    """Simulate, print, judge."""
+    parser = arguments(__doc__)
+    parser.add_argument("--checks", type=int, default=10_000)
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--redrawn", type=int, default=200, help="checks of numbers drawn anew")
+    asked = parser.parse_args()
+    rng = np.random.default_rng(0)
+    rows: list[dict[str, Any]] = []
+    for n, least in POWER.items():
+        power = {d: seen(asked.draws, n, d, rng) for d in DEVIATIONS}
+        noise = alarms(
+            asked.checks // len(POWER),
+            n,
+            lambda before, _: before + rng.uniform(-0.005, 0.005, before.shape),
+            rng,
+        )
+        drawn = alarms(asked.redrawn, n, lambda b, d: rng.normal(0.7, d, b.shape), rng)
+        row = {"seeds": n, "noise: alarms": noise, "drawn anew: alarms": drawn, "target": least}
+        rows.append(row | {f"fall at {100 * d:g}": share for d, share in power.items()})
+    collapse = {d: collapsed(max(asked.draws // 10, 1), d, rng) for d in DEVIATIONS}
+    rows.append({"seeds": "collapse"} | {f"fall at {100 * d:g}": s for d, s in collapse.items()})
+    falls = [[row[key] for key in row if key.startswith("fall")] for row in rows]
+    targets = [
+        Target("false alarms by noise", max(row["noise: alarms"] for row in rows[:-1]), 0.01),
+        *(
+            Target(f"falls seen with {n} seeds", min(found), least, at_least=True)
+            for (n, least), found in zip(POWER.items(), falls, strict=False)
+        ),
+        Target("collapses named", min(falls[-1]), 1.0, at_least=True),
+    ]
+    return report(f"check at level {LEVEL:g}", rows, targets, as_json=asked.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
