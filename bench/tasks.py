@@ -20,8 +20,6 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import torch
 
-    from bench.run.shared import Shared
-
 Images = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Signs = npt.NDArray[np.int8]
@@ -241,16 +239,15 @@ class Run(Protocol):
         compute: Callable[[torch.Tensor], torch.Tensor],
         side: int,
         **facts: Any,
-    ) -> Shared:
-        """A function of each step's input that other cells of this seed compute alike.
+    ) -> Callable[[int, torch.Tensor], torch.Tensor]:
+        """A function of a step and its input, computed once for all cells of this seed alike.
 
         Args:
             name: Of what is shared, for people.
-            module: `__name__` of the method, whose code decides the values.
-            compute: From an input to a square bool matrix. It must follow from the input, the
-                needed cells' outputs, the code and the facts, and change nothing.
-            side: The largest number of rows.
-            facts: What else decides the values or the inputs, as plain data.
+            module: The method's `__name__`, whose code decides the values.
+            compute: From an input to a square bool matrix of at most `side` rows.
+            side: See there.
+            facts: What else decides values or inputs, the needed cells aside; plain data.
         """
 
     def log(self, step: int, **values: float) -> None:
@@ -269,8 +266,8 @@ class Run(Protocol):
     def checkpoint(self, state: Mapping[str, Any]) -> None:
         """Keep a nested mapping of tensors, arrays, numbers and strings to resume from.
 
-        Called as often as wanted; written at most every half minute. Include generator states:
-        a resumed cell must end in the same bytes.
+        Written at most every half minute. Include generator states: a resumed cell must end in
+        the same bytes.
         """
 
     def resume(self) -> dict[str, Any] | None:
@@ -278,19 +275,13 @@ class Run(Protocol):
 
 
 class Method:
-    """What a method may define; our own are frozen dataclasses that inherit the defaults from here.
-
-    A plug-in need not: `bench.registry.method` lends a class that defines `fit` alone the others.
-    """
+    """What a method may define; `bench.registry.method` lends the defaults to a class without."""
 
     fit_many: ClassVar[Callable[..., list[Prediction | Exception]] | None] = None
-    """`fit_many(self, task, runs: Sequence[Run]) -> list[Prediction | Exception]`: several seeds of
-    one cell in one process, where that is quicker than one after another; None: one a process.
-
-    Each prediction must be, to the byte, that of `fit` with its run alone, so nothing may be drawn
-    from global generators; an exception in its place fails that seed and no other, one that is
-    raised fails them all. Each run has checkpoints of its own, which may be at different steps. Not
-    asked of tasks whose inputs are drawn by seed (pairs, similarity)."""
+    """`fit_many(self, task, runs: Sequence[Run])`: several seeds of one cell in one process, where
+    that is quicker; None: one a process. Not asked where inputs are drawn by seed (pairs,
+    similarity). Each prediction is, to the byte, that of `fit` with its run alone; an exception in
+    its place fails that seed alone, one that is raised fails all."""
 
     def fit(self, task: Any, run: Run) -> Prediction:
         """Run on one task with one seed."""

@@ -31,9 +31,9 @@ class Alone(WorkerRun):
         """The output that was given."""
         return self._needed
 
-    def shared(self, name: str, module: str, compute: Any, side: int, **facts: Any) -> Shared:  # noqa: ARG002 - there is no folder
+    def shared(self, name: str, module: str, compute: Any, side: int, **facts: Any) -> Any:  # noqa: ARG002 - there is no folder
         """Nothing is shared."""
-        return Shared(compute, side)
+        return Shared(compute, side).of
 
     def resume(self) -> None:
         """Nothing: there is no folder for a checkpoint."""

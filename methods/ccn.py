@@ -141,7 +141,7 @@ class PairClustering(Method):
                     continue  # A last image on its own makes no pair, and has no batch statistics.
                 x = views.augmented(to_tensor(task.target[rows.numpy()], run.device), crops)
                 x = flip(x, crops) if self.mirror else x
-                similar = labels.of(epoch * steps + i, x)
+                similar = labels(epoch * steps + i, x)
                 loss = self.loss(outputs(x).softmax(dim=1), similar)
                 epochs.step(optimiser, loss)
             if epochs.due(_SNAPSHOTS):

@@ -28,7 +28,7 @@ from torch.nn import functional
 from bench.nn.clustering.heads import UNIT, Heads, assign, pad_columns
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.neighbours import nearest, probabilities
-from bench.nn.losses.neighbours import floored, log_agreement, negative_entropy
+from bench.nn.losses.agreement import floored, log_agreement, negative_entropy
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 

@@ -25,7 +25,7 @@ from bench.nn import networks, training
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.neighbours import nearest, probabilities
 from bench.nn.images.tensors import to_tensor
-from bench.nn.losses.neighbours import tsp_loss
+from bench.nn.losses.agreement import tsp_loss
 from bench.nn.networks.features import extract
 from bench.nn.networks.sized import has_size, sized
 from bench.registry import method

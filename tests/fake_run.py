@@ -54,7 +54,7 @@ class FakeRun:
 
     def shared(self, name, module, compute, side, **facts):
         """Nothing is shared: there is no store."""
-        return Shared(compute, side)
+        return Shared(compute, side).of
 
     def log(self, step: int, **values: float) -> None:
         for name, value in values.items():

@@ -11,8 +11,7 @@ from packs import files, pack_two, sweep
 
 from bench.errors import BenchError
 from bench.plan.cell import address
-from bench.store import merge as merging
-from bench.store import outputs, pack, record, states
+from bench.store import merging, outputs, packing, record, states
 from bench.store.folders import Store
 
 
@@ -56,7 +55,7 @@ def test_two_halves_of_a_run_merged_are_the_whole_run(swept, tmp_path, capsys):
 def test_with_tensors_every_file_comes_back(swept, tmp_path):
     toml, results = swept
     plan = make_plan(toml)
-    done = pack.write(tmp_path / "all.zip", Store(results), plan.cells, tensors=True)
+    done = packing.write(tmp_path / "all.zip", Store(results), plan.cells, tensors=True)
     assert (done.cells, done.without_tensors, done.damaged) == (12, 0, {})
     merged = merging.merge(tmp_path / "all.zip", Store(tmp_path / "there"))
     assert (merged.merged, merged.here, merged.left) == (12, 0, [])
@@ -132,7 +131,7 @@ def test_a_cell_less_its_tensors_is_done_and_runs_nothing_that_needs_them(
     assert sorted(held.states.values()) == ["done", "unavailable"]
     # A pack with tensors makes it whole.
     path = tmp_path / "whole.zip"
-    pack.write(path, Store(results), [record.read(original).key], tensors=True)
+    packing.write(path, Store(results), [record.read(original).key], tensors=True)
     assert merging.merge(path, store).merged == 1
     assert (needed / "prediction.safetensors").exists()
     assert states.read(plan, store).states[dependent.name[6:]] == "missing"

@@ -11,8 +11,7 @@ import pytest
 from harness import bench
 from packs import files, pack_two, sweep
 
-from bench.store import merge as merging
-from bench.store import pack
+from bench.store import merging, packing
 from bench.store.folders import Store
 
 
@@ -26,15 +25,15 @@ def rewritten(path, to, change):
     """A pack with other content and a right seal: `change` edits {name: bytes} and the manifest."""
     with zipfile.ZipFile(path) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
-    manifest = json.loads(content.pop(pack.MANIFEST))
+    manifest = json.loads(content.pop(packing.MANIFEST))
     extra = change(content, manifest) or []
     with warnings.catch_warnings(), zipfile.ZipFile(to, "w") as archive:
         warnings.simplefilter("ignore")  # of names that are there twice
         for name, data in [*content.items(), *extra]:
             archive.writestr(name, data)
-        archive.writestr(pack.MANIFEST, json.dumps(manifest))
-        archive.comment = pack.SEAL + b"0" * 64
-    pack._seal(to)
+        archive.writestr(packing.MANIFEST, json.dumps(manifest))
+        archive.comment = packing.SEAL + b"0" * 64
+    packing._seal(to)
     return to
 
 

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from bench import registry
 from bench.nn import networks, training
-from bench.nn.losses.neighbours import tsp_loss
+from bench.nn.losses.agreement import tsp_loss
 from bench.tasks import ClusterTask, Prediction, TaskInfo
 
 registry.load()

@@ -21,7 +21,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 def act(arguments: argparse.Namespace) -> int:
     """Merge packs one after another; exit status 1 when a pack or a cell was left out."""
     from bench.store.folders import Store
-    from bench.store.merge import DamagedPack, merge
+    from bench.store.merging import DamagedPack, merge
 
     for path in arguments.packs:
         if not path.is_file():

@@ -32,7 +32,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Pack the finished cells of some experiments, all by default."""
-    from bench.store import pack
+    from bench.store import packing
     from bench.store.folders import Store
 
     dest: Path = arguments.dest
@@ -40,7 +40,7 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError(
             f"{dest}: a pack's name ends in .zip: bench pack DEST.zip [EXPERIMENT ...]"
         )
-    if dest.exists() and not (dest.is_file() and pack.is_pack(dest)):
+    if dest.exists() and not (dest.is_file() and packing.is_pack(dest)):
         raise BenchError(f"{dest} is there and no pack: give another name")
     store = Store(arguments.results)
     private = (
@@ -48,7 +48,7 @@ def act(arguments: argparse.Namespace) -> int:
         Path(sys.prefix), Path(sys.base_prefix), Path.cwd(),
     )  # fmt: skip
     plan = common.plan_for(arguments)
-    done = pack.write(dest, store, plan.cells, tensors=arguments.tensors, private=private)
+    done = packing.write(dest, store, plan.cells, tensors=arguments.tensors, private=private)
     print(f"packed {done.cells} cells, {_size(done.size)}: {dest}")
     if done.without_tensors:
         hint = "; --tensors packs what is here" if not arguments.tensors else ""

@@ -52,9 +52,9 @@ def act(arguments: argparse.Namespace) -> int:
     """Replay, compare, keep; returns the exit status."""
     with tempfile.TemporaryDirectory(prefix="bench-prove-") as folder:
         if arguments.digits:
-            from bench.prove import digits
+            from bench.prove import reference_seed
 
-            return digits.act(Path(folder), arguments.workers)
+            return reference_seed.act(Path(folder), arguments.workers)
         return _prove(arguments, Path(folder))
 
 

@@ -25,7 +25,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Score the finished cells of some experiments, all by default."""
-    from bench.run import rescore
+    from bench.run import rescoring
     from bench.store import provenance
     from bench.store.folders import Store
     from bench.store.states import read
@@ -39,8 +39,8 @@ def act(arguments: argparse.Namespace) -> int:
         for key in chosen:
             cell = results.plan.cells[key]
             try:
-                moved = rescore.rescore(cell, store, common.data_root(arguments), Path(folder))
-            except rescore.Impossible as error:
+                moved = rescoring.rescore(cell, store, common.data_root(arguments), Path(folder))
+            except rescoring.Impossible as error:
                 failed += 1
                 print(f"left   {cell}: {error}")
                 continue

@@ -28,7 +28,8 @@ class Seen:
     output: str
     """Of prediction.safetensors; the failure of a cell that failed."""
     logged: str
-    """Of values that were logged, at full precision, and of snapshots."""
+    """Of values that were logged, at full precision and in order, and of snapshots. The number that
+    a step is given is a label: epochs counted from 0 or from 1 are the same training."""
     scores: str
     """Of the metrics and of the scores of snapshots."""
     needs: tuple[str, ...] = ()
@@ -95,13 +96,18 @@ def _seen(folder: Path, record: dict[str, Any], name: Any) -> Seen:
         output=outputs.digest(folder / "prediction.safetensors")[:16]
         if done
         else record["failure"],
-        logged=_hash([logged, snapshots.get("step", []), kept])[:16],
+        logged=_hash([_values(logged), snapshots.get("step", []), kept])[:16],
         scores=_hash([record["metrics"], snapshots])[:16],
         needs=tuple(sorted(name(key) for key in cell["needs"].values())),
         code=record.get("code", ""),
         seconds=record["cpu_seconds"] / record.get("group", 1),
         degenerate=_degenerate(folder, logged) if done and of else "" if done else "it failed",
     )
+
+
+def _values(logged: dict[str, list[list[float]]]) -> dict[str, list[float]]:
+    """What was logged, without the numbers of the steps."""
+    return {name: [value for _, value in points] for name, points in logged.items()}
 
 
 def _degenerate(folder: Path, logged: dict[str, list[list[float]]]) -> str:

@@ -95,10 +95,10 @@ class WorkerRun:
         compute: Callable[[torch.Tensor], torch.Tensor],
         side: int,
         **facts: Any,
-    ) -> Shared:
+    ) -> Callable[[int, torch.Tensor], torch.Tensor]:
         """A function of each step's input, computed once for all cells with the same of it."""
         if self.device != "cpu":  # where the same inputs need not give the same bytes
-            return Shared(compute, side)
+            return Shared(compute, side).of
         found = {
             "facts": facts,
             "side": side,
@@ -111,7 +111,7 @@ class WorkerRun:
         identity = json.dumps(found, sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         file = self._work.parent / "shared" / f"{name}-{digest}.bits"
-        return Shared(compute, side, file, identity)
+        return Shared(compute, side, file, identity).of
 
     def log(self, step: int, **values: float) -> None:
         """Record values of training."""

@@ -3,4 +3,4 @@
 from bench.prove.replay import WITNESS
 from bench.registry import import_from
 
-import_from(WITNESS, "tasks")
+import_from(WITNESS, "tiny_tasks")

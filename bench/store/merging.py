@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from bench.errors import BenchError
 from bench.plan.cell import Address, address
-from bench.store import outputs, pack, record
+from bench.store import outputs, packing, record
 from bench.store.folders import ARRAYS, PREDICTION, Store, writable
 from bench.store.record import Record
 
@@ -145,9 +145,9 @@ def _unpack(path: Path, staging: Path) -> list[_Staged]:
         DamagedPack: any of them is not as it was packed.
     """
     try:
-        if not pack.is_pack(path):
+        if not packing.is_pack(path):
             raise DamagedPack(path, ["no pack of bench, or cut off at its end"])
-        sealed = pack.is_sealed(path)
+        sealed = packing.is_sealed(path)
         with zipfile.ZipFile(path) as archive:
             staged, problems = _cells(archive, staging)
     except OSError as error:
@@ -166,19 +166,19 @@ def _cells(archive: zipfile.ZipFile, staging: Path) -> tuple[list[_Staged], list
     entries = {info.filename: info for info in archive.infolist()}
     counted = Counter(archive.namelist())
     problems = [f"{name!r} is in it {n} times" for name, n in counted.items() if n > 1]
-    if pack.MANIFEST not in entries:
-        return [], [*problems, f"it has no {pack.MANIFEST}"]
+    if packing.MANIFEST not in entries:
+        return [], [*problems, f"it has no {packing.MANIFEST}"]
     try:
-        described = _manifest(archive, entries[pack.MANIFEST])
+        described = _manifest(archive, entries[packing.MANIFEST])
         files = {
             f"runs/{cell['folder']}/{name}": max(0, int(file["size"]))
             for cell in described.values()
             for name, file in cell["files"].items()
         }
     except _UNREADABLE as error:
-        return [], [*problems, f"its {pack.MANIFEST} cannot be used ({error})"]
-    unnamed = entries.keys() - files.keys() - {pack.MANIFEST}
-    problems += [f"{name!r} is not in its {pack.MANIFEST}" for name in sorted(unnamed)]
+        return [], [*problems, f"its {packing.MANIFEST} cannot be used ({error})"]
+    unnamed = entries.keys() - files.keys() - {packing.MANIFEST}
+    problems += [f"{name!r} is not in its {packing.MANIFEST}" for name in sorted(unnamed)]
     free, size = shutil.disk_usage(staging).free, sum(files.values())
     if size > free:
         return [], [*problems, f"it unpacks to {size} bytes where {free} are free"]
@@ -201,7 +201,7 @@ def _manifest(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> dict[str, Any
         raise ValueError(f"{entry.file_size} bytes are too many")
     with _opened(archive, entry) as file:
         content = json.loads(file.read(_MANIFEST_BYTES + 1))
-    if content["layout"] != pack.LAYOUT:
+    if content["layout"] != packing.LAYOUT:
         raise ValueError(f"layout {content['layout']} is none of this version: update bench")
     cells: dict[str, Any] = content["cells"]
     return cells
@@ -220,8 +220,8 @@ def _cell(
         BenchError, ValueError, KeyError, …: it is not as it was packed.
     """
     files = described["files"]
-    if not files.keys() <= set(pack.FILES):
-        odd = min(files.keys() - set(pack.FILES))
+    if not files.keys() <= set(packing.FILES):
+        odd = min(files.keys() - set(packing.FILES))
         raise ValueError(f"a cell has no file {odd!r}")
     folder.mkdir()
     for name, file in files.items():
