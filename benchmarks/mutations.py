@@ -238,7 +238,7 @@ def _noticed(mutation: Mutation, clean: Replay, folder: Path) -> set[str]:
     return found | ({PROTOCOL} if test.returncode else set())
 
 
-_TEST = "tests/test_protocol.py"
+_TEST = "tests/results/test_protocol.py"
 
 
 def _scoring(tree: Path, folder: Path) -> str:

@@ -19,5 +19,6 @@ What this cannot see, and what to do about it:
 - Another device or type: an equivalence holds for what it was shown on, float32 on a CPU.
 - Another processor or other libraries: digests may differ though no code has. `prove` says so, and
   `prove --at COMMIT` compares two codes here. A record's versions are shown by `status` and `show`.
-- The harness before and after a method: `tests/test_protocol.py` and `bench.store.code.scoring`.
+- The harness before and after a method: `tests/results/test_protocol.py` and
+  `bench.store.code.scoring`.
 """

@@ -1,4 +1,4 @@
-"""Methods that write down every integer they can reach, for `tests/test_hidden_labels.py`."""
+"""Methods that write down every integer they can reach, for the tests of hidden labels."""
 
 from __future__ import annotations
 

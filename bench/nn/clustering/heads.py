@@ -4,7 +4,7 @@ A head alone is so small that most of its time goes into starting operations. He
 serves all heads wherever that leaves each head's numbers as they are: a product is one of a fixed
 shape for each head, and the elements of each head come in multiples of 64, so that none of them is
 in the rest of a vector loop, where exp and log round otherwise. On a CPU, with one thread, a head's
-bytes therefore do not depend on the others; tests/test_heads.py holds it to that.
+bytes therefore do not depend on the others; tests/formulas/test_heads.py holds it to that.
 """
 
 from __future__ import annotations

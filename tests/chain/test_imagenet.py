@@ -1,4 +1,4 @@
-"""Photographs of many sizes: squares, ImageNet's class lists, Office-31, zero-shot, STL-10."""
+"""ImageNet's class lists and images, and Places205."""
 
 import dataclasses
 import hashlib
@@ -6,8 +6,6 @@ import hashlib
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.io import savemat
-from torchvision.transforms import functional
 
 from bench.datasets import (
     Part,
@@ -19,10 +17,7 @@ from bench.datasets import (
     materialise,
     places205,
     prepare,
-    stl10,
-    zero_shot,
 )
-from bench.datasets.cache import Rows, write_folder
 from bench.datasets.fingerprint import canonical_order, pixel_hashes, records
 from bench.datasets.photographs import squares
 from bench.errors import BenchError
@@ -44,52 +39,6 @@ def photograph(path, width=12, height=9, mode="RGB"):
 
 def redeclare(monkeypatch, name, **changes):
     monkeypatch.setitem(dataset._datasets, name, dataclasses.replace(get(name), **changes))
-
-
-# Squares.
-
-
-@pytest.mark.parametrize("size", [(300, 400), (400, 300), (256, 256), (10, 31), (1000, 257)])
-def test_a_square_is_the_middle_of_the_resized_photograph(tmp_path, size):
-    path = photograph(tmp_path / "x.png", *size)
-    (found,) = squares([path], tmp_path)
-    with Image.open(path) as image:
-        whole = np.asarray(functional.resize(image, 256))
-    assert min(whole.shape[:2]) == 256
-    top, left = ((side - 256) / 2 for side in whole.shape[:2])
-    cut = whole[round(top) : round(top) + 256, round(left) : round(left) + 256]
-    np.testing.assert_array_equal(found, cut)
-
-
-@pytest.mark.parametrize(("mode", "suffix"), [("L", ".png"), ("CMYK", ".jpg"), ("P", ".png")])
-def test_whatever_colours_a_file_has_three_channels_come_out(tmp_path, mode, suffix):
-    (found,) = squares([photograph(tmp_path / f"x{suffix}", mode=mode)], tmp_path)
-    assert found.shape == (256, 256, 3)
-    if mode == "L":
-        assert (found == found[..., :1]).all()
-
-
-def test_squares_keep_their_order_and_leave_no_file(tmp_path):
-    paths = [photograph(tmp_path / f"{i}.png", 5 + i, 7) for i in range(5)]
-    found = squares(paths, tmp_path / "cache")
-    for path, square in zip(paths, found, strict=True):
-        np.testing.assert_array_equal(square, squares([path], tmp_path)[0])
-    assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_a_damaged_photograph_is_named(tmp_path):
-    path = photograph(tmp_path / "x.jpg")
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(BenchError, match=r"x\.jpg: damaged or no image"):
-        squares([path], tmp_path)
-
-
-def test_rows_are_written_as_numpy_would(tmp_path, monkeypatch):
-    array, index = RNG.integers(0, 256, (40, 3, 5, 3), dtype=np.uint8), RNG.permutation(40)[:33]
-    monkeypatch.setattr("bench.datasets.cache._BLOCK_BYTES", 200)  # four rows
-    write_folder(tmp_path / "f", {"x.npy": Rows(array, index)}, {})
-    np.save(tmp_path / "y.npy", array[index])
-    assert (tmp_path / "f/x.npy").read_bytes() == (tmp_path / "y.npy").read_bytes()
 
 
 # ImageNet.
@@ -244,109 +193,6 @@ def test_882_and_118_are_all_classes(tmp_path):
     assert len(rest) == 882
 
 
-# Office-31.
-
-
-def test_office_31(tmp_path, monkeypatch):
-    counts = {"amazon": 4, "dslr": 2, "webcam": 2}
-    for domain, count in counts.items():
-        for i in range(count):
-            photograph(tmp_path / f"office31/{domain}/images/{'mug' if i % 2 else 'pen'}/{i}.jpg")
-    redeclare(monkeypatch, "office31", counts=counts)
-    assert prepare("office31", tmp_path).counts == counts
-    task = get_task("office31-amazon-webcam/adapt")
-    source, target = (materialise(p, tmp_path) for p in (task.source, task.target))
-    assert (source.n, target.n, source.n_classes, target.n_classes) == (4, 2, 2, 2)
-
-
-def test_a_wrong_number_of_photographs(tmp_path):
-    photograph(tmp_path / "office31/dslr/images/pen/1.jpg")
-    with pytest.raises(BenchError, match="office31 dslr: 1 images, expected 498"):
-        prepare("office31", tmp_path)
-
-
-def test_all_six_pairs_of_domains():
-    names = ("amazon", "dslr", "webcam")
-    for source in names:
-        for target in (n for n in names if n != source):
-            task = get_task(f"office31-{source}-{target}/adapt")
-            assert (task.source.split, task.target.split) == (source, target)
-
-
-# Zero-shot.
-
-LAYOUT = zero_shot.LAYOUTS["cub"]
-FILES = [f"/disk/of/somebody/CUB/images/{1 + i // 2:03d}.bird/b{i}.jpg" for i in range(8)]
-CLASS = np.arange(8) // 2 + 1
-WHERE = {"trainval_loc": [1, 3, 4], "test_seen_loc": [2], "test_unseen_loc": [5, 6, 7, 8]}
-
-
-def proposed_splits(root, files=FILES, labels=CLASS, where=WHERE):
-    folder = root / "xlsa17/data/CUB"
-    folder.mkdir(parents=True)
-    cells = np.empty((len(files), 1), object)
-    cells[:, 0] = files
-    features = np.zeros((5, len(files)))
-    content = {"image_files": cells, "labels": np.array(labels)[:, None], "features": features}
-    savemat(folder / "res101.mat", content)
-    columns = {key: np.array(value)[:, None] for key, value in where.items()}
-    savemat(folder / "att_splits.mat", {**columns, "att": np.zeros((3, 200))})
-    for file in files:
-        photograph(root / LAYOUT.images / file.partition("/images/")[2])
-
-
-def test_proposed_splits(tmp_path, monkeypatch):
-    proposed_splits(tmp_path)
-    redeclare(monkeypatch, "cub", counts={"trainval": 3, "test_seen": 1, "test_unseen": 4})
-    prepared = prepare("cub", tmp_path)
-    for index, (key, where) in enumerate(WHERE.items()):
-        keep = prepared.columns["split"] == index
-        labels = prepared.columns["label"][keep] + 1
-        assert sorted(labels) == sorted(CLASS[np.array(where) - 1]), key
-    task = get_task("cub/zero-shot")
-    source, target = (materialise(p, tmp_path) for p in (task.source, task.target))
-    assert (source.n, source.n_classes, target.n, target.n_classes) == (3, 2, 4, 2)
-
-
-def test_each_photograph_has_its_own_class(tmp_path):
-    proposed_splits(tmp_path)
-    found = zero_shot.photographs_of(LAYOUT, tmp_path, "test_unseen")
-    assert [(path.name, name) for path, name in found] == [
-        ("b4.jpg", "003"), ("b5.jpg", "003"), ("b6.jpg", "004"), ("b7.jpg", "004"),
-    ]  # fmt: skip
-    assert all(path.is_file() for path, _ in found)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"where": {**WHERE, "test_unseen_loc": [9, 1]}}, r"test_unseen_loc in 1\.\.9"),
-        ({"where": {**WHERE, "test_unseen_loc": [0, 1]}}, r"test_unseen_loc in 0\.\.1"),
-        ({"labels": CLASS[:-1]}, "8 files, 7 labels"),
-        ({"where": {"trainval_loc": [1]}}, r"att_splits\.mat: has no variable 'test_seen_loc'"),
-    ],
-)
-def test_splits_that_do_not_go_together(tmp_path, changes, words):
-    proposed_splits(tmp_path, **changes)
-    with pytest.raises(BenchError, match=words):
-        zero_shot.photographs_of(LAYOUT, tmp_path, "test_unseen")
-
-
-def test_a_damaged_split_file(tmp_path):
-    proposed_splits(tmp_path)
-    (tmp_path / "xlsa17/data/CUB/att_splits.mat").write_bytes(b"MATLAB 5.0 MAT-file, cut off")
-    with pytest.raises(BenchError, match=r"att_splits\.mat: missing, damaged or no MATLAB file"):
-        prepare("cub", tmp_path)
-
-
-@pytest.mark.parametrize("name", zero_shot.LAYOUTS)
-def test_seen_and_unseen_classes_are_what_the_publishers_say(name):
-    unseen = {"cub": 50, "flo": 20, "sun": 72, "awa2": 10}[name]
-    assert get_task(f"{name}/zero-shot").n_clusters == unseen
-    total = {"cub": 11_788, "flo": 8189, "sun": 14_340, "awa2": 37_322}[name]
-    assert sum(get(name).counts.values()) == total
-
-
 # All of ImageNet, and Places205.
 
 
@@ -427,26 +273,3 @@ def test_places_whose_images_lack(tmp_path):
     reason = availability("places205", tmp_path / "elsewhere", ["train", "val"])
     assert reason.startswith("places205 train, val not under")
     assert "trainvalsplit_places205.tar.gz" in reason
-
-
-# STL-10.
-
-
-def test_stl10_binary_files(tmp_path, monkeypatch):
-    pixels = RNG.integers(0, 256, (6, 96, 96, 3), dtype=np.uint8)
-    labels = np.array([0, 9, 3, 3, 1, 0])
-    folder = tmp_path / "stl10_binary"
-    folder.mkdir()
-    for split, keep in (("train", slice(4)), ("test", slice(4, 6))):
-        # As published: channel by channel, column by column; classes from 1.
-        pixels[keep].transpose(0, 3, 2, 1).tofile(folder / f"{split}_X.bin")
-        (labels[keep] + 1).astype(np.uint8).tofile(folder / f"{split}_y.bin")
-    for split, keep in (("train", slice(4)), ("test", slice(4, 6))):
-        found, classes = stl10.load(tmp_path, split, False)
-        np.testing.assert_array_equal(found, pixels[keep])
-        np.testing.assert_array_equal(classes, labels[keep])
-    redeclare(monkeypatch, "stl10", counts={"train": 4, "test": 2})
-    assert prepare("stl10", tmp_path).counts == {"train": 4, "test": 2}
-    (folder / "test_X.bin").write_bytes(b"cut off")
-    with pytest.raises(BenchError, match="torchvision cannot read stl10 test"):
-        get("stl10").read(tmp_path)

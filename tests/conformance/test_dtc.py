@@ -21,7 +21,7 @@ from bench.nn.losses.student import (
 )
 
 registry.load()
-GOLDEN = np.load(Path(__file__).parent / "golden" / "dtc.npz", allow_pickle=False)
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "dtc.npz", allow_pickle=False)
 DTC = registry.get("dtc").cls
 import bench_baselines.dtc as dtc  # noqa: E402 - the registry makes its package
 

@@ -1,24 +1,19 @@
 """Figures of one cell a panel: images, confusion and embeddings, beside the true classes."""
 
 import math
-import sys
-import types
 
 import numpy as np
 import pytest
 import torch
+from figures import EMBEDDING, publish, shown, view_of, write
 from harness import DATA, FAULTY, PLUGINS, make_plan
-from test_figures import EMBEDDING, shown, write
 
 from bench import registry
 from bench.datasets import get_task, materialise
 from bench.errors import BenchError
 from bench.plan import experiment
 from bench.render import figures, legend
-from bench.report import coordinates
-from bench.store import code, outputs
-from bench.store.folders import PREDICTION, Store
-from bench.store.record import Record
+from bench.store.folders import Store
 from bench.tasks import Prediction
 
 CLUSTERS = """
@@ -90,27 +85,6 @@ def test_what_is_wrong_is_said_in_one_sentence(case, tmp_path):
     with pytest.raises(BenchError) as caught:
         experiment.load(str(write(tmp_path, text.replace(old, new, 1))))
     assert expected in str(caught.value)
-
-
-def publish(plan, store, key, prediction, state="done"):
-    """A cell's end, as the harness leaves it."""
-    cell = plan.cells[key]
-    attempt = store.work(cell) / "attempt"
-    attempt.mkdir(parents=True)
-    outputs.save(attempt / PREDICTION, prediction)
-    output, of = outputs.digest(attempt / PREDICTION), code.of_cell(cell)
-    record = Record(key=cell.key, cell=cell.identity(), state=state, code=of, output=output)
-    store.publish(cell, attempt, record)
-
-
-def view_of(tmp_path, text, prediction=None, state="done"):
-    """The figure of an experiment whose one cell gave back a prediction."""
-    plan, store = make_plan(write(tmp_path, text)), Store(tmp_path)
-    (slot,) = plan.slots
-    assert list(slot.cells) == [0]
-    if prediction is not None:
-        publish(plan, store, slot.cells[0][0], prediction, state)
-    return shown(plan, store)
 
 
 def place(picture, images):
@@ -271,44 +245,3 @@ def test_what_is_lacking_is_said(text, prediction, words, tmp_path):
 def test_a_failed_cell_is_said(tmp_path):
     (panel,) = view_of(tmp_path, CONFUSION, Prediction(), state="failed").panels
     assert panel.words == "failed"
-
-
-# --- UMAP ---------------------------------------------------------------------------------------
-
-
-def test_umap_is_asked_for_with_a_fixed_state_and_kept_apart(tmp_path, monkeypatch):
-    asked = []
-
-    class UMAP:
-        def __init__(self, **options):
-            asked.append(options)
-
-        def fit_transform(self, rows):
-            return rows[:, :2]
-
-    end = EMBEDDING.index('[[figure.curve]]\nlabel = "an artifact"')
-    text = EMBEDDING[:end].replace("tensor", 'by = "umap"\ntensor')
-    values = torch.from_numpy(np.random.default_rng(0).normal(size=(150, 7)))
-    monkeypatch.setitem(sys.modules, "umap", None)
-    view = view_of(tmp_path, text, Prediction(tensors={"outputs": values}))
-    assert view.panels[0].words == "umap-learn is not installed: pip install -e '.[umap]'"
-    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=UMAP))
-    view = view_of(tmp_path, text)
-    assert np.allclose(view.panels[0].points, values[:, :2])
-    assert asked == [{"n_neighbors": 15, "random_state": 0, "n_jobs": 1}]
-    assert "UMAP of one cell's output" in legend.figure_caption(view)
-    assert view_of(tmp_path, text).panels == view.panels
-    assert len(asked) == 1
-    monkeypatch.setattr(coordinates, "_tsne", lambda rows: rows[:, 2:4])
-    other = view_of(tmp_path, text.replace('by = "umap"\n', ""))
-    assert np.allclose(other.panels[0].points, values[:, 2:4])
-    assert len(list((tmp_path / "runs" / ".embeddings").iterdir())) == 2
-
-
-def test_coordinates_of_t_sne_keep_the_name_that_they_had(tmp_path):
-    folder = tmp_path / ".embeddings"
-    folder.mkdir()
-    # SHA-256 of {"images": 1000, "output": "d", "perplexity": 30.0, "tensor": "t"}.
-    np.save(folder / "b562c37d735bf9ba24aa0fe65ec77649.npy", np.ones((3, 2), np.float32))
-    found = coordinates.coordinates(tmp_path, tmp_path, "d", "t", n=3, by="t-SNE")
-    assert found.tolist() == [[1, 1]] * 3

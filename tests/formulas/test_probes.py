@@ -21,7 +21,7 @@ from bench.score import probe as bench_probe
 from bench.score import scores
 from bench.tasks import Labelled, Prediction, ProbeTask
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def generator(seed=0):

@@ -14,7 +14,7 @@ from bench.nn.losses.student import (
     target_distribution,
 )
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def golden(name):

@@ -22,7 +22,7 @@ from bench.nn.losses.supreme import (
 from bench.tasks import ClusterTask, Labelled
 
 registry.load()
-GOLDEN = np.load(Path(__file__).parent / "golden" / "student_t.npz", allow_pickle=False)
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "student_t.npz", allow_pickle=False)
 
 
 def literal_confidence(q, how):

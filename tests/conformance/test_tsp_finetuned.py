@@ -16,7 +16,7 @@ from bench.tasks import ClusterTask, Prediction, TaskInfo
 
 registry.load()
 FineTuned, TSP, Features = (registry.get(name).cls for name in ("tsp-finetuned", "tsp", "features"))
-GOLDEN = np.load(Path(__file__).parent / "golden" / "scan.npz", allow_pickle=False)
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "scan.npz", allow_pickle=False)
 INFO = TaskInfo("made/cluster", "cluster", has_source=False, has_auxiliary=False, related={})
 QUICK = FineTuned(
     network="dino", pretraining="made/represent", epochs=3, batch_size=50, neighbours=5, keep=True

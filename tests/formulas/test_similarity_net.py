@@ -12,7 +12,7 @@ from torch.nn import functional
 from bench.nn.networks import similarity as module
 from bench.nn.networks.similarity import PairHead, SimilarityNet, similarity, vggs
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "similarity_net.npz", allow_pickle=False)
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "similarity_net.npz", allow_pickle=False)
 DTYPES = {"f64": torch.float64, "f32": torch.float32}
 TOLERANCE = {"f64": {"rtol": 1e-9, "atol": 1e-11}, "f32": {"rtol": 0, "atol": 2e-5}}
 NAMES = {

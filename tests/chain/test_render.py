@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.render import escape, grid, latex, legend, tables
 from bench.render.wording import difference, measured_cell, spread
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.mark.parametrize(

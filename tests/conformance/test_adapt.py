@@ -1,9 +1,8 @@
-"""Source only, DANN, CCN+ and CCN++ on two made-up domains, with `bench.nn.losses.domain`."""
+"""Source only, DANN, CCN+ and CCN++ on two made-up domains."""
 
 import math
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,19 +14,12 @@ from bench.datasets import get_task
 from bench.errors import BenchError, NonFiniteError
 from bench.nn import training
 from bench.nn.images.views import Views
-from bench.nn.losses import domain
 from bench.nn.networks import transferred
 from bench.tasks import AdaptTask, Labelled, Prediction, TaskInfo
 
 ALL = ("source-only", "dann", "ccn+", "ccn++")
 PAIRED = ("ccn+", "ccn++")
 SMALL = {"widths": (4, 8), "size": 8, "iterations": 6}
-
-
-@pytest.fixture(scope="module")
-def golden():
-    with np.load(Path(__file__).parent / "golden" / "domain.npz", allow_pickle=False) as file:
-        return {k: torch.from_numpy(np.asarray(file[k])) for k in file.files}
 
 
 @pytest.fixture(scope="module")
@@ -73,113 +65,6 @@ def fit(name, needed, run=None, task=None, **params):
     return build(name, **params).fit(task or domains()[0], run).assignments
 
 
-# Gradient reversal, discriminator, schedules
-
-
-def discriminator(golden):
-    network = domain.discriminator(24, hidden=16).double()
-    weights = {k.removeprefix("disc_").replace("6_0", "6"): v for k, v in golden.items()}
-    weights = {k.replace("_", "."): v for k, v in weights.items() if k[:2] in {"0_", "1_", "3_"}
-               or k[:2] in {"4_", "6_"}}  # fmt: skip
-    network.load_state_dict({**network.state_dict(), **weights})
-    return network
-
-
-@pytest.mark.parametrize("step", [0, 7, 1000])
-def test_the_domain_loss_and_its_gradients_are_those_of_the_library(step, golden):
-    network = discriminator(golden)
-    f_source, f_target = (golden[k].clone().requires_grad_() for k in ("f_source", "f_target"))
-    loss = domain.domain_loss(network, f_source, f_target, domain.reversal(step))
-    loss.backward()
-    close = {"rtol": 0, "atol": 1e-10}
-    torch.testing.assert_close(loss, golden[f"dann_loss_iter{step}"], **close)
-    for side, f in (("source", f_source), ("target", f_target)):
-        torch.testing.assert_close(f.grad, golden[f"dann_grad_f_{side}_iter{step}"], **close)
-    if step == 7:
-        torch.testing.assert_close(network[0].weight.grad, golden["dann_grad_disc_0_weight"])
-        last = golden["dann_grad_disc_final_weight"]
-        torch.testing.assert_close(network[6].weight.grad, last, **close)
-
-
-def test_the_discriminator_is_that_of_the_library(golden):
-    both = torch.cat([golden["f_source"], golden["f_target"]])
-    got = torch.sigmoid(discriminator(golden)(both))
-    torch.testing.assert_close(got, golden["disc_output_train_mode"], rtol=0, atol=1e-10)
-
-
-def test_the_domain_loss_of_given_outputs(golden):
-    logits = torch.logit(golden["given_disc_output"])
-    one = torch.zeros(32, 4, dtype=torch.float64)
-    loss = domain.domain_loss(lambda _: logits, one, one, 1.0)
-    torch.testing.assert_close(loss, golden["dann_loss_given"], rtol=0, atol=1e-10)
-    total = 0.0
-    for side, d in enumerate(golden["given_disc_output"].flatten().split(32)):
-        total += sum(-math.log(1 - p if side else p) for p in d.tolist()) / 32
-    assert loss.item() == pytest.approx(total / 2, abs=1e-12)
-
-
-def test_the_reversal_rises_as_in_the_library(golden):
-    for name, options in (
-        ("default", {}),
-        ("alpha10_hi05", {"over": 300, "alpha": 10.0, "high": 0.5}),
-    ):
-        steps, wanted = golden[f"grl_iter_{name}"].tolist(), golden[f"grl_coeff_{name}"].tolist()
-        got = [domain.reversal(step, **options) for step in steps]
-        assert got == pytest.approx(wanted, abs=1e-12)
-
-
-def test_a_reversed_gradient_is_turned_round_and_scaled():
-    x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
-    out = domain.reverse(x, 0.3)
-    assert torch.equal(out, x)
-    (out**2).sum().backward()
-    torch.testing.assert_close(x.grad, -0.3 * 2 * x.detach())
-
-
-def test_the_learning_rate_falls():
-    assert domain.annealed(0) == 1.0
-    assert domain.annealed(1000) == pytest.approx(2**-0.75)
-    assert domain.annealed(10, gamma=0.1, power=2.0) == 0.25
-
-
-def test_logits_beyond_all_bounds_stay_finite():
-    one = torch.zeros(2, 3)
-    logits = torch.tensor([1e4, -1e4, 1e4, -1e4])[:, None]
-    assert domain.domain_loss(lambda _: logits, one, one, 1.0).item() == pytest.approx(5e3)
-
-
-def test_features_that_do_not_fit_are_refused():
-    network = domain.discriminator(4, hidden=3)
-    with pytest.raises(ValueError, match=r"\(0, 4\) and \(5, 4\), not \(n, D\) and \(m, D\)"):
-        domain.domain_loss(network, torch.zeros(0, 4), torch.zeros(5, 4), 1.0)
-    with pytest.raises(ValueError, match="source features have length 4, those of the target 3"):
-        domain.domain_loss(network, torch.zeros(2, 4), torch.zeros(5, 3), 1.0)
-
-
-def test_domains_are_given_the_same_channels():
-    x = torch.rand(2, 3, 4, 5)
-    grey = domain.with_channels(x, 1)
-    wanted = 0.299 * x[:, 0] + 0.587 * x[:, 1] + 0.114 * x[:, 2]
-    torch.testing.assert_close(grey, wanted[:, None])
-    assert torch.equal(domain.with_channels(grey, 3), torch.cat([grey] * 3, dim=1))
-    assert domain.with_channels(x, 3) is x
-    with pytest.raises(ValueError, match="images have 4 channels, wanted are 1"):
-        domain.with_channels(torch.rand(2, 4, 5, 5), 1)
-
-
-def test_untracked_statistics_are_used_but_not_kept():
-    network = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3, momentum=0.2))
-    x, y = torch.randn(2, 8, 1, 5, 5).unbind(0)
-    with domain.untracked(network):
-        untracked = network(x)
-    assert torch.equal(network[1].running_mean, torch.zeros(3))
-    assert torch.equal(network(x), untracked)
-    network[1].reset_running_stats()
-    means = network[0](y).mean(dim=(0, 2, 3))
-    network(y)
-    torch.testing.assert_close(network[1].running_mean, 0.2 * means)
-
-
 @pytest.mark.parametrize("name", ["dann", "ccn+", "ccn++"])
 def test_the_statistics_kept_are_those_of_the_target(name, needed):
     task, _ = domains()
@@ -190,98 +75,6 @@ def test_the_statistics_kept_are_those_of_the_target(name, needed):
     means = network[0].convs[0][0]((x - 0.5) / 0.5).mean(dim=(0, 2, 3))
     kept = run.checkpoints[-1]["learnt"]["0.0.convs.0.1.running_mean"]
     torch.testing.assert_close(kept, 0.1 * means, rtol=0, atol=1e-5)
-
-
-# The losses
-
-
-def literal_kcl(p, similar, margin):
-    """CCN, equations 3 to 5 and 9, one ordered pair after the other."""
-    total, eps = 0.0, 1e-7
-    for i in range(len(p)):
-        for j in range(len(p)):
-            kl = sum(
-                (a + eps) * (math.log(a + eps) - math.log(b + eps))
-                for a, b in zip(p[i].tolist(), p[j].tolist(), strict=True)
-            )
-            total += kl if similar[i, j] else max(0.0, margin - kl)
-    return total / len(p) ** 2
-
-
-def literal_mcl(p, similar, _):
-    total = 0.0
-    for i in range(len(p)):
-        for j in range(len(p)):
-            g = float(p[i] @ p[j])
-            total -= math.log((g if similar[i, j] else 1 - g) + 1e-7)
-    return total / len(p) ** 2
-
-
-@pytest.mark.parametrize(("pair_loss", "literal"), [("kcl", literal_kcl), ("mcl", literal_mcl)])
-@pytest.mark.parametrize("mode", ["train", "eval"])
-def test_the_loss_of_ccn_plus_by_loops(pair_loss, literal, mode, needed):
-    task, run = domains()[0], FakeRun()
-    params = {"iterations": 1, "source_batch": 5, "target_batch": 7, "margin": 1.5}
-    method = build("ccn+", **params, pair_loss=pair_loss, similarity_mode=mode)
-    run.needs["similarity"] = needed
-    method.fit(task, run)
-    network = method._network(3, run)
-    order, crops = run.generator("batches"), run.generator("augment")
-    rows, source = method._draw(task.source.images, 5, order, crops, run)
-    _, target = method._draw(task.target, 7, order, crops, run)
-    q, p = (network((x - 0.5) / 0.5).detach().double().softmax(dim=1) for x in (source, target))
-    classification = sum(
-        -math.log(q[i, task.source.labels[row]]) for i, row in enumerate(rows.tolist())
-    )
-    labeller, views = transferred.load(needed.architecture, needed.tensors)
-    x = replace(views, invert=False).clean(target)
-    similar = transferred.label(labeller.train(mode == "train"), x)
-    assert similar.any()
-    assert not similar.all()
-    wanted = classification / 5 + literal(p, similar, 1.5)
-    assert run.logged == [(1, {"loss": pytest.approx(wanted, abs=1e-5)})]
-
-
-def test_ccn_plus_plus_adds_both_terms(needed):
-    run = FakeRun(needs={"similarity": needed})
-    clusters, domains_ = build("ccn++").terms(run)
-    assert type(clusters) is module().Clusters
-    assert type(domains_) is module().Domains
-    assert [type(t) for t in build("dann").terms(run)] == [module().Domains]
-    assert [type(t) for t in build("ccn+").terms(run)] == [module().Clusters]
-    assert build("source-only").terms(run) == []
-
-
-def test_the_discriminators_gradient_reaches_the_features_reversed():
-    term = module().Domains(4, seed=0)
-    slopes = []
-    for step in (0, 1000):
-        features = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
-        source, target = features[:4], features[4:]
-        batch = module().Batch(step, torch.zeros(2, 1, 8, 8), source, target, torch.zeros(2, 3))
-        term(batch).backward()
-        slopes.append(features.grad)
-        wanted = domain.domain_loss(term.discriminator, source, target, 0.0)
-        torch.testing.assert_close(term(batch), wanted)
-    assert slopes[0].abs().max() == 0.0
-    assert slopes[1].abs().max() > 0.0
-
-
-@pytest.mark.parametrize("invert", [False, True])
-def test_the_similarity_network_sees_the_batch_in_its_own_views(invert, needed, monkeypatch):
-    seen = []
-    monkeypatch.setattr(module().pairs, "kcl", lambda p, _, margin: (p * margin).sum())
-
-    def label(_, x):
-        seen.append(x)
-        return torch.ones(len(x), len(x)) > 0
-
-    monkeypatch.setattr(module().transferred, "label", label)
-    (term,) = build("ccn+", invert=invert).terms(FakeRun(needs={"similarity": needed}))
-    crops = torch.rand(3, 1, 8, 8)
-    term(module().Batch(0, crops, torch.zeros(2, 3), torch.zeros(3, 3), torch.zeros(3, 3)))
-    pixels = 1 - crops if invert else crops
-    torch.testing.assert_close(seen[0], (pixels - 0.086) / 0.235)
 
 
 # The methods

@@ -16,8 +16,7 @@ from bench.report.view_types import Heatmap, HeatmapView
 
 GOOD = """
 title = "T"
-[preset.quick]
-seeds = 2
+preset.quick.seeds = 2
 [[figure]]
 kind = "heatmap"
 name = "map"

@@ -9,7 +9,7 @@ import torch
 
 from bench.nn.losses.pairs import kcl, mcl
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "pairs.npz", allow_pickle=False)
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "pairs.npz", allow_pickle=False)
 LOSSES = [kcl, mcl]
 
 

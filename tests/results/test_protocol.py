@@ -13,7 +13,6 @@ from bench import ROOT
 from bench.datasets import get_task, materialise
 from bench.plan import cell
 from bench.plan.cell import seed_for
-from bench.plan.graph import limit
 from bench.run import draws
 from bench.tasks import PairAnswers
 
@@ -45,7 +44,7 @@ def block():
 
 def images(role):
     task = get_task("digits/transfer")
-    part = materialise(task.parts()[role], DATA, limit=limit(task, role, "quick"))
+    part = materialise(task.parts()[role], DATA, limit=task.limit(role, "quick"))
     return np.load(part.images), np.load(part.labels)
 
 

@@ -20,7 +20,7 @@ registry.load()
 SeLa = registry.get("sela").cls
 import bench_methods.pseudo_labels as pseudo_labels  # noqa: E402 - the registry makes its package
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "schedule.npz", allow_pickle=False)
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "schedule.npz", allow_pickle=False)
 SCHEDULE = {"main": "quadratic", "cifar": "linear"}
 CASES = [(script, str(case)) for script in SCHEDULE for case in GOLDEN[f"{script}_cases"]]
 

@@ -10,7 +10,7 @@ from bench.nn.clustering import transport
 from bench.nn.clustering.scaling import solve
 from bench.nn.clustering.transport import Stop, balance
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "sinkhorn.npz", allow_pickle=False)
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "sinkhorn.npz", allow_pickle=False)
 CASES = [str(case) for case in GOLDEN["cases"]]
 
 

@@ -19,7 +19,7 @@ registry.load()
 info = registry.get("dino")
 DINO = info.cls
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "dino.npz", allow_pickle=False)
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "dino.npz", allow_pickle=False)
 SMALL = {
     **info.quick,
     "width": 16,

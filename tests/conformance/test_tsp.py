@@ -16,7 +16,7 @@ registry.load()
 TSP, SCAN, KMeans, Applied = (
     registry.get(name).cls for name in ("tsp", "scan", "tsp-kmeans", "tsp-test")
 )
-GOLDEN = np.load(Path(__file__).parent / "golden" / "scan.npz", allow_pickle=False)
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "scan.npz", allow_pickle=False)
 QUICK = {"epochs": 6, "batch_size": 50, "neighbours": 8, "learning_rate": 1e-2}
 
 

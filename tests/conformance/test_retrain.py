@@ -15,7 +15,7 @@ from bench.tasks import Prediction, RepresentTask
 registry.load()
 import bench_methods.retrain as retrain  # noqa: E402 - the registry makes its package
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def task(n=48, labels=False):
