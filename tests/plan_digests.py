@@ -8,9 +8,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 from bench import registry
 from bench.plan import experiment, graph, published
@@ -57,11 +59,12 @@ def _words(output: Table | Figure) -> str:
 def digests() -> dict[str, Any]:
     """Experiment -> preset -> table or figure ("" the file's head) -> entries and digest.
 
-    No data lie there, so that the fingerprints in the cells' keys are the pinned ones alone.
+    No data lie there and none are prepared, so that the fingerprints in the cells' keys are the
+    pinned ones alone.
     """
     registry.load([])
     found: dict[str, Any] = {}
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, patch.dict(os.environ, BENCH_CACHE=folder):
         for name in experiment.names():
             one = experiment.load(name)
             for preset in ("quick", "paper"):

@@ -37,7 +37,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Print what is known of one cell, or of a method's parameters."""
-    if bool(arguments.cell) == bool(arguments.params):
+    if (arguments.cell is None) == (not arguments.params):
         raise BenchError("show takes a CELL, or --params METHOD with --experiment NAME")
     if arguments.params:
         return _params(arguments)

@@ -61,6 +61,7 @@ class Epochs:
         self._losses: list[float] = []
         self._weights: list[int] = []
         self._noted: dict[str, float] = {}
+        self._told = False
         state = run.resume()
         if state:
             unpack(state, **parts)
@@ -71,17 +72,26 @@ class Epochs:
         while self.done < self.total and not self._stopped:
             yield self.done
             self.done += 1
-            last = self._stopped or self.done == self.total
-            if last or self.done % self.every == 0:
+            if self._stopped or self._ends(self.done):
                 self._end()
 
+    def _ends(self, done: int) -> bool:
+        """Whether a log and a checkpoint stand behind this epoch."""
+        return done == self.total or done % self.every == 0
+
+    def _tell(self, done: int) -> None:
+        """Log an epoch, once; a loss that is not finite stops the method here."""
+        if not self._told:
+            mean = sum(self._losses) / max(sum(self._weights), 1)
+            self.run.log(done, loss=mean, **self._noted)
+            self._told = True
+
     def _end(self) -> None:
-        mean = sum(self._losses) / max(sum(self._weights), 1)
-        self.run.log(self.done, loss=mean, **self._noted)
+        self._tell(self.done)
         self.run.progress(self.done, self.total)
         if not self._stopped:  # A resumed cell must come to its stop again.
             self.run.checkpoint({self.unit: self.done, **pack(**self.parts)})
-        self._losses, self._weights, self._noted = [], [], {}
+        self._losses, self._weights, self._noted, self._told = [], [], {}, False
 
     def step(self, optimiser: Optimizer, loss: Tensor) -> None:
         """One step down the gradient of a scalar loss, which counts for the epoch's mean."""
@@ -101,8 +111,15 @@ class Epochs:
         self._stopped = True
 
     def due(self, count: int) -> bool:
-        """Whether this epoch ends one of `count` or more equal shares of all: for snapshots."""
-        return (self.done + 1) % max(self.total // count, 1) == 0
+        """Whether this epoch ends one of `count` or more equal shares of all: for snapshots.
+
+        Its loss is logged then: a snapshot of what has diverged would fail with another's words.
+        """
+        now = self.done + 1
+        due = now % max(self.total // count, 1) == 0
+        if due and self._ends(now):
+            self._tell(now)
+        return due
 
 
 def batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -36,8 +36,8 @@ def test_looking_writes_nothing_and_reads_no_image(words, tmp_path, listed, monk
     chosen = [] if verb == "list" else [toml]
     status = bench(verb, *flags, *chosen, *places(tmp_path / "results"))
     assert listed() == before
-    assert status == (2 if verb == "check" else 0)  # there is no reference
-    assert ("nothing to compare" in capsys.readouterr().err) == (verb == "check")
+    assert status == (3 if verb == "check" else 0)  # there is no reference
+    assert ("without a reference" in capsys.readouterr().out) == (verb == "check")
 
 
 def test_not_even_the_index_of_the_store_is_mended(tmp_path, listed, capsys, forkserver):

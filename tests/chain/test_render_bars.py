@@ -48,7 +48,7 @@ BAD = {
     "task": ('"tiny/cluster"', '"tiny/clusters"', "did you mean 'tiny/cluster'?"),
     "kind of task": ('"tiny/cluster"', '"tiny/adapt"', "takes cluster tasks, 'tiny/adapt'"),
     "no groups": (GROUPS, "", "bars need groups"),
-    "no list": (GROUPS, 'tasks = "tiny/flat"\n', "tasks must be a list"),
+    "no list": (GROUPS, 'tasks = "tiny/flat"\n', "unknown group of tasks 'tiny/flat'"),
     "a task twice": (GROUPS, 'tasks = ["tiny/flat", "tiny/flat"]\n', "label of its own"),
     "two of a name": ('task = "tiny/flat", label = "Flat"', 'task = "tiny/cluster"', "of its own"),
     "no name": ('task = "tiny/flat", label = "Flat", ', "", "label of its own, or a task"),

@@ -9,6 +9,7 @@ from harness import DATA, FAULTY, PLUGINS, predictions, run, write_experiment
 
 from bench import registry
 from bench.datasets import get_task, materialise
+from bench.prove.replay import HERE
 from bench.run.inputs import gather
 from bench.store import outputs
 
@@ -19,6 +20,9 @@ HELPERS = {"carrier", "spy", "oracle-spy", "artifact-spy", "spy-carrier"}
 DINO = {"network": "dino", "pretraining": "tiny/represent"}
 PARAMS = dict.fromkeys(("tsp", "scan", "tsp-kmeans", "tsp-test", "tsp-finetuned"), DINO)
 """Of methods that would otherwise ask for a file."""
+WITNESS = (HERE / "witness.toml").read_text()
+BUDGETS = WITNESS[WITNESS.index("[preset.quick.params]") : WITNESS.index("[[table]]")]
+"""Short ones, as methods are replayed with: what holds here does not hang on the epochs."""
 
 
 def cases():
@@ -38,7 +42,9 @@ def experiment(folder, name, kind, task=None, **column):
         row = {"method": "carrier", "params": {"of": name}}
     metric = METRIC.get(kind, "ACC")
     path = folder / f"{name}-{kind}.toml"
-    return write_experiment(path, task or f"tiny/{kind}", [row], metric=metric, n=2, **column)
+    made = write_experiment(path, task or f"tiny/{kind}", [row], metric=metric, n=2, **column)
+    made.write_text(made.read_text().replace("[[table]]", f"{BUDGETS}\n[[table]]", 1))
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,7 @@ def test_without_weights_nothing_is_needed():
     assert registry.get("similarity").build({}).needs(INFO) == {}
     assert set(registry.get("kcl").build({}).needs(INFO)) == {"similarity"}
     for name in ("similarity", "kcl", "kmeans"):
-        assert registry.get(name).neutral == {"weights": ""}  # keys of older cells stay
+        assert registry.get(name).neutral["weights"] == ""  # keys of older cells stay
 
 
 def test_a_network_that_takes_no_weights(given):

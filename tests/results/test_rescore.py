@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import DATA, PLUGINS, bench, write_experiment
+from harness import PLUGINS, bench, write_experiment
 
 from bench.score import metrics
 from bench.store import code
@@ -24,7 +24,7 @@ def store(tmp_path_factory, forkserver):
     for task, (method, metric) in ROWS.items():
         file = folder / f"{method}.toml"
         files.append(str(write_experiment(file, task, [{"method": method}], metric=metric)))
-    places = ["--results", folder, "--plugins", PLUGINS, "--data-root", DATA]
+    places = ["--results", folder, "--plugins", PLUGINS]
     assert bench("run", *files, *places) == 0
     return folder, files, places
 
