@@ -1,59 +1,19 @@
 """Domain adaptation's parts, `bench.nn.losses.domain`: reversal, discriminator, schedules."""
 
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from fake_run import FakeRun
 
-from bench import registry
 from bench.nn.losses import domain
-from bench.tasks import AdaptTask, Labelled
-
-ALL = ("source-only", "dann", "ccn+", "ccn++")
-PAIRED = ("ccn+", "ccn++")
-SMALL = {"widths": (4, 8), "size": 8, "iterations": 6}
 
 
 @pytest.fixture(scope="module")
 def golden():
     with np.load(Path(__file__).parents[1] / "golden" / "domain.npz", allow_pickle=False) as file:
         return {k: torch.from_numpy(np.asarray(file[k])) for k in file.files}
-
-
-def domains(each=20, classes=3):
-    """A task and the target's labels: clear patterns to classify, and noisy pale labelled ones."""
-    rng = np.random.default_rng(0)
-    patterns = np.kron(rng.random((classes, 4, 4)) < 0.5, np.ones((2, 2)))
-    labels = np.repeat(np.arange(classes), each)
-    target = 20 + 200 * patterns[labels] + rng.normal(0, 5, (len(labels), 8, 8))
-    source = 130 - 40 * patterns[labels] + rng.normal(0, 20, (len(labels), 8, 8))
-    source[:, ::2] += 40
-    coloured = np.repeat(source[..., None], 3, axis=3).clip(0, 255).astype(np.uint8)
-    task = AdaptTask(
-        "made/adapt",
-        target[..., None].clip(0, 255).astype(np.uint8),
-        Labelled(coloured, labels, classes),
-    )
-    return task, labels
-
-
-def build(name, **params):
-    return registry.get(name).build({**SMALL, **params})
-
-
-def module():
-    registry.get("ccn+")
-    return sys.modules["bench_methods.adapt"]
-
-
-def fit(name, needed, run=None, task=None, **params):
-    run = run or FakeRun()
-    run.needs["similarity"] = needed
-    return build(name, **params).fit(task or domains()[0], run).assignments
 
 
 # Gradient reversal, discriminator, schedules
