@@ -1,16 +1,14 @@
 """ImageNet's class lists and images, and Places205."""
 
-import dataclasses
 import hashlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from photographs import photograph
 
 from bench.datasets import (
     Part,
     availability,
-    dataset,
     get,
     get_task,
     imagenet,
@@ -22,23 +20,10 @@ from bench.datasets.fingerprint import canonical_order, pixel_hashes, records
 from bench.datasets.photographs import squares
 from bench.errors import BenchError
 
-RNG = np.random.default_rng(0)
-
 
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch):
     monkeypatch.delenv("BENCH_CACHE", raising=False)
-
-
-def photograph(path, width=12, height=9, mode="RGB"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    Image.fromarray(pixels).convert(mode).save(path)
-    return path
-
-
-def redeclare(monkeypatch, name, **changes):
-    monkeypatch.setitem(dataset._datasets, name, dataclasses.replace(get(name), **changes))
 
 
 # ImageNet.

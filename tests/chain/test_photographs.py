@@ -1,14 +1,12 @@
 """Photographs of many sizes become squares; Office-31 and STL-10."""
 
-import dataclasses
-
 import numpy as np
 import pytest
+from photographs import photograph, redeclare
 from PIL import Image
 from torchvision.transforms import functional
 
 from bench.datasets import (
-    dataset,
     get,
     get_task,
     materialise,
@@ -25,17 +23,6 @@ RNG = np.random.default_rng(0)
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch):
     monkeypatch.delenv("BENCH_CACHE", raising=False)
-
-
-def photograph(path, width=12, height=9, mode="RGB"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    Image.fromarray(pixels).convert(mode).save(path)
-    return path
-
-
-def redeclare(monkeypatch, name, **changes):
-    monkeypatch.setitem(dataset._datasets, name, dataclasses.replace(get(name), **changes))
 
 
 # Squares.

@@ -1,14 +1,11 @@
 """Proposed splits of the zero-shot data sets."""
 
-import dataclasses
-
 import numpy as np
 import pytest
-from PIL import Image
+from photographs import photograph, redeclare
 from scipy.io import savemat
 
 from bench.datasets import (
-    dataset,
     get,
     get_task,
     materialise,
@@ -17,23 +14,10 @@ from bench.datasets import (
 )
 from bench.errors import BenchError
 
-RNG = np.random.default_rng(0)
-
 
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch):
     monkeypatch.delenv("BENCH_CACHE", raising=False)
-
-
-def photograph(path, width=12, height=9, mode="RGB"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    Image.fromarray(pixels).convert(mode).save(path)
-    return path
-
-
-def redeclare(monkeypatch, name, **changes):
-    monkeypatch.setitem(dataset._datasets, name, dataclasses.replace(get(name), **changes))
 
 
 # Zero-shot.
