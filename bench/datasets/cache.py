@@ -133,9 +133,9 @@ def read_meta(folder: Path, mend: str) -> dict[str, Any] | None:
         return None
     try:
         meta: dict[str, Any] = json.loads(content(path, _META_BYTES).decode())
-        checksums.check_seal(meta)
         if meta["version"] != VERSION:
             return None
+        checksums.check_seal(meta)
         sizes = dict(meta["sizes"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BenchError(f"{path} cannot be read ({error}): {mend}") from error
