@@ -37,7 +37,7 @@ def rescore(cell: Cell, store: Store, root: Path, scratch: Path) -> list[str]:
     Raises:
         Impossible: see there; the cell is as it was.
     """
-    work = scratch / cell.key
+    work, attempt = scratch / cell.key, store.work(cell) / "rescored"
     lock = store.lock(cell)
     try:
         lock.acquire(blocking=False)
@@ -51,7 +51,7 @@ def rescore(cell: Cell, store: Store, root: Path, scratch: Path) -> list[str]:
         outputs.verified(folder, record)
         traces.verify(folder, record)
         inputs, truth = gather(cell, root, work)
-        before, attempt = record.metrics, store.work(cell) / "rescored"
+        before = record.metrics
         _copy(folder, attempt)
         metrics = score(cell, inputs, truth, attempt)
         new = dataclasses.replace(
@@ -62,12 +62,13 @@ def rescore(cell: Cell, store: Store, root: Path, scratch: Path) -> list[str]:
             snapshots=traces.digest(attempt / SNAPSHOTS),
         )
         store.publish(cell, attempt, new)
+        store.clear_work(cell)
     except Impossible:
         raise
     except (BenchError, ValueError, OSError) as error:
         raise Impossible(str(error)) from error
     finally:
-        store.clear_work(cell)
+        shutil.rmtree(attempt, ignore_errors=True)
         lock.release()
         shutil.rmtree(work, ignore_errors=True)
     names = before.keys() | metrics.keys()

@@ -207,8 +207,9 @@ class Store:
         """Find out before the first cell runs, not after.
 
         Raises:
-            BenchError: the results folder is read-only or full.
+            BenchError: the results folder is read-only or full, or a folder in it is a link.
         """
+        walk.refuse_links(self.root, "runs", "work", "locks")
         with writable(self.root):
             for name in ("runs", "work"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ from harness import DATA, run, write_experiment
 
 from bench.datasets import checksums, get_task, materialise
 
-
 ROW = {"method": "fault", "params": {"way": "raises"}}
 
 

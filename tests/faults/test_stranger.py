@@ -215,6 +215,9 @@ def test_no_cell_is_computed_where_it_would_lie_elsewhere(sound, stranger, place
     linked_place(place)(results, None, outside)
     with pytest.raises(BenchError, match="is a link"):
         Store(results).lock(next(iter(sound.plan.cells.values())))
+    if "/" not in place:
+        with pytest.raises(BenchError, match=f"{place} is a link"):
+            Store(results).check_writable()
 
 
 def test_a_link_in_the_place_of_an_output_is_replaced_not_followed(sound, stranger):

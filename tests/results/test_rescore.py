@@ -5,8 +5,10 @@ import json
 import pytest
 from harness import PLUGINS, bench, write_experiment
 
+from bench.errors import BenchError
 from bench.score import metrics
 from bench.store import code
+from bench.store.folders import Store
 
 ROWS = {
     "tiny/cluster": ("centroids", "ACC"),
@@ -72,3 +74,19 @@ def test_a_cell_whose_prediction_is_gone_is_left_and_named(store, capsys):
     assert "left   centroids tiny/cluster seed 0: " in capsys.readouterr().out
     assert contents(folder, "record.json") == before
     path.with_suffix(".gone").rename(path)
+
+
+def test_nothing_is_lost_where_the_new_record_cannot_be_put_in_its_place(
+    store, capsys, monkeypatch
+):
+    folder, files, places = store
+    before = contents(folder, "record.json")
+
+    def full(self, cell, attempt, record):
+        raise BenchError("no room")
+
+    monkeypatch.setattr(Store, "publish", full)
+    assert bench("rescore", *files, *places, "--all") == 1
+    assert "no room" in capsys.readouterr().out
+    assert contents(folder, "record.json") == before
+    assert not list(folder.glob("work/*/rescored"))
