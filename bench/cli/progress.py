@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.cli import lacks
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.store import cost
@@ -64,7 +65,7 @@ class Lines:
         print(line, file=self._out, flush=True)
 
     def eta(self) -> str:
-        """The time that the cells left will take, as far as records tell."""
+        """The time that the cells left will take, as far as it is known from records."""
         seconds = sum(self._left.values()) / max(self._workers, 1)
         return f"  eta {cost.words(seconds)}" if self._left and seconds else ""
 
@@ -147,25 +148,8 @@ def print_plan(plan: Plan, runner: Runner, workers: int) -> None:
             parts.append(f"{unknown} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
         print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
-    for line in lacking(plan, runner.states):
+    for line in lacks.by_kind(lacks.of(runner.states, runner.lacks)):
         print(f"       unavailable: {line}")
-
-
-def lacking(plan: Plan, states: Mapping[str, State]) -> list[str]:
-    """What unavailable cells lack: a line for each way to get it, data sets had alike together."""
-    unavailable = [key for key, state in states.items() if state == "unavailable"]
-    by_way: dict[str, set[str]] = {}
-    lines = set()
-    for lack in {lack for key in unavailable for lack in plan.unavailable[key]}:
-        if lack.how:
-            way = lack.how.replace(f" {lack.what}`", " NAME`")
-            by_way.setdefault(way, set()).add(lack.what)
-        else:
-            lines.add(str(lack))
-    for way, names in by_way.items():
-        alone = min(names) if len(names) == 1 else "NAME"
-        lines.add(f"{', '.join(sorted(names))}: {way.replace(' NAME`', f' {alone}`')}")
-    return sorted(lines)
 
 
 def print_end(

@@ -129,10 +129,8 @@ def _run(arguments: argparse.Namespace) -> int:
     importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
     display = progress.make(sys.stdout)
-    # A copy: what the runner finds to be damaged is looked for again the next time.
-    own = dataclasses.replace(plan, unavailable=dict(plan.unavailable))
-    runner = Runner(own, store, options, display)
-    progress.print_plan(own, runner, workers)
+    runner = Runner(plan, store, options, display)
+    progress.print_plan(plan, runner, workers)
     if arguments.dry_run:
         return 0
     seconds = cost.each(runner.wanted_cells(), runner.records.values())
@@ -197,9 +195,9 @@ def _download(arguments: argparse.Namespace) -> None:
     tasks = {
         task
         for one in common.chosen_experiments(arguments.experiments)
-        for part in one.parts()
-        for task in part.all_tasks
-        if part.runs and (not arguments.tasks or task in arguments.tasks)
+        for entry in one.entries()
+        for task in entry.all_tasks
+        if entry.runs and (not arguments.tasks or task in arguments.tasks)
     }
     wanted = {pair for task in tasks for pair in get_task(task).datasets()}
     lacking = sorted({name for name, split in wanted if lack(name, root, [split])})

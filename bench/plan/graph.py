@@ -55,8 +55,6 @@ class Plan:
     unprepared: set[str] = field(default_factory=set)
     """Data sets that are here and whose fingerprint is not known before they are prepared: cells
     on them have other keys then, and are unavailable until then."""
-    packed: dict[str, Lack] = field(default_factory=dict)
-    """Key -> which needed cell the store has without its tensors; these are in `unavailable`."""
     slots: list[Slot] = field(default_factory=list)
     experiments: list[Experiment] = field(default_factory=list)
 
@@ -195,7 +193,7 @@ def _add(
             lacks = lacks or plan.unavailable.get(key, ())
         if not lacks:
             reason = built.unavailable()
-            lacks = (Lack(reason),) if reason else ()
+            lacks = (reason if isinstance(reason, Lack) else Lack(reason),) if reason else ()
         if lacks:
             plan.unavailable[cell.key] = lacks
     return cell.key

@@ -68,9 +68,9 @@ class Runner:
         self._plan, self._store, self._options, self._display = plan, store, options, display
         self.records = store.records()
         self.states = states.states(plan, self.records)
-        self._wanted = states.to_run(
-            plan, self.states, retry_failed=options.retry_failed, rerun_stale=options.rerun_stale
-        )
+        self.lacks = states.lacking(plan, self.records)
+        again = {"retry_failed": options.retry_failed, "rerun_stale": options.rerun_stale}
+        self._wanted = states.to_run(plan, self.states, self.lacks, **again)
         self._pool = Pool(options.workers, options.timeout, self._progressed)
         self._started: dict[str, Started] = {}
         self._elsewhere: list[str] = []
@@ -224,7 +224,7 @@ class Runner:
         for key in (cell.key, *self._order.lost(cell.key)):
             gone = self._plan.cells[key]
             self._store.clear_work(gone)
-            self._plan.unavailable[key] = (reason,)
+            self.lacks[key] = (reason,)
             self.states[key] = "unavailable"
             self._display.gave_up(gone, str(reason))
 

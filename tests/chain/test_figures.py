@@ -102,7 +102,7 @@ def test_a_heatmap_asks_for_every_pair_of_values_in_each_panel(preset, columns, 
     assert len(settings) == len(plan.slots)
     assert {"n_clusters", "similar_recall", "dissimilar_recall"} in [set(dict(s)) for s in settings]
     one = experiment.load(str(write(tmp_path, HEATMAP)))
-    assert {p.setting["dissimilar_recall"] for p in one.parts()} == {0.0, 0.5, 1.0}
+    assert {p.setting["dissimilar_recall"] for p in one.entries()} == {0.0, 0.5, 1.0}
 
 
 def test_bars_ask_for_each_group_and_find_what_is_printed(tmp_path):

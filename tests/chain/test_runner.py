@@ -226,10 +226,10 @@ def test_nothing_is_computed_from_a_need_that_failed_or_cannot_be_had(tmp_path):
     made = make_plan(write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "carrier"}]))
     needed, needing = made.cells
     found: dict[str, State] = {needed: "failed", needing: "stale"}
-    assert to_run(made, found, retry_failed=False, rerun_stale=True) == set()
-    assert to_run(made, found, retry_failed=True, rerun_stale=True) == {needed, needing}
-    made.unavailable |= {needed: (Lack("gone"),), needing: (Lack("gone"),)}
-    assert to_run(made, found, retry_failed=True, rerun_stale=True) == set()
+    assert to_run(made, found, {}, retry_failed=False, rerun_stale=True) == set()
+    assert to_run(made, found, {}, retry_failed=True, rerun_stale=True) == {needed, needing}
+    gone = {needed: (Lack("gone"),), needing: (Lack("gone"),)}
+    assert to_run(made, found, gone, retry_failed=True, rerun_stale=True) == set()
 
 
 def test_what_others_wait_for_comes_first_and_seed_0_before_seed_1(tmp_path, forkserver):

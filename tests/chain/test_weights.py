@@ -185,7 +185,7 @@ def test_without_the_file_the_cells_are_unavailable(toml, folder):
     assert len(plan.cells) == 3  # the weights once, for both seeds
     assert set(plan.unavailable) == set(plan.cells)
     ((why,),) = set(plan.unavailable.values())
-    assert f"weights {folder / NAME}.safetensors are not here" in str(why)
+    assert f"weights {NAME}: no {NAME}.safetensors in {folder}: put it there" in str(why)
     assert f"`python -m bench weights fetch {NAME}`" in str(why)
 
 
