@@ -22,7 +22,7 @@ from filelock import FileLock
 from bench.errors import BenchError
 
 VERSION = 1
-"""Of the layout; a folder of another version counts as absent."""
+"""The layout's; a folder of another version counts as absent."""
 
 
 @dataclass(frozen=True)

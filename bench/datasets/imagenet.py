@@ -32,7 +32,7 @@ from bench.datasets.sources import Npz
 from bench.errors import BenchError
 
 SUBSETS = ("30_A", "30_B", "30_C", "10R")
-"""Of the 118 held-out classes; each is a column, "yes" or "no", of the dataset `imagenet118`."""
+"""Subsets of the 118 held-out classes, each a column, "yes" or "no", of `imagenet118`."""
 HELD_OUT_2016 = """
 01443537 01484850 01514859 01530575 01558993 01560419 01614925 01694178 01728572 01737021 01751748
 01843065 01943899 01978455 01980166 01983481 01984695 02009912 02058221 02086646 02087394 02089973

@@ -72,7 +72,7 @@ class PartFiles:
     labels: Path
     n: int
     n_classes: int
-    """Of the part as declared, before any limit."""
+    """Those of the part as declared, before any limit."""
 
 
 def part_fingerprint(part: Part, root: Path, limit: int | None = None) -> str:
@@ -183,7 +183,7 @@ def _labels(
 
 
 def _thinned(index: Ints, labels: Ints, shares: Mapping[int, float]) -> Ints:
-    """Of the images of each label that has a share, the first ones; all of the others."""
+    """The rows that are kept: the first of each label that has a share, and all of other labels."""
     dropped = [
         own[round(share * own.size) :]
         for label, share in shares.items()

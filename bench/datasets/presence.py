@@ -41,7 +41,7 @@ def availability(name: str, root: Path, splits: Iterable[str]) -> str:
 
 
 def unprepared(name: str, root: Path, splits: Iterable[str]) -> Lack | None:
-    """Of splits that are here, whether preparing them may yet change their fingerprint.
+    """What to prepare first, of splits that are here: their fingerprint may yet change.
 
     A pinned one is known beforehand, since images of another fingerprint are refused: unless the
     data set has known parts, or the source is known to hold other pixels.

@@ -76,7 +76,7 @@ class Record:
     dirty: bool = False
     """Tracked files differed from the commit."""
     version: int = VERSION
-    """Of this layout."""
+    """This layout's number."""
 
     def write(self, folder: Path) -> None:
         """Write `record.json` into a folder."""

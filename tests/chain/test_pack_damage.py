@@ -219,7 +219,7 @@ HOSTILE = {
     "bomb": (bomb, "log.txt has 5000000 bytes, 100 were packed"),
     "huge": (huge, "bytes where"),
     "lacking": (lambda c, m: c.pop(first(m)[1] + "record.json") and None, "is lacking"),
-    "no prediction": (no_prediction, "its files are not those that its record tells of"),
+    "no prediction": (no_prediction, "its files are not those that its record names"),
     "layout": (lambda c, m: m.update(layout=2), "update bench"),
     "no cells": (lambda c, m: m.update(cells=[1]), "cannot be used"),
 }
