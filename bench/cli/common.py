@@ -63,7 +63,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Which cells."""
+    """Declare the arguments that choose cells."""
     parser.add_argument(
         "experiments",
         nargs="*",

@@ -108,9 +108,9 @@ class ClassFolders:
     classes: Callable[[Path], tuple[str, ...]]
     """Data root -> WordNet ids."""
     subsets: tuple[str, ...] = ()
-    """That become columns."""
+    """Subsets that become columns."""
     lists: tuple[str, ...] = ()
-    """Which a user may give; without one of them the classes are of our own draw."""
+    """Files of class names that a user may give; without one the classes are of our own draw."""
 
     def splits(self, dataset: Dataset, root: Path) -> set[str]:
         """The splits that have a folder."""

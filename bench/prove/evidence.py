@@ -23,7 +23,7 @@ class Verdict:
     word: Word
     """unjudged: the cells that it reads are not what they were. new, gone: on one side only."""
     cells: int
-    """That both sides have."""
+    """How many cells both sides have."""
     seconds: float
     why: str = ""
 

@@ -51,7 +51,7 @@ class Number:
     """One number of a table or figure."""
 
     values: Mapping[int, float]
-    """By seed, at least one."""
+    """Seed -> value, of one seed at least."""
     origin: Origin
 
 
