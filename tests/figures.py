@@ -5,7 +5,7 @@ import json
 from harness import make_plan
 
 from bench.report import table_views
-from bench.store import code, outputs, states
+from bench.store import code, outputs, states, traces
 from bench.store.folders import CURVES, PREDICTION, Store
 from bench.store.record import Record
 from bench.tasks import Prediction
@@ -117,6 +117,7 @@ def finish(store, cell, metrics, *, tensors=None, curves=None, failed=False):
         metrics=metrics,
         code=code.of_cell(cell),
         output=outputs.digest(attempt / PREDICTION),
+        curves=traces.digest(attempt / CURVES),
     )
     store.publish(cell, attempt, record)
 

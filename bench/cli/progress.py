@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.files import printable
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.store import cost
@@ -61,7 +62,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        print(line, file=self._out, flush=True)
+        print(printable(line), file=self._out, flush=True)
 
     def eta(self) -> str:
         """The time that the cells left will take, as far as records tell."""
@@ -117,7 +118,7 @@ class Live(Lines):
 
     def say(self, line: str) -> None:
         """Print one line above the bar."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def _redraw(self) -> None:
         text = "  ".join((self.eta().strip(), *self._running.values())).strip()

@@ -138,8 +138,8 @@ def _run(arguments: argparse.Namespace) -> int:
     seconds = cost.each(runner.wanted_cells(), runner.records.values())
     with display.over(seconds, workers):
         whole = runner.run()
-    for path, reason in store.damaged.items():
-        print(f"note   {path}: {reason}")
+    for reason in store.damaged.values():
+        common.say(f"note   {reason}")
     results = read(_whole(plan, common.options_of(arguments)), store)
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.datasets import checksums
 from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
 from bench.datasets.dataset import get
 from bench.datasets.prepare import Prepared, fingerprints, prepare
@@ -125,10 +126,12 @@ def materialise(
     if meta is None:
         with locked(folder):
             meta = read_meta(folder, mend) or _write(part, prepared, limit, folder)
+    checksums.verify(folder, meta, mend, most=checksums.AT_ONCE)
     return PartFiles(folder / "images.npy", folder / "labels.npy", meta["n"], meta["n_classes"])
 
 
 def _write(part: Part, prepared: Prepared, limit: int | None, folder: Path) -> dict[str, Any]:
+    prepared.verify()
     index, labels, n_classes = select(part, prepared)
     index, labels = index[:limit], labels[:limit]
     files: dict[str, Content] = {"images.npy": Rows(prepared.images, index), "labels.npy": labels}

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.datasets import checksums
 from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
 from bench.datasets.dataset import Dataset, Raw, get
 from bench.datasets.fingerprint import canonical_order, fingerprint, pixel_hashes, records
@@ -45,14 +48,23 @@ class Prepared:
     @property
     def columns(self) -> dict[str, Ints]:
         """Column -> int64, (N,)."""
-        with self._load("columns.npz") as arrays:
-            return {column: arrays[column] for column in arrays}
+        try:
+            with self._load("columns.npz") as arrays:
+                return {column: arrays[column] for column in arrays}
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, AttributeError) as error:
+            path = self.folder / "columns.npz"
+            raise BenchError(f"{path} is damaged ({error}): {_mend(self.folder)}") from error
+
+    def verify(self) -> None:
+        """Hold the files against their SHA-256; raises BenchError where one is damaged."""
+        mend = _mend(self.folder)
+        checksums.verify(self.folder, read_meta(self.folder, mend) or {}, mend)
 
     def _load(self, file: str) -> Any:
         path = self.folder / file
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise BenchError(f"{path} is damaged ({error}): {_mend(self.folder)}") from error
 
 
@@ -65,8 +77,12 @@ def _folder(name: str, root: Path) -> Path:
 
 
 def _prepared(folder: Path, meta: Mapping[str, Any]) -> Prepared:
-    values = {key: meta[key] for key in ("counts", "fingerprints", "note", "partial")}
-    names = {column: tuple(known) for column, known in meta["names"].items()}
+    try:
+        values = {key: meta[key] for key in ("counts", "fingerprints", "note", "partial")}
+        names = {column: tuple(known) for column, known in meta["names"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        path = folder / "meta.json"
+        raise BenchError(f"{path} cannot be read ({error!r}): {_mend(folder)}") from error
     return Prepared(name=folder.parent.name, folder=folder, names=names, **values)
 
 
@@ -192,4 +208,27 @@ def verify(name: str, root: Path) -> list[str]:
             )
         status = _status(dataset, split, index.size, found, pinned=not prepared.note)
         lines.append(f"{name} {split}: {status}, {index.size:,} images, {found}")
+    prepared.verify()
+    return lines + _verify_parts(name, root)
+
+
+def _verify_parts(name: str, root: Path) -> list[str]:
+    """Hash the parts of a data set that tasks were given; a line on them, where there are any.
+
+    Raises:
+        BenchError: a part is damaged; names the first.
+    """
+    sound = unknown = 0
+    for folder in sorted((cache_root(root) / name / "parts").glob("*")):
+        if folder.is_dir() and not folder.name.endswith((".new", ".old")):
+            mend = f"delete {folder} and run the command again"
+            done = checksums.verify(folder, read_meta(folder, mend) or {}, mend)
+            sound, unknown = sound + done, unknown + (not done)
+    lines = [f"{name}: {sound} prepared parts are as they were written"] if sound else []
+    if unknown:
+        folder = cache_root(root) / name / "parts"
+        lines.append(
+            f"{name}: {unknown} prepared parts have no checksum, they are from before there were "
+            f"any; delete {folder} to have them made again"
+        )
     return lines

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import registry, tasks
-from bench.datasets import PartFiles, get_task, materialise, prepare
+from bench.datasets import PartFiles, checksums, get_task, materialise, prepare
+from bench.datasets.cache import read_meta
 from bench.errors import BenchError, DamagedData
 from bench.plan.cell import Cell, seed_for
 from bench.run.draws import draw_answers, draw_episodes, draw_pairs
@@ -87,6 +88,20 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
         drawn=drawn,
     )
     return inputs, Truth(target.labels, target.n, target.n_classes, partial)
+
+
+def verify(inputs: Inputs, truth: Truth) -> None:
+    """Hold what a cell was given, and is scored with, against its checksums, whatever its size.
+
+    Raises:
+        DamagedData: a file is not as it was prepared.
+    """
+    for path in sorted({truth.labels, *inputs.images.values()}):
+        mend = f"delete {path.parent} and run the command again"
+        try:
+            checksums.verify(path.parent, read_meta(path.parent, mend) or {}, mend)
+        except BenchError as error:
+            raise DamagedData(str(error)) from error
 
 
 def _draw(

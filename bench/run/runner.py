@@ -14,7 +14,7 @@ from bench.errors import DamagedData, Lack
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.run import grouping
-from bench.run.inputs import gather
+from bench.run.inputs import gather, verify
 from bench.run.order import Order
 from bench.run.outcome import Started, record_of
 from bench.run.pool import Pool, new_attempt
@@ -24,6 +24,8 @@ from bench.store.folders import LOG, Store, writable
 from bench.store.record import Record
 
 _POLL_SECONDS = 0.5
+_MAYBE_THE_DATA = ("exception", "non-finite", "invalid prediction")
+"""Failures that damaged images or labels may lead to."""
 _WORTH_RESUMING = ("timeout", "out of memory", "worker died")
 
 
@@ -205,6 +207,13 @@ class Runner:
     def _finish(self, started: Started, report: Report) -> None:
         """Score a cell, put it in its place, and let those go that waited for it."""
         cell, attempt = started.cell, started.job.attempt
+        if report.failure in _MAYBE_THE_DATA:
+            try:
+                verify(started.job.inputs, started.truth)
+            except DamagedData as error:
+                self._give_up(cell, Lack(str(error)))
+                started.lock.release()
+                return
         with writable(self._store.root):
             result = record_of(started, report, self._commit, dirty=self._dirty)
         log = attempt / LOG
