@@ -3,6 +3,7 @@
 import argparse
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from harness import bench, outputs, places, stamps, start, write_experiment
@@ -10,6 +11,7 @@ from harness import bench, outputs, places, stamps, start, write_experiment
 from bench.cli import common, progress
 from bench.errors import Lack
 from bench.store import states
+from bench.store.record import State
 
 SELECTION = ["--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device", "--dtype"]
 PLACES = ["--data-root", "--results", "--plugins"]
@@ -166,8 +168,9 @@ def test_data_sets_had_alike_share_a_line():
         "5": (Lack("x.npz is damaged (no images; no labels) not under mnist: NAME it again"),),
         "6": (Lack("big", "`python -m bench data prepare big` does it, in 30 GB"),),
     }
-    states = dict.fromkeys("12356", "unavailable") | {"4": "done"}
-    assert progress.lacking(SimpleNamespace(unavailable=why), states) == [
+    states: dict[str, State] = {**dict.fromkeys("12356", "unavailable"), "4": "done"}
+    plan: Any = SimpleNamespace(unavailable=why)
+    assert progress.lacking(plan, states) == [
         "big: `python -m bench data prepare big` does it, in 30 GB",
         "birds: ask for them, or --data-root",
         "mnist, usps: `python -m bench data fetch NAME`, or --data-root",

@@ -76,8 +76,8 @@ class Made:
 
 def test_data_are_told_by_dataset_split_selection_and_limit(monkeypatch):
     some = Data("digits", where={"label": (0, 1, 2)}, half=1)
-    parts = {"source": Data("digits", where={"label": tuple(range(3, 10))})}
-    made = TaskSpec("made", "cluster", "", some, 3, quick={"target": 1500}, **parts)
+    others = Data("digits", where={"label": tuple(range(3, 10))})
+    made = TaskSpec("made", "cluster", "", some, 3, quick={"target": 1500}, source=others)
     known = {**tasks(), "made": made}
     monkeypatch.setattr(settings, "get_task", lambda name, where: known[name])
 

@@ -5,9 +5,17 @@ import subprocess
 import sys
 
 import pytest
-from harness import bench, places, predictions, run, stamps, write_experiment
+from harness import (
+    DRIVER,
+    bench,
+    places,
+    predictions,
+    run,
+    stamps,
+    wait_for,
+    write_experiment,
+)
 from kill_run import kill_tree
-from test_resume import DRIVER, wait_for
 
 from bench import ROOT
 

@@ -18,7 +18,8 @@ from bench.store.folders import Store
 @pytest.fixture(scope="module")
 def small(tmp_path_factory, forkserver):
     folder = tmp_path_factory.mktemp("hostile")
-    return pack_two(*sweep(folder), folder / "small.zip")
+    toml, results = sweep(folder)
+    return pack_two(toml, results, folder / "small.zip")
 
 
 def rewritten(path, to, change):

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def root(tmp_path, monkeypatch):
 def write_npz(root, keep=slice(None)):
     images = np.random.default_rng(0).integers(0, 256, (60, 2, 2), dtype=np.uint8)
     split = np.repeat([0, 1], [40, 20])
-    arrays = {"images": images, "labels": np.arange(60) % 5, "split": split}
+    arrays: dict[str, Any] = {"images": images, "labels": np.arange(60) % 5, "split": split}
     np.savez(root / "tiny.npz", **{key: value[keep] for key, value in arrays.items()})
 
 

@@ -82,10 +82,11 @@ def test_npz_without_images(tmp_path, tiny):
 def test_damaged_npz(tmp_path, tiny, damage):
     write_npz(tmp_path)
     path = tmp_path / "tiny.npz"
-    data = bytearray(path.read_bytes())
+    data: bytes | bytearray = bytearray(path.read_bytes())
     if damage == "truncated":
         data = data[: len(data) // 2]
     elif damage == "flipped":
+        data = bytearray(data)
         data[400] ^= 255
     elif damage == "npy":
         np.save(tmp_path / "x.npy", PIXELS)
@@ -267,6 +268,8 @@ def test_omniglot_npz_in_any_numbering_is_the_same_data(tmp_path, monkeypatch):
 
 def test_cifar100_gets_its_groups():
     raw = Raw(np.zeros((3, 32, 32, 3), np.uint8), {"label": np.array([0, 53, 99])}, {})
-    raw = get("cifar100").complete(raw)
+    complete = get("cifar100").complete
+    assert complete is not None
+    raw = complete(raw)
     groups = [raw.names["coarse"][i] for i in raw.columns["coarse"]]
     assert groups == ["fruit_and_vegetables", "fruit_and_vegetables", "non-insect_invertebrates"]

@@ -1,6 +1,7 @@
 """K-means, DEC, pretraining, the supervised bound and the probe, each on a few real digits."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ for stem in ("dec", "kmeans", "pretrain", "supervised"):
 
 DIGITS = load_digits()
 IMAGES, LABELS = (DIGITS.images * 15).astype(np.uint8)[..., None], DIGITS.target.astype(np.int64)
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "pretrain": {"epochs": 3, "milestones": (2,), "batch_size": 64},
     "autoencoder": {"widths": (16, 6), "layer_iterations": 4, "finetune_iterations": 6},
     "dec": {"max_epochs": 4, "tolerance": 0.0, "n_init": 2},
@@ -126,7 +127,8 @@ def test_bfloat16_is_honoured(name):
         fit(name, CELLS[name](), run)
     pairs = [(a["loss"], b["loss"]) for (_, a), (_, b) in zip(low.logged, full.logged, strict=True)]
     assert any(a != b for a, b in pairs)
-    np.testing.assert_allclose(*zip(*pairs, strict=True), rtol=0.1)
+    ours, theirs = np.transpose(pairs)
+    np.testing.assert_allclose(ours, theirs, rtol=0.1)
 
 
 @pytest.mark.parametrize("name", ["kmeans", "dec"])
@@ -197,6 +199,7 @@ def test_kmeans_on_source_features_needs_the_network_and_uses_it():
         learned.needs(without)
     task, network = transfer(), fit("pretrain", transfer(), FakeRun())
     out = learned.fit(task, FakeRun(needs={"network": network})).assignments
+    assert out is not None
     assert len(set(out)) == 5
     assert not np.array_equal(out, fit("kmeans", task, FakeRun()).assignments)
 

@@ -1,10 +1,17 @@
 """Multi-crop: crops of their own image, and jitter of brightness and contrast."""
 
+from typing import Any
+
 import torch
 
 from bench.nn.images.multicrop import MultiCrop, jittered
 
-CROPS = {"size": 8, "local_size": 4, "global_scale": (0.7, 1.0), "local_scale": (0.4, 0.8)}
+CROPS: dict[str, Any] = {
+    "size": 8,
+    "local_size": 4,
+    "global_scale": (0.7, 1.0),
+    "local_scale": (0.4, 0.8),
+}
 
 
 def test_views_are_crops_of_their_own_image_view_by_view():
