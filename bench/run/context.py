@@ -16,6 +16,7 @@ import torch
 
 from bench.errors import BenchError, NonFiniteError
 from bench.plan import cell
+from bench.run import blame
 from bench.run.shared import Shared
 from bench.score import scores
 from bench.store import checkpoint, code, outputs, record
@@ -138,9 +139,10 @@ class WorkerRun:
         """Write the method's state with what was logged so far, if it is time to."""
         if time.monotonic() - self._written < self._interval:
             return
-        self._work.mkdir(parents=True, exist_ok=True)
         harness = {"logged": self.logged, "snapshots": self.snapshots}
-        checkpoint.save(self._work / CHECKPOINT, {"method": dict(state), "harness": harness})
+        with blame.ours():
+            self._work.mkdir(parents=True, exist_ok=True)
+            checkpoint.save(self._work / CHECKPOINT, {"method": dict(state), "harness": harness})
         self._written = time.monotonic()
 
     def resume(self) -> dict[str, Any] | None:

@@ -23,10 +23,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from bench.errors import BenchError
+from bench.store import durable
 from bench.store import record as records
+from bench.store.locks import CellLock
 from bench.store.record import Record
 
 PREDICTION = "prediction.safetensors"
@@ -37,6 +39,8 @@ SNAPSHOTS = "snapshots.npy"
 LOG = "log.txt"
 TRACEBACK = "traceback.txt"
 CHECKPOINT = "checkpoint.safetensors"
+_OLD = "old-"
+"""How the folder of a result that gives way begins, below its cell's work."""
 
 
 class Placed(Protocol):
@@ -111,16 +115,22 @@ class Store:
     def publish(self, cell: Placed, attempt: Path, record: Record) -> None:
         """Put a finished attempt in its place, as one rename; an older result gives way.
 
+        What has returned from here survives a power cut. A run that is cut off between the two
+        renames leaves the older result beside its attempts, where `sweep` finds it.
+
         Raises:
             BenchError: the folder cannot be written; nothing that was there is lost.
         """
         place = self.folder(cell)
         with writable(self.root):
             record.write(attempt)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            durable.sync_all(attempt)
+            durable.make_folder(place.parent)
             if place.exists():
-                place.rename(attempt.with_name(f"old-{attempt.name}"))
+                place.rename(attempt.with_name(f"{_OLD}{attempt.name}"))
+                durable.sync(attempt.parent)
             attempt.rename(place)
+            durable.sync(place.parent)
             status = (place / "record.json").stat()
             self._append([_index_line(cell.folder, _stamp(status), record)])
 
@@ -133,6 +143,7 @@ class Store:
         place = self.folder(cell)
         with writable(self.root), tempfile.TemporaryDirectory(dir=place) as half:
             record.write(Path(half))
+            durable.sync_all(Path(half))
             (Path(half) / "record.json").replace(place / "record.json")
             status = (place / "record.json").stat()
             self._append([_index_line(cell.folder, _stamp(status), record)])
@@ -148,25 +159,38 @@ class Store:
             shutil.rmtree(work, ignore_errors=True)
 
     def sweep(self, cells: Iterable[Placed]) -> None:
-        """Drop the work folders of finished cells, which a killed runner had no time to drop."""
+        """Drop the work folders of finished cells, which a killed runner had no time to drop.
+
+        A result that was to give way, and whose follower did not get to its place, returns to it.
+        """
         try:
             left = {path.name for path in (self.root / "work").iterdir() if path.is_dir()}
         except OSError:
             return
         for cell in cells:
-            if cell.key in left and (self.folder(cell) / "record.json").exists():
+            if cell.key in left:
                 lock = self.lock(cell)
                 with contextlib.suppress(Timeout), lock.acquire(blocking=False):
+                    self._restore(cell)
                     record = self.read(cell)
                     if record is not None and record.state == "done":
                         self.clear_work(cell)
 
-    def lock(self, cell: Placed) -> FileLock:
+    def _restore(self, cell: Placed) -> None:
+        """Put an older result back whose follower never came."""
+        place = self.folder(cell)
+        for old in sorted(self.work(cell).glob(f"{_OLD}*")):
+            if not place.exists() and (old / "record.json").exists():
+                with writable(self.root):
+                    durable.make_folder(place.parent)
+                    old.rename(place)
+
+    def lock(self, cell: Placed) -> CellLock:
         """The lock of a cell, released by the system when its holder dies."""
         folder = self.root / "locks"
         with writable(self.root):
             folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{cell.key}.lock")
+        return CellLock(folder / f"{cell.key}.lock")
 
     def check_writable(self) -> None:
         """Find out before the first cell runs, not after.
