@@ -129,8 +129,7 @@ def _place(one: _Staged, store: Store, result: Merged) -> None:
         else:
             result.here += 1
     finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+        lock.release(done=True)
 
 
 def _ending(one: Record) -> str:
