@@ -110,8 +110,9 @@ class Opened:
         try:
             self._file: Any = Image.open(self.path)
         except Image.DecompressionBombError as error:
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
             raise BenchError(
-                f"{self.path}: too large to be opened, scale it down ({error})"
+                f"{self.path}: has more than {most:.0f} megapixels: scale it down"
             ) from error
         except Exception as error:
             raise self._damaged(error) from error
@@ -142,6 +143,7 @@ class Opened:
         packed = str(tile[0][3]) if tile else ""
         if ";16" in packed and self._file.mode not in _WIDE:
             raise BenchError(f"{self.path}: has 16 bits a channel: convert it to 8")
+        self._file.load()  # which turns TIFF by itself, and takes their tag away
         return ImageOps.exif_transpose(self._file)
 
     def eight_bits(self, image: Any) -> Images:
