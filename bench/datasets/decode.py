@@ -22,6 +22,8 @@ SUFFIXES = frozenset(f".{kind}" for kind in _READ.split())
 """Of the files that are read."""
 _OTHER_IMAGES = frozenset(f".{kind}" for kind in _REFUSED.split())
 """Of files that somebody took for images of the data set, and that are not read."""
+_ORIENTATION = 0x0112
+"""The EXIF tag that says how an image is to be turned."""
 _PLAIN = ("1", "L", "P", "RGB")
 _WIDE = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -143,7 +145,9 @@ class Opened:
         packed = str(tile[0][3]) if tile else ""
         if ";16" in packed and self._file.mode not in _WIDE:
             raise BenchError(f"{self.path}: has 16 bits a channel: convert it to 8")
-        self._file.load()  # which turns TIFF by itself, and takes their tag away
+        # Pillow turns TIFF when it loads them, and some versions scramble their pixels by it.
+        if self._file.format == "TIFF" and self._file.getexif().get(_ORIENTATION, 1) != 1:
+            raise BenchError(f"{self.path}: is stored on its side: save it upright")
         return ImageOps.exif_transpose(self._file)
 
     def eight_bits(self, image: Any) -> Images:
