@@ -112,7 +112,7 @@ def _update(arguments: argparse.Namespace, results: Results) -> int:
     for path in written:
         print(f"wrote  {path}")
     if any(path.parent == reference.FOLDER for path in written):
-        print(f"wrote  {cost.update(_records(results))}")
+        print(f"wrote  {cost.update(_records(results), results.plan.data_root)}")
     for name in reference.left_out(results):
         print(f"without {name}: no cell has it")
     if not written:

@@ -131,21 +131,23 @@ def make(out: TextIO) -> Lines:
     return Live(out) if out.isatty() else Lines(out)
 
 
-def print_plan(plan: Plan, runner: Runner, workers: int) -> None:
+def print_plan(plan: Plan, runner: Runner, workers: int, costs: cost.Costs) -> None:
     """What there is to do, and what it costs."""
-    known = cost.known(runner.records.values())
     wanted = {cell.key for cell in runner.wanted_cells()}
     for one in plan.experiments:
         keys = plan.of(one.name)
         state = counts({k: runner.states[k] for k in keys})
         missing = [plan.cells[k] for k in keys & wanted]
-        seconds, unknown = cost.estimate(missing, known)
+        seconds, known_by = cost.total(missing, costs)
         parts = [f"{len(keys)} cells, {state['done']} done, {len(missing)} to compute"]
         if seconds:
             about = cost.words(seconds / workers)
             parts.append(f"about {about} on {workers} worker{'s' if workers > 1 else ''}")
-        if unknown:
-            parts.append(f"{unknown} of unknown cost")
+        if guessed := known_by["another preset"] + known_by["another task"]:
+            sources = [s for s in ("another preset", "another task") if known_by[s]]
+            parts.append(f"{guessed} of them estimated from {' or '.join(sources)} by their budget")
+        if known_by["unknown"]:
+            parts.append(f"{known_by['unknown']} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
         print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
     for line in lacking(plan, runner.states):

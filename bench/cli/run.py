@@ -132,10 +132,11 @@ def _run(arguments: argparse.Namespace) -> int:
     # A copy: what the runner finds to be damaged is looked for again the next time.
     own = dataclasses.replace(plan, unavailable=dict(plan.unavailable))
     runner = Runner(own, store, options, display)
-    progress.print_plan(own, runner, workers)
+    costs = cost.Costs(runner.records.values(), options.data_root)
+    progress.print_plan(own, runner, workers, costs)
     if arguments.dry_run:
         return 0
-    seconds = cost.each(runner.wanted_cells(), runner.records.values())
+    seconds = {cell.key: costs.of(cell).seconds for cell in runner.wanted_cells()}
     with display.over(seconds, workers):
         whole = runner.run()
     for reason in store.damaged.values():
