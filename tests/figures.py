@@ -15,7 +15,7 @@ from bench.plan import experiment
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.report import table_views
-from bench.store import code, outputs, states
+from bench.store import code, outputs, states, traces
 from bench.store.folders import CURVES, PREDICTION, Store
 from bench.store.record import Record
 from bench.tasks import Prediction
@@ -146,6 +146,7 @@ def finish(
         metrics=dict(metrics),
         code=code.of_cell(cell),
         output=outputs.digest(attempt / PREDICTION),
+        curves=traces.digest(attempt / CURVES),
     )
     store.publish(cell, attempt, record)
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.errors import BenchError
+from bench.files import printable
 
 DESCRIPTION = """\
 Runs methods of deep and transfer clustering on registered tasks, ten seeds each, and renders
@@ -33,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         status: int = arguments.action(arguments)
     except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"bench: {printable(str(error), lines=True)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("bench: interrupted; the same command continues where it stopped", file=sys.stderr)

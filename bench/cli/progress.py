@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.cli import lacks
+from bench.files import printable
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.store import cost
@@ -62,7 +63,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        print(line, file=self._out, flush=True)
+        print(printable(line), file=self._out, flush=True)
 
     def eta(self) -> str:
         """The time that the cells left will take, as far as it is known from records."""
@@ -118,7 +119,7 @@ class Live(Lines):
 
     def say(self, line: str) -> None:
         """Print one line above the bar."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def _redraw(self) -> None:
         text = "  ".join((self.eta().strip(), *self._running.values())).strip()
@@ -131,21 +132,23 @@ def make(out: TextIO) -> Lines:
     return Live(out) if out.isatty() else Lines(out)
 
 
-def print_plan(plan: Plan, runner: Runner, workers: int) -> None:
+def print_plan(plan: Plan, runner: Runner, workers: int, costs: cost.Costs) -> None:
     """What there is to do, and what it costs."""
-    known = cost.known(runner.records.values())
     wanted = {cell.key for cell in runner.wanted_cells()}
     for one in plan.experiments:
         keys = plan.of(one.name)
         state = counts({k: runner.states[k] for k in keys})
         missing = [plan.cells[k] for k in keys & wanted]
-        seconds, unknown = cost.estimate(missing, known)
+        seconds, known_by = cost.total(missing, costs)
         parts = [f"{len(keys)} cells, {state['done']} done, {len(missing)} to compute"]
         if seconds:
             about = cost.words(seconds / workers)
             parts.append(f"about {about} on {workers} worker{'s' if workers > 1 else ''}")
-        if unknown:
-            parts.append(f"{unknown} of unknown cost")
+        if guessed := known_by["another preset"] + known_by["another task"]:
+            sources = [s for s in ("another preset", "another task") if known_by[s]]
+            parts.append(f"{guessed} of them estimated from {' or '.join(sources)} by their budget")
+        if known_by["unknown"]:
+            parts.append(f"{known_by['unknown']} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
         print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
     for line in lacks.by_kind(lacks.of(runner.states, runner.lacks)):

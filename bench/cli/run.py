@@ -130,14 +130,15 @@ def _run(arguments: argparse.Namespace) -> int:
     importlib.import_module("bench.render.write")
     display = progress.make(sys.stdout)
     runner = Runner(plan, store, options, display)
-    progress.print_plan(plan, runner, workers)
+    costs = cost.Costs(runner.records.values(), options.data_root)
+    progress.print_plan(plan, runner, workers, costs)
     if arguments.dry_run:
         return 0
-    seconds = cost.each(runner.wanted_cells(), runner.records.values())
+    seconds = {cell.key: costs.of(cell).seconds for cell in runner.wanted_cells()}
     with display.over(seconds, workers):
         whole = runner.run()
-    for path, reason in store.damaged.items():
-        print(f"note   {path}: {reason}")
+    for reason in store.damaged.values():
+        common.say(f"note   {reason}")
     results = read(_whole(plan, common.options_of(arguments)), store)
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)

@@ -15,6 +15,8 @@ NAMES = tuple("0123456789")
 class BundledDigits:
     """The images inside scikit-learn."""
 
+    bundled = True
+
     def splits(self, dataset: Dataset, root: Path) -> set[str]:  # noqa: ARG002
         """Always there."""
         return {"all"}

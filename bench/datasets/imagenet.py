@@ -112,6 +112,17 @@ class ClassFolders:
     lists: tuple[str, ...] = ()
     """Files of class names that a user may give; without one the classes are of our own draw."""
 
+    def files(self, dataset: Dataset, root: Path) -> list[Path]:
+        """The folders of its classes, and the lists that a user gave."""
+        lists = [path for name in ("118", *SUBSETS) if (path := listed(root, name)).is_file()]
+        splits = [root / "imagenet" / split for split in self.splits(dataset, root)]
+        names = self.classes(root)
+        return [*lists, *(s / n for s in splits for n in names if (s / n).is_dir())]
+
+    def layout(self, dataset: Dataset) -> str:
+        """The pattern of its paths."""
+        return f"imagenet/{{{','.join(dataset.counts)}}}/n01440764/*.JPEG"
+
     def splits(self, dataset: Dataset, root: Path) -> set[str]:
         """The splits that have a folder."""
         return {split for split in dataset.counts if (root / "imagenet" / split).is_dir()}
@@ -132,7 +143,7 @@ class ClassFolders:
             files[split] = found
         if any(not listed(root, name).is_file() for name in self.lists):
             notes.append(OURS)
-        raw = photographs.read(dataset, root, files)
+        raw = photographs.read(dataset, root, files, as_published=True)
         return self._with_subsets(dataclasses.replace(raw, note="; ".join(notes)), root)
 
     def _with_subsets(self, raw: Raw, root: Path) -> Raw:

@@ -43,6 +43,8 @@ def patches(photograph: npt.NDArray[np.uint8]) -> Images:
 class BundledPhotos:
     """The photographs inside scikit-learn."""
 
+    bundled = True
+
     def splits(self, dataset: Dataset, root: Path) -> set[str]:  # noqa: ARG002
         """Always there."""
         return {"all"}

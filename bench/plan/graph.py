@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.datasets import TaskSpec, get_task, lack, part_fingerprint, unprepared
+from bench.datasets import Presence, TaskSpec, get_task, lack, look, part_fingerprint, unprepared
 from bench.errors import BenchError, Lack
 from bench.plan.cell import Cell, frozen
 from bench.plan.entry import Entry
@@ -19,6 +19,8 @@ from bench.plan.slot import Slot, slots
 from bench.tasks import Method, Need
 
 PROBE = "probe"
+_DEEPEST = 32
+"""Of methods that need one another."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Plan:
     dtype: str = "float32"
     _data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)
     """Task -> `_look`."""
+    _seen: dict[str, Presence] = field(default_factory=dict)
+    """Data set -> what is here of it."""
 
     @property
     def shown(self) -> str:
@@ -151,6 +155,7 @@ def _add(
     *,
     setting: Mapping[str, Any] | None = None,
     needs: tuple[tuple[str, str], ...] | None = None,
+    chain: tuple[str, ...] = (),
 ) -> str:
     """Add one cell, those that it needs before it; return its key.
 
@@ -160,15 +165,20 @@ def _add(
         options: Preset and device.
         setting: Of the protocol, where it differs from the task's.
         needs: Role -> key, where they are not the method's own to name.
+        chain: The methods that need this cell, the first one first.
     """
+    chain = (*chain, asked.method)
+    if len(chain) > _DEEPEST:
+        circle = " needs ".join(f"'{name}'" for name in chain[:3])
+        raise BenchError(f"method {circle} needs …: no cell can be the first")
     info, task, seed = registry.get(asked.method), get_task(asked.task or ""), asked.seed or 0
     preset = options.params.get(asked.method, {})
     params = info.params(options.preset, {**preset, **asked.params})
-    built = info.build(params).resolved()
+    built = _asked(info.build(params), "resolved", asked.method)
     params = {name: getattr(built, name) for name in params}
     if needs is None:
         needs = tuple(
-            (role, _add(plan, _filled_in(need, task.name, seed), options))
+            (role, _add(plan, _filled_in(need, task.name, seed), options, chain=chain))
             for role, need in sorted(_wanted(built, asked.method, task).items())
         )
     defaults, chosen = task.settings({}), task.settings(setting or {})
@@ -192,19 +202,31 @@ def _add(
         for _, key in needs:
             lacks = lacks or plan.unavailable.get(key, ())
         if not lacks:
-            reason = built.unavailable()
-            lacks = (reason if isinstance(reason, Lack) else Lack(reason),) if reason else ()
+            reason = _asked(built, "unavailable", asked.method)
+            lacks = (reason if isinstance(reason, Lack) else Lack(str(reason)),) if reason else ()
         if lacks:
             plan.unavailable[cell.key] = lacks
     return cell.key
 
 
+def _asked(built: Method, question: str, method: str, *arguments: Any) -> Any:
+    """What a method answers; whatever it raises becomes one sentence."""
+    try:
+        return getattr(built, question)(*arguments)
+    except Exception as error:
+        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        on = f" on {arguments[0].name}" if arguments else f": {question}()"
+        raise BenchError(f"method '{method}'{on}: {said}") from error
+
+
 def _wanted(built: Method, method: str, task: TaskSpec) -> Mapping[str, Need]:
     """What a method needs on a task."""
-    try:
-        return built.needs(task.info())
-    except ValueError as error:
-        raise BenchError(f"method '{method}' on {task.name}: {error}") from error
+    found = _asked(built, "needs", method, task.info())
+    if not isinstance(found, Mapping) or not all(isinstance(n, Need) for n in found.values()):
+        raise BenchError(
+            f"method '{method}': needs() returns {found!r}, no mapping of role to Need"
+        )
+    return found
 
 
 def _filled_in(need: Need, task: str, seed: int) -> Need:
@@ -225,13 +247,16 @@ def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack
     root, lacks = options.data_root, []
     known = True
     for name, splits in task.splits().items():
-        lacking = options.damaged.get(name) or lack(name, root, splits)
-        if not lacking and (lacking := unprepared(name, root, splits)):
+        seen = plan._seen.setdefault(name, plan._seen.get(name) or look(name, root))
+        lacking = options.damaged.get(name) or lack(name, root, splits, seen)
+        if not lacking and (lacking := unprepared(name, root, splits, seen)):
             plan.unprepared.add(name)
             known = False
         lacks += [lacking] if lacking else []
     found = {
-        role: part_fingerprint(part, root, task.limit(role, options.preset))
+        role: part_fingerprint(
+            part, plan._seen[part.dataset].fingerprints, task.limit(role, options.preset)
+        )
         for role, part in task.parts().items()
     }
     known = known and all(found.values())

@@ -105,6 +105,8 @@ class Curve:
     """A printed number for each x; () for none at all."""
     failed: tuple[bool, ...] = ()
     """Whether each x failed, of those that were not measured; () where none did."""
+    damaged: tuple[int, ...] = ()
+    """Seeds that are left out, since their stored curves are damaged."""
 
     def __post_init__(self) -> None:
         lengths = {len(self.x), len(self.mean), len(self.std), len(self.n)}

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from bench.errors import BenchError
 from bench.plan.cell import Address, address
-from bench.store import outputs, packing, record
+from bench.store import outputs, packing, record, traces
 from bench.store.folders import ARRAYS, PREDICTION, Store, writable
 from bench.store.record import Record
 
@@ -34,7 +34,7 @@ _MANIFEST_BYTES = 1 << 26
 _BLOCK = 1 << 20
 _UNREADABLE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, TypeError,
-    RuntimeError, OverflowError, AttributeError,
+    RuntimeError, ArithmeticError, AttributeError, RecursionError,
 )  # fmt: skip
 """What zipfile, json and a look into what they give raise over bytes that nobody packed."""
 
@@ -129,8 +129,7 @@ def _place(one: _Staged, store: Store, result: Merged) -> None:
         else:
             result.here += 1
     finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+        lock.release(done=True)
 
 
 def _ending(one: Record) -> str:
@@ -236,6 +235,7 @@ def _cell(
     if described["output"] != found.output:
         raise ValueError("its output is not its record's")
     _verify_prediction(folder, found)
+    traces.verify(folder, found)
     return _Staged(place, found, folder)
 
 
@@ -250,7 +250,7 @@ def _verify_prediction(folder: Path, found: Record) -> None:
     if wanted:
         if outputs.digest(folder / name) != wanted:
             raise ValueError(f"{name}: its SHA-256 is not the record's")
-        outputs.of_cell(folder)
+        outputs.load(folder / name)
         if found.arrays and outputs.without_tensors(folder / ARRAYS) is not None:
             raise ValueError(f"{ARRAYS} holds tensors")
 

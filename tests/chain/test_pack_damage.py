@@ -11,7 +11,7 @@ import pytest
 from harness import bench
 from packs import files, pack_two, sweep
 
-from bench.store import merging, packing
+from bench.store import merging, packing, record
 from bench.store.folders import Store
 
 
@@ -157,6 +157,7 @@ def other_record(edit):
         cell, begin = first(manifest)
         told = json.loads(content[f"{begin}record.json"])
         edit(told)
+        told["checksum"] = record._checksum(told)
         data = json.dumps(told).encode()
         content[f"{begin}record.json"], cell["files"]["record.json"] = data, described(data)
 

@@ -42,7 +42,8 @@ def test_a_square_is_the_middle_of_the_resized_photograph(tmp_path, size):
 
 @pytest.mark.parametrize(("mode", "suffix"), [("L", ".png"), ("CMYK", ".jpg"), ("P", ".png")])
 def test_whatever_colours_a_file_has_three_channels_come_out(tmp_path, mode, suffix):
-    (found,) = squares([photograph(tmp_path / f"x{suffix}", mode=mode)], tmp_path)
+    path = photograph(tmp_path / f"x{suffix}", mode=mode)
+    (found,) = squares([path], tmp_path, as_published=True)
     assert found.shape == (256, 256, 3)
     if mode == "L":
         assert (found == found[..., :1]).all()

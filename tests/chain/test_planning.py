@@ -123,5 +123,5 @@ def test_damage_is_found_once_for_all_tasks(tmp_path, listed, monkeypatch):
     tasks = [get_task("mnist/train"), get_task("digits/cluster"), get_task("mnist/train")]
     damaged = make_ready(tasks, tmp_path)
     assert reads == ["mnist", "digits"]
-    assert "images are uint8 (3, 3, 1)" in str(damaged.pop("mnist"))
+    assert "images are uint8 (7, 3, 3, 1)" in str(damaged.pop("mnist"))
     assert not damaged

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, declare, write_folders, write_npz
 
-from bench.datasets import Raw, dataset, get, prepare, verify
+from bench.datasets import Raw, cifar10, dataset, get, prepare, verify
 from bench.datasets.fingerprint import pixel_hashes
 from bench.errors import BenchError
 
@@ -164,7 +164,7 @@ def test_mnist_as_torchvision_keeps_it(tmp_path, monkeypatch):
     path = raw / "t10k-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-100])
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "fresh"))
-    with pytest.raises(BenchError, match="t10k-images-idx3-ubyte: torchvision cannot read"):
+    with pytest.raises(BenchError, match="t10k-images-idx3-ubyte: damaged"):
         prepare("mnist", tmp_path)
 
 
@@ -194,7 +194,7 @@ class Bomb:
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("cifar10", ["cifar-10-batches-py/data_batch_1", "cifar-10-batches-py/test_batch"]),
+        ("cifar10", [*cifar10.FILES, cifar10.TEST]),
         ("cifar100", ["cifar-100-python/train", "cifar-100-python/test"]),
     ],
 )

@@ -12,14 +12,14 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 from torch.nn import functional
 
-import bench.score.probe  # noqa: F401  (registers "probe")
 from bench import ROOT, registry
 from bench.errors import BenchError
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.networks import load
-from bench.tasks import ClusterTask, Labelled, ProbeTask, TaskInfo
+from bench.score import probe  # which registers "probe"
+from bench.tasks import ClusterTask, Labelled, ProbeTask, RepresentTask, TaskInfo
 
-for stem in ("dec", "kmeans", "pretrain", "supervised"):
+for stem in ("dec", "kmeans", "pretrain", "supervised", "untrained"):
     registry.import_from(ROOT / "baselines", stem)
 
 DIGITS = load_digits()
@@ -55,7 +55,7 @@ def probing(n=300):
 
 def fit(name, task, run, **params):
     info = registry.get(name)
-    return info.build(info.params("quick", SMALL[name] | params)).fit(task, run)
+    return info.build(info.params("quick", SMALL.get(name, {}) | params)).fit(task, run)
 
 
 LEARNED = {"widths": (64, 32, 10), "layer_iterations": 40, "finetune_iterations": 200}
@@ -255,3 +255,17 @@ def test_the_probe_ranks_classes_for_every_block_and_for_neighbours():
     for ranked in out.values():
         assert ranked.shape == (50, 5)
         assert (ranked[:, 0] == truth).mean() > 0.5
+
+
+def test_an_untrained_network_is_given_images_of_the_size_that_the_trained_are():
+    """AlexNet's last maps of an image of 32 pixels have no extent left that a probe could pool."""
+    images = np.zeros((2, 32, 32, 1), np.uint8)
+    large = {"network": "alexnet", "size": 96, "mean": 0.0}
+    found = {}
+    for name, params in (("as they are", large | {"size": 0}), ("resized", large)):
+        drawn = fit("untrained", RepresentTask("tiny/represent", images), FakeRun(), **params)
+        network = probe._Prepared(drawn.architecture, drawn.tensors)
+        maps = network.blocks(torch.zeros(2, 1, 32, 32))
+        found[name] = (tuple(maps["conv5"].shape[2:]), drawn.tensors)
+    assert found["as they are"][0] == (1, 1) != found["resized"][0]
+    assert all(torch.equal(w, found["resized"][1][k]) for k, w in found["as they are"][1].items())

@@ -189,3 +189,31 @@ def test_a_damaged_pretrained_network_is_refused_and_named(tmp_path, forkserver)
     (record,) = [r for r in results.records.values() if r.cell["method"] == "dtc"]
     assert (record.state, record.failure) == ("failed", "exception")
     assert f"{stored}: damaged" in record.message
+
+
+@pytest.mark.parametrize(
+    ("task", "wanted"),
+    [
+        ("cifar10/transfer", DTC(mode="TE")),
+        (
+            "cifar100/transfer",
+            DTC(
+                mode="TE",
+                warmup_epochs=30,
+                milestones=(20, 40, 60, 80),
+                weight_decay=1e-5,
+                refresh=10,
+            ),
+        ),
+        ("svhn/transfer", DTC(mode="TE", learning_rate=0.001, weight_decay=0.0, epochs=60)),
+        (
+            "imagenet/30-A",
+            DTC(mode="TE", weight_decay=1e-5, epochs=60, consistency=100.0),
+        ),
+        ("mnist/transfer", DTC(mode="TE")),
+    ],
+)
+def test_the_recipe_is_that_of_the_script_for_the_data(task, wanted):
+    """Values of the released scripts, of which the defaults here are CIFAR-10's."""
+    assert DTC(mode="TE", recipe="dtc").by_recipe(task) == wanted
+    assert DTC(mode="TE", epochs=3).by_recipe(task) == DTC(mode="TE", epochs=3)
