@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from bench.errors import BenchError
 from bench.files import content as content_of
-from bench.score.metric_names import in_range
+from bench.score.metric_names import metric
 
 VERSION = 1
 State = Literal["done", "failed", "missing", "stale", "blocked", "unavailable"]
@@ -34,6 +34,8 @@ _MOST_BYTES = 1 << 22
 """Of a record, which has some two thousand."""
 _LARGEST = 2.0**53
 """No count, time or size is larger: sums and squares of such numbers are finite."""
+_ROUNDING = 1e-9
+"""By which a metric may pass either end of its range, as `metric_names.in_range` has it."""
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm", "safetensors")
 
 
@@ -107,6 +109,8 @@ class Record:
 
 _FIELDS = {name: type(value) for name, value in vars(Record("", {}, "done")).items()}
 """Name -> the type of its value; whole numbers stand for floats too."""
+_NUMBERS = {name: 0 for name, kind in _FIELDS.items() if kind in (int, float)} | {"group": 1}
+"""Name -> the smallest value."""
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
@@ -132,34 +136,35 @@ def parse(content: Any, where: str, *, verified: bool = False) -> Record:
         raise BenchError(f"{where}: damaged record: not a record's JSON")
     values = {k: v for k, v in content.items() if k in _FIELDS}
     for name, value in values.items():
-        _check(name, value, where)
+        if type(value) is not _FIELDS[name] and not (name in _NUMBERS and type(value) is int):
+            raise BenchError(f"{where}: damaged record: {name} is a {type(value).__name__}")
+    for name, least in _NUMBERS.items():
+        if not least <= values.get(name, least) <= _LARGEST:
+            raise BenchError(f"{where}: damaged record: {name} = {_short(values[name])} cannot be")
     for name, value in values.get("metrics", {}).items():
-        if type(value) not in (int, float) or not _possible(name, value):
+        low, high = _range(name)
+        if type(value) not in (int, float) or not low <= value <= high:
             raise BenchError(f"{where}: damaged record: {name} = {_short(value)} is no result")
     if content.get("version", 0) > VERSION or content["state"] not in ("done", "failed"):
         raise BenchError(f"{where}: record of a newer layout; update bench")
     if not verified:
         _check_sum(content, where)
     # The same in nearly all of very many records: held once.
-    values["versions"] = _shared(tuple(sorted(values.get("versions", {}).items())))
+    for name in ("needs", "versions"):
+        try:
+            values[name] = _shared(tuple(sorted(values.get(name, {}).items())))
+        except TypeError:
+            raise BenchError(f"{where}: damaged record: {name} holds other than text") from None
     return Record(**values)
 
 
-def _check(name: str, value: Any, where: str) -> None:
-    """Raises BenchError where a field cannot have this value."""
-    wanted = _FIELDS[name]
-    if type(value) is not wanted and not (wanted is float and type(value) is int):
-        raise BenchError(f"{where}: damaged record: {name} is a {type(value).__name__}")
-    least = 1 if name == "group" else 0
-    if wanted in (int, float) and not least <= value <= _LARGEST:
-        raise BenchError(f"{where}: damaged record: {name} = {_short(value)} cannot be")
-    if name in ("needs", "versions") and not all(isinstance(v, str) for v in value.values()):
-        raise BenchError(f"{where}: damaged record: {name} holds other than text")
-
-
-def _possible(name: str, value: float) -> bool:
-    """Whether a metric is a number in its range."""
-    return -_LARGEST <= value <= _LARGEST and in_range(name, value)
+@cache
+def _range(name: str) -> tuple[float, float]:
+    """What a metric can be, as far as sums and squares of it are finite."""
+    known = metric(name)
+    if known is None:
+        return -_LARGEST, _LARGEST
+    return max(known.low - _ROUNDING, -_LARGEST), min(known.high + _ROUNDING, _LARGEST)
 
 
 def _short(value: object) -> str:
@@ -182,6 +187,9 @@ def _check_sum(content: Mapping[str, Any], where: str) -> None:
 
 @cache
 def _shared(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """A dictionary of texts, one for all that are equal; raises TypeError where one is no text."""
+    if not all(isinstance(text, str) for _, text in items):
+        raise TypeError
     return dict(items)
 
 

@@ -36,7 +36,7 @@ def cells(runs: Path, damaged: dict[str, str]) -> Iterator[tuple[str, index.Stam
             for name in _folders(runs, f"{task}/{method}/", damaged):
                 folder = f"{task}/{method}/{name}"
                 try:
-                    status = (runs / folder / "record.json").lstat()
+                    status = os.lstat(f"{runs}/{folder}/record.json")
                 except OSError:
                     yield folder, None
                 else:
