@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,12 @@ def stamps(results: Path) -> dict[str, int]:
     for path in (results / "runs").glob("*/*/*/record.json"):
         found[str(path.parent.relative_to(results))] = path.stat().st_mtime_ns
     return found
+
+
+def wait_for(condition, process, seconds=90):
+    """Wait until something holds while a process runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)

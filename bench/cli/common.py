@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench import ROOT, registry, weights
 from bench.errors import BenchError
+from bench.plan.cell import LARGEST_SEED, MOST_SEEDS
 
 if TYPE_CHECKING:
     from bench.plan.experiment import Experiment
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PRESETS = ("quick", "paper")
+TERMINATED = "SIGTERM"
+"""What a `KeyboardInterrupt` says that was none of the keyboard's."""
 
 
 def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argparse.ArgumentParser:  # type: ignore[valid-type]
@@ -214,8 +217,10 @@ def size(text: str) -> int:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or not text.strip("0"):
         raise argparse.ArgumentTypeError(f"'{text}' is no number of seeds; write 1 or more")
+    if len(text) > 9 or int(text) > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"'{text}' is more than {MOST_SEEDS} seeds, the most")
     return int(text)
 
 
@@ -223,4 +228,9 @@ def _seed_list(text: str) -> tuple[int, ...]:
     words = names(text)
     if not words or not all(word.isdecimal() for word in words):
         raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds; write 0,3,7")
-    return tuple(int(word) for word in words)
+    if len(words) > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"{len(words)} seeds are more than {MOST_SEEDS}, the most")
+    for word in words:
+        if len(word) > len(str(LARGEST_SEED)) or int(word) > LARGEST_SEED:
+            raise argparse.ArgumentTypeError(f"'{word}' is above {LARGEST_SEED}, the largest seed")
+    return tuple(dict.fromkeys(int(word) for word in words))

@@ -61,7 +61,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        print(line, file=self._out, flush=True)
+        print(plain(line), file=self._out, flush=True)
 
     def eta(self) -> str:
         """The time that the cells left will take, as far as records tell."""
@@ -117,17 +117,22 @@ class Live(Lines):
 
     def say(self, line: str) -> None:
         """Print one line above the bar."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
     def _redraw(self) -> None:
         text = "  ".join((self.eta().strip(), *self._running.values())).strip()
         # Names are data: a bracket in one is no markup.
-        self._bar.update(self._task, description=text.replace("[", "\\["))
+        self._bar.update(self._task, description=plain(text).replace("[", "\\["))
 
 
 def make(out: TextIO) -> Lines:
-    """The display that fits where the output goes."""
-    return Live(out) if out.isatty() else Lines(out)
+    """The display that fits where the output goes: no bar where the cursor cannot move back."""
+    return Live(out) if Console(file=out).is_interactive else Lines(out)
+
+
+def plain(line: str) -> str:
+    """A line with whatever would move a terminal's cursor, or is no character, spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def print_plan(plan: Plan, runner: Runner, workers: int) -> None:

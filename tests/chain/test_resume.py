@@ -19,6 +19,7 @@ from harness import (
     run,
     stamps,
     start,
+    wait_for,
     write_experiment,
 )
 from kill_run import kill_tree, rewritten
@@ -40,15 +41,6 @@ def counted(folder, n=5, seeds=3, seconds=0.25):
         for i in range(n)
     ]
     return write_experiment(folder / "counted.toml", "tiny/cluster", rows, n=seeds), notes
-
-
-def wait_for(condition, process, seconds=90):
-    """Wait until something holds while a process runs."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path, forkserver):
