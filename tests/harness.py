@@ -78,6 +78,11 @@ def run(toml: Path, results: Path, *, seeds: tuple[int, ...] | None = None, **op
     return states.read(chosen, store)
 
 
+def states_of(toml: Path, results: Path) -> dict[str, str]:
+    """The state of every cell of an experiment, by key."""
+    return dict(states.read(make_plan(toml), Store(results)).states)
+
+
 def start(*words: Any) -> subprocess.Popen[str]:
     """The command line as a process and process group of its own."""
     return subprocess.Popen(
@@ -116,7 +121,7 @@ def stamps(results: Path) -> dict[str, int]:
     return found
 
 
-def wait_for(condition, process, seconds=90):
+def wait_for(condition, process, seconds=300):
     """Wait until something holds while a process runs."""
     end = time.monotonic() + seconds
     while not condition():

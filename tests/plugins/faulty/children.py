@@ -199,3 +199,13 @@ class FullDisk:
     def input_output_error(self, run, attempt):
         """Of the harness's own file: that is a folder."""
         (attempt / "prediction.half").mkdir()
+
+
+@method("speaks", kinds=("cluster",))
+@dataclass(frozen=True)
+class Speaks:
+    """Fails in words that few terminals can show."""
+
+    def fit(self, task, run):
+        print("größer \x1b[31m \udc80")
+        raise ValueError("größer \x1b[31m \udc80")
