@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,11 +138,15 @@ def load_plugins(arguments: argparse.Namespace) -> None:
     registry.load(arguments.plugins)
 
 
-def chosen_experiments(wanted: Sequence[str]) -> list[Experiment]:
-    """The experiments named, or all."""
+def chosen_experiments(
+    wanted: Sequence[str], loaded: Mapping[str, Experiment] | None = None
+) -> list[Experiment]:
+    """The experiments named, or all; some may be loaded already."""
     from bench.plan import experiment
 
-    chosen = [experiment.load(name) for name in dict.fromkeys(wanted or experiment.names())]
+    known = loaded or {}
+    wanted_names = dict.fromkeys(wanted or experiment.names())
+    chosen = [known.get(name) or experiment.load(name) for name in wanted_names]
     names_ = [one.name for one in chosen]
     for one in chosen:
         if names_.count(one.name) > 1:
@@ -150,14 +154,19 @@ def chosen_experiments(wanted: Sequence[str]) -> list[Experiment]:
     return chosen
 
 
-def plan_for(arguments: argparse.Namespace) -> Plan:
-    """The plan that a verb's selection asks for; nothing is written for it."""
+def plan_for(arguments: argparse.Namespace, loaded: Mapping[str, Experiment] | None = None) -> Plan:
+    """The plan that a verb's selection asks for; nothing is written for it.
+
+    Args:
+        arguments: Of the command line.
+        loaded: Experiments that have been read already, by name.
+    """
     from bench.plan import graph
 
     load_plugins(arguments)
     use_weights(arguments)
     options = options_of(arguments)
-    made = graph.make(chosen_experiments(arguments.experiments), options)
+    made = graph.make(chosen_experiments(arguments.experiments, loaded), options)
     refuse_unused(made, options)
     return made
 

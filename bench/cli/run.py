@@ -11,13 +11,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from bench.cli import common
 from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
+    from bench.plan.experiment import Experiment
     from bench.plan.graph import Options, Plan
 
 NOTHING = 3
@@ -96,17 +97,18 @@ def act(arguments: argparse.Namespace) -> int:
         for name in sorted(every.keys() - {*named, *arguments.experiments}):
             print(f"plan   {name}: run by its name alone")
         arguments.experiments = list(dict.fromkeys([*arguments.experiments, *named]))
-    return _run(arguments)
+        return _run(arguments, every)
+    return _run(arguments, {})
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, loaded: Mapping[str, Experiment]) -> int:
     from bench import registry
     from bench.cli import check, progress, render
     from bench.run import cores
     from bench.run.runner import Runner, RunOptions
     from bench.store import cost, record
     from bench.store.folders import Store
-    from bench.store.states import counts, read
+    from bench.store.states import Results, counts, read
 
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
@@ -117,7 +119,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _download(arguments)
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
-    plan = common.plan_for(arguments)
+    plan = common.plan_for(arguments, loaded)
     store = Store(arguments.results, read_only=arguments.dry_run)
     if not arguments.dry_run:
         store.check_writable()
@@ -148,7 +150,11 @@ def _run(arguments: argparse.Namespace) -> int:
         whole = runner.run()
     for path, reason in store.damaged.items():
         print(f"note   {path}: {reason}")
-    results = read(_whole(plan, common.options_of(arguments)), store)
+    shown = _whole(plan, common.options_of(arguments))
+    if runner.wanted_cells() or shown is not plan:
+        results = read(shown, store)
+    else:  # nothing new: once through the store is enough
+        results = Results(own, runner.records, runner.states, store.runs)
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)
     progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from bench import registry
 from bench.datasets import TaskSpec, get_task, lack, part_fingerprint, unprepared
 from bench.errors import BenchError, Lack
-from bench.plan.cell import Cell, frozen
+from bench.plan.cell import Cell, Pairs, frozen
 from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
 from bench.plan.slot import Slot, slots
@@ -66,6 +66,8 @@ class Plan:
     dtype: str = "float32"
     _data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)
     """Task -> `_look`."""
+    _stems: dict[str, _Stem] = field(default_factory=dict)
+    """What is asked for, in words -> `_stem`."""
 
     @property
     def shown(self) -> str:
@@ -146,6 +148,19 @@ def _cells_of(plan: Plan, entry: Entry, task: str, seed: int, options: Options) 
     return [key, _add(plan, measuring, options, needs=(("network", key),))]
 
 
+@dataclass(frozen=True)
+class _Stem:
+    """What the cells of all seeds share that are asked for with the same words."""
+
+    params: Pairs
+    setting: Pairs
+    data: str
+    needs: tuple[tuple[str, Need], ...]
+    lacks: tuple[Lack, ...]
+    """Of the task, the device and the type."""
+    unavailable: Callable[[], str]
+
+
 def _add(
     plan: Plan,
     asked: Need,
@@ -163,42 +178,61 @@ def _add(
         setting: Of the protocol, where it differs from the task's.
         needs: Role -> key, where they are not the method's own to name.
     """
-    info, task, seed = registry.get(asked.method), get_task(asked.task or ""), asked.seed or 0
+    task, seed = asked.task or "", asked.seed or 0
     preset = options.params.get(asked.method, {})
-    params = info.params(options.preset, {**preset, **asked.params})
-    built = info.build(params).resolved()
-    params = {name: getattr(built, name) for name in params}
+    words = repr((asked.method, asked.params, task, setting, preset, needs is None))
+    stem = plan._stems.get(words)
+    if stem is None:
+        stem = plan._stems[words] = _stem(plan, asked, options, setting or {}, own=needs is None)
     if needs is None:
         needs = tuple(
-            (role, _add(plan, _filled_in(need, task.name, seed), options))
-            for role, need in sorted(_wanted(built, asked.method, task).items())
+            (role, _add(plan, _filled_in(need, task, seed), options)) for role, need in stem.needs
         )
-    defaults, chosen = task.settings({}), task.settings(setting or {})
-    data, lacks = _look(plan, task, options)
     cell = Cell(
-        task=task.name,
-        setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
+        task=task,
+        setting=stem.setting,
         method=asked.method,
-        params=frozen(params),
+        params=stem.params,
         preset=options.preset,
         seed=seed,
         device=options.device,
         dtype=options.dtype,
         threads=1,
-        data=data,
+        data=stem.data,
         needs=needs,
     )
     if cell.key not in plan.cells:
         plan.cells[cell.key] = cell
-        lacks = lacks or _device_lacks(options.device) or _refuses(info, options.dtype)
+        lacks = stem.lacks
         for _, key in needs:
             lacks = lacks or plan.unavailable.get(key, ())
         if not lacks:
-            reason = built.unavailable()
+            reason = stem.unavailable()
             lacks = (Lack(reason),) if reason else ()
         if lacks:
             plan.unavailable[cell.key] = lacks
     return cell.key
+
+
+def _stem(
+    plan: Plan, asked: Need, options: Options, setting: Mapping[str, Any], *, own: bool
+) -> _Stem:
+    """What a cell shares with those of other seeds; its own needs among them, if it is asked."""
+    info, task = registry.get(asked.method), get_task(asked.task or "")
+    preset = options.params.get(asked.method, {})
+    params = info.params(options.preset, {**preset, **asked.params})
+    built = info.build(params).resolved()
+    needs = sorted(_wanted(built, asked.method, task).items()) if own else []
+    defaults, chosen = task.settings({}), task.settings(setting)
+    data, lacks = _look(plan, task, options)
+    return _Stem(
+        params=frozen({name: getattr(built, name) for name in params}),
+        setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
+        data=data,
+        needs=tuple(needs),
+        lacks=lacks or _device_lacks(options.device) or _refuses(info, options.dtype),
+        unavailable=cache(built.unavailable),
+    )
 
 
 def _wanted(built: Method, method: str, task: TaskSpec) -> Mapping[str, Need]:
