@@ -106,8 +106,8 @@ def test_what_a_cell_started_ends_with_the_harness(tmp_path, which):
 
 
 LIMITED = {
-    "shared": ("shared", 1500, "failed"),
-    "many": ("many", 1500, "failed"),
+    "shared": ("shared", 2400, "failed"),
+    "many": ("many", 2400, "failed"),
     "less shared": ("shared", 100, "done"),
     "seen by many": ("forked", 450, "done"),
 }
@@ -121,7 +121,7 @@ def limited(tmp_path_factory, forkserver):
         for name, (way, mb, _) in LIMITED.items()
     ]
     toml = write_experiment(folder / "takes.toml", "tiny/cluster", rows)
-    results = run(toml, folder / "results", workers=1, memory=1200 * 2**20)
+    results = run(toml, folder / "results", workers=1, memory=2048 * 2**20)
     return {(r.cell["params"]["way"], r.cell["params"]["mb"]): r for r in results.records.values()}
 
 

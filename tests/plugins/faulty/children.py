@@ -141,12 +141,12 @@ class Takes:
         time.sleep(1.0)
 
     def many(self):
-        """A third in each of three processes."""
+        """A quarter in each of four processes."""
         context = multiprocessing.get_context("fork")
-        for _ in range(3):
+        for _ in range(4):
             held = context.Event()
-            context.Process(target=fill, args=(self.mb * MB // 3, held), daemon=True).start()
-            held.wait()
+            context.Process(target=fill, args=(self.mb * MB // 4, held), daemon=True).start()
+            assert held.wait(60)
         time.sleep(1.0)
 
     def forked(self):
