@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import importlib
 import os
+import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +28,10 @@ from bench.typed import checked
 Class = TypeVar("Class", bound=type)
 CONTRACT = tuple(name for name in vars(Method) if not name.startswith("_"))
 """What a method may define: `fit`, and what the harness asks of all."""
+_NAME = re.compile(r"\w[\w.+()=-]*(?: [\w.+()=-]+)*")
+"""A method's name: its results' folder is called so, and `--methods` lists it between commas."""
+_LONGEST_NAME = 100
+"""Bytes of it; file systems take 255."""
 _ALIKE = 0.8
 """From this similarity of two names on, one is taken for a slip of the other."""
 PLUGINS = "BENCH_PLUGINS"
@@ -154,7 +159,8 @@ def method(
 
 def _refuse_unfit(info: MethodInfo) -> None:
     """Say at import what would otherwise go wrong in a worker."""
-    where, cls = f"method '{info.name}' in {info.module}", info.cls
+    where, cls = f"method {info.name!r:.120} in {info.module}", info.cls
+    _refuse_name(info.name, where)
     taken = _methods.get(info.name)
     # The same class again is a module that was imported again.
     if taken is not None and _place(taken.cls) != _place(cls):
@@ -199,6 +205,17 @@ def _plain(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(map(_plain, value))
     return value is None or type(value) in (bool, int, float, str)
+
+
+def _refuse_name(name: object, where: str) -> None:
+    """A folder of results is called after it, below which nothing else may come to lie."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise BenchError(
+            f"{where}: a name begins with a letter or digit and goes on with such, single spaces "
+            "and any of .+()=_-"
+        )
+    if len(name.encode()) > _LONGEST_NAME:
+        raise BenchError(f"{where}: the name is longer than {_LONGEST_NAME} bytes")
 
 
 def _place(cls: type) -> tuple[str, str]:

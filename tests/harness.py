@@ -92,6 +92,11 @@ def run(
     return states.read(chosen, store)
 
 
+def states_of(toml: Path, results: Path) -> dict[str, str]:
+    """The state of every cell of an experiment, by key."""
+    return dict(states.read(make_plan(toml), Store(results)).states)
+
+
 def start(*words: Any) -> subprocess.Popen[str]:
     """The command line as a process and process group of its own."""
     return subprocess.Popen(
@@ -108,7 +113,7 @@ def start(*words: Any) -> subprocess.Popen[str]:
 
 
 def wait_for(
-    condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 90
+    condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 300
 ) -> None:
     """Wait until something holds while a process runs."""
     end = time.monotonic() + seconds

@@ -124,12 +124,12 @@ class Live(Lines):
     def _redraw(self) -> None:
         text = "  ".join((self.eta().strip(), *self._running.values())).strip()
         # Names are data: a bracket in one is no markup.
-        self._bar.update(self._task, description=text.replace("[", "\\["))
+        self._bar.update(self._task, description=printable(text).replace("[", "\\["))
 
 
 def make(out: TextIO) -> Lines:
-    """The display that fits where the output goes."""
-    return Live(out) if out.isatty() else Lines(out)
+    """The display that fits where the output goes: no bar where the cursor cannot move back."""
+    return Live(out) if Console(file=out).is_interactive else Lines(out)
 
 
 def print_plan(plan: Plan, runner: Runner, workers: int, costs: cost.Costs) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from bench import registry
 from bench.errors import BenchError, unknown
 from bench.plan import settings, shorthand
+from bench.plan.cell import MOST_SEEDS
 from bench.plan.entry import PRESETS, Entry, validate_entry
 from bench.plan.figure import Figure
 from bench.typed import typed
@@ -139,8 +140,11 @@ def _validate(experiment: Experiment) -> None:
     parts = [p for t in experiment.table for p in (*t.row, *t.column)]
     parts += [p for f in experiment.figure for p in (*f.curve, *f.group)]
     counts = [x.seeds for x in (*outputs, *parts) if x.seeds]
-    if any(n < 1 for n in (*counts, *(p.seeds for p in experiment.preset.values()))):
-        raise BenchError(f"{file}: seeds must be at least 1")
+    for n in (*counts, *(p.seeds for p in experiment.preset.values())):
+        if n < 1:
+            raise BenchError(f"{file}: seeds must be at least 1")
+        if n > MOST_SEEDS:
+            raise BenchError(f"{file}: seeds = {n} are more than {MOST_SEEDS}, the most")
     names_ = [x.name for x in outputs]
     for name in names_:
         if names_.count(name) > 1:

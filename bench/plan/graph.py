@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from bench import registry
 from bench.datasets import Presence, TaskSpec, get_task, lack, look, part_fingerprint, unprepared
 from bench.errors import BenchError, Lack
-from bench.plan.cell import Cell, frozen
+from bench.plan import answers
+from bench.plan.cell import Cell, Pairs, frozen
 from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
 from bench.plan.slot import Slot, slots
-from bench.tasks import Method, Need
+from bench.tasks import Need
 
 PROBE = "probe"
 _DEEPEST = 32
@@ -68,6 +69,8 @@ class Plan:
     """Task -> `_look`."""
     _seen: dict[str, Presence] = field(default_factory=dict)
     """Data set -> what is here of it."""
+    _stems: dict[str, _Stem] = field(default_factory=dict)
+    """What is asked for, in words -> `_stem`."""
 
     @property
     def shown(self) -> str:
@@ -100,7 +103,7 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
     plan.dtype = options.dtype
     plan.filtered = bool(options.methods or options.tasks)
     for name in options.methods:
-        refused = _refuses(registry.get(name, where="--methods"), options.dtype)
+        refused = answers.refuses(registry.get(name, where="--methods"), options.dtype)
         if refused:
             raise BenchError(f"--dtype {options.dtype}: {refused[0]}")
     for name in options.tasks:
@@ -148,6 +151,19 @@ def _cells_of(plan: Plan, entry: Entry, task: str, seed: int, options: Options) 
     return [key, _add(plan, measuring, options, needs=(("network", key),))]
 
 
+@dataclass(frozen=True)
+class _Stem:
+    """What the cells of all seeds share that are asked for with the same words."""
+
+    params: Pairs
+    setting: Pairs
+    data: str
+    needs: tuple[tuple[str, Need], ...]
+    lacks: tuple[Lack, ...]
+    """Of the task, the device and the type."""
+    unavailable: Callable[[], str | Lack]
+
+
 def _add(
     plan: Plan,
     asked: Need,
@@ -171,62 +187,62 @@ def _add(
     if len(chain) > _DEEPEST:
         circle = " needs ".join(f"'{name}'" for name in chain[:3])
         raise BenchError(f"method {circle} needs …: no cell can be the first")
-    info, task, seed = registry.get(asked.method), get_task(asked.task or ""), asked.seed or 0
+    task, seed = asked.task or "", asked.seed or 0
     preset = options.params.get(asked.method, {})
-    params = info.params(options.preset, {**preset, **asked.params})
-    built = _asked(info.build(params), "resolved", asked.method)
-    params = {name: getattr(built, name) for name in params}
+    words = repr((asked.method, asked.params, task, setting, preset, needs is None))
+    stem = plan._stems.get(words)
+    if stem is None:
+        stem = plan._stems[words] = _stem(plan, asked, options, setting or {}, own=needs is None)
     if needs is None:
         needs = tuple(
-            (role, _add(plan, _filled_in(need, task.name, seed), options, chain=chain))
-            for role, need in sorted(_wanted(built, asked.method, task).items())
+            (role, _add(plan, _filled_in(need, task, seed), options, chain=chain))
+            for role, need in stem.needs
         )
-    defaults, chosen = task.settings({}), task.settings(setting or {})
-    data, lacks = _look(plan, task, options)
     cell = Cell(
-        task=task.name,
-        setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
+        task=task,
+        setting=stem.setting,
         method=asked.method,
-        params=frozen(params),
+        params=stem.params,
         preset=options.preset,
         seed=seed,
         device=options.device,
         dtype=options.dtype,
         threads=1,
-        data=data,
+        data=stem.data,
         needs=needs,
     )
     if cell.key not in plan.cells:
         plan.cells[cell.key] = cell
-        lacks = lacks or _device_lacks(options.device) or _refuses(info, options.dtype)
+        lacks = stem.lacks
         for _, key in needs:
             lacks = lacks or plan.unavailable.get(key, ())
         if not lacks:
-            reason = _asked(built, "unavailable", asked.method)
+            reason = stem.unavailable()
             lacks = (reason if isinstance(reason, Lack) else Lack(str(reason)),) if reason else ()
         if lacks:
             plan.unavailable[cell.key] = lacks
     return cell.key
 
 
-def _asked(built: Method, question: str, method: str, *arguments: Any) -> Any:
-    """What a method answers; whatever it raises becomes one sentence."""
-    try:
-        return getattr(built, question)(*arguments)
-    except Exception as error:
-        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        on = f" on {arguments[0].name}" if arguments else f": {question}()"
-        raise BenchError(f"method '{method}'{on}: {said}") from error
-
-
-def _wanted(built: Method, method: str, task: TaskSpec) -> Mapping[str, Need]:
-    """What a method needs on a task."""
-    found = _asked(built, "needs", method, task.info())
-    if not isinstance(found, Mapping) or not all(isinstance(n, Need) for n in found.values()):
-        raise BenchError(
-            f"method '{method}': needs() returns {found!r}, no mapping of role to Need"
-        )
-    return found
+def _stem(
+    plan: Plan, asked: Need, options: Options, setting: Mapping[str, Any], *, own: bool
+) -> _Stem:
+    """What a cell shares with those of other seeds; its own needs among them, if it is asked."""
+    info, task = registry.get(asked.method), get_task(asked.task or "")
+    preset = options.params.get(asked.method, {})
+    params = info.params(options.preset, {**preset, **asked.params})
+    built = answers.answer(info.build(params), "resolved", asked.method)
+    needs = sorted(answers.needs(built, asked.method, task).items()) if own else []
+    defaults, chosen = task.settings({}), task.settings(setting)
+    data, lacks = _look(plan, task, options)
+    return _Stem(
+        params=frozen({name: getattr(built, name) for name in params}),
+        setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
+        data=data,
+        needs=tuple(needs),
+        lacks=lacks or answers.device_lacks(options.device) or answers.refuses(info, options.dtype),
+        unavailable=cache(partial(answers.answer, built, "unavailable", asked.method)),
+    )
 
 
 def _filled_in(need: Need, task: str, seed: int) -> Need:
@@ -263,24 +279,3 @@ def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack
     data = " ".join(f"{role}:{print_}" for role, print_ in found.items()) if known else ""
     plan._data[task.name] = data, tuple(lacks)
     return plan._data[task.name]
-
-
-def _refuses(info: registry.MethodInfo, dtype: str) -> tuple[Lack, ...]:
-    """Why a method does not compute in a type, () when it does."""
-    if dtype in info.dtypes:
-        return ()
-    accepted = " or ".join(info.dtypes)
-    return (Lack(f"method '{info.name}' computes in {accepted} alone, not in {dtype}"),)
-
-
-@cache
-def _device_lacks(device: str) -> tuple[Lack, ...]:
-    """Why cells cannot run on a device, () when they can."""
-    if device == "cpu":
-        return ()
-    import torch
-
-    # Asked of the driver, not of the runtime: a process that has touched CUDA cannot be forked.
-    if torch.cuda.device_count():
-        return ()
-    return (Lack("no CUDA device here; use --device cpu"),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,8 +53,11 @@ def of_machine(error: BaseException, folder: Path) -> str:
     for one in _chain(error):
         if words := str(one) if isinstance(one, Stop) else _full_words(one):
             return words
-    if _full(folder):  # and what was written to it gave an error that says nothing of that
-        return f"the disk of {folder} is full: make room and start again, finished cells are kept"
+    for place in (folder, Path(tempfile.gettempdir())):
+        if _full(place):  # and what was written to it gave an error that says nothing of that
+            return (
+                f"the disk of {place} is full: make room and start again, finished cells are kept"
+            )
     return ""
 
 

@@ -130,6 +130,19 @@ def end_orphans() -> None:
     processes.end_below(server, spared)
 
 
+def let_go() -> None:
+    """In a worker: leave it to the harness alone how long the server stays.
+
+    The server ends when nobody is left who holds a certain pipe. Every worker inherits that, and
+    one that hangs would keep the server from ending it.
+    """
+    server = getattr(forkserver, "_forkserver", None)
+    descriptor = getattr(server, "_forkserver_alive_fd", None)
+    if server is not None and isinstance(descriptor, int):
+        os.close(descriptor)
+        server._forkserver_alive_fd = None
+
+
 def pid() -> int | None:
     """The process that workers are forked from, if there is one."""
     pid = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)

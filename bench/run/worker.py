@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from bench import registry
-from bench.run import blame, processes
+from bench.run import blame, processes, server
 from bench.run.context import CHECKPOINT_SECONDS, WorkerRun
 from bench.run.inputs import Inputs, open_task
 from bench.score import scores
@@ -83,6 +83,7 @@ def main(jobs: Sequence[Job], channel: connection.Connection) -> None:
     Sends fractions of progress, at last a list of `Report`, one a job, through the channel.
     """
     os.setsid()
+    server.let_go()
     processes.adopt_orphans()
     _die_with_parent()
     start, cpu = time.monotonic(), _cpu_seconds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
@@ -25,11 +26,14 @@ def sync(path: Path) -> None:
 
 
 def sync_all(folder: Path) -> None:
-    """Wait until a folder is on the disk with the files in it."""
-    for path in folder.iterdir():
-        if path.is_file() and not path.is_symlink():
-            sync(path)
-    sync(folder)
+    """Wait until a folder is on the disk with the files in it.
+
+    All at once: a disk takes hardly longer for many than for one.
+    """
+    files = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink()]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(sync, [*files, folder]):
+            pass  # raises what a thread raised
 
 
 def make_folder(folder: Path) -> None:
