@@ -20,7 +20,6 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from bench import SHIPPED
 from bench.errors import BenchError, unknown
-from bench.nn import networks
 from bench.tasks import Dtype, Kind, Method
 from bench.typed import checked
 
@@ -217,7 +216,7 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
     for folder in (*shipped, *(Path(p).resolve() for p in plugins)):
         if folder not in _loaded:
             if folder not in shipped:
-                networks.known()  # ours have their names first
+                importlib.import_module("bench.nn.networks").known()  # ours have their names first
             if not folder.is_dir():
                 raise BenchError(f"plugin folder {folder} does not exist")
             for path in sorted(folder.glob("[!_]*.py")):
