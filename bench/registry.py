@@ -215,14 +215,30 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
     shipped = (SHIPPED / "methods", SHIPPED / "baselines")
     for folder in (*shipped, *(Path(p).resolve() for p in plugins)):
         if folder not in _loaded:
-            if folder not in shipped:
-                importlib.import_module("bench.nn.networks").known()  # ours have their names first
             if not folder.is_dir():
                 raise BenchError(f"plugin folder {folder} does not exist")
             for path in sorted(folder.glob("[!_]*.py")):
-                import_from(folder, path.stem)
+                if folder in shipped:
+                    import_from(folder, path.stem)
+                else:
+                    _import_plugin(folder, path.stem)
             _loaded.add(folder)
     return _methods
+
+
+def _import_plugin(folder: Path, stem: str) -> None:
+    """Import a module of a plug-in; raises a BenchError where it takes a network's name."""
+    known: dict[str, type] = importlib.import_module("bench.nn.networks").known()
+    before = dict(known)
+    module = import_from(folder, stem)
+    for name, cls in before.items():
+        if _place(known[name]) != _place(cls):
+            known[name] = cls
+            del sys.modules[module.__name__]  # or it would pass the next time
+            raise BenchError(
+                f"{folder / stem}.py: network '{name}' is already {'.'.join(_place(cls))}: choose "
+                "another name"
+            )
 
 
 def plugins_of_environment() -> list[Path]:
