@@ -10,7 +10,6 @@ import dataclasses
 import difflib
 import importlib
 import os
-import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -19,19 +18,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from bench import SHIPPED
+from bench import SHIPPED, declared
 from bench.errors import BenchError, unknown
-from bench.nn import networks
 from bench.tasks import Dtype, Kind, Method
 from bench.typed import checked
 
 Class = TypeVar("Class", bound=type)
 CONTRACT = tuple(name for name in vars(Method) if not name.startswith("_"))
 """What a method may define: `fit`, and what the harness asks of all."""
-_NAME = re.compile(r"\w[\w.+()=-]*(?: [\w.+()=-]+)*")
-"""A method's name: its results' folder is called so, and `--methods` lists it between commas."""
-_LONGEST_NAME = 100
-"""Bytes of it; file systems take 255."""
 _ALIKE = 0.8
 """From this similarity of two names on, one is taken for a slip of the other."""
 PLUGINS = "BENCH_PLUGINS"
@@ -160,14 +154,14 @@ def method(
 def _refuse_unfit(info: MethodInfo) -> None:
     """Say at import what would otherwise go wrong in a worker."""
     where, cls = f"method {info.name!r:.120} in {info.module}", info.cls
-    _refuse_name(info.name, where)
+    declared.refuse_name(info.name, where)
     taken = _methods.get(info.name)
     # The same class again is a module that was imported again.
     if taken is not None and _place(taken.cls) != _place(cls):
         raise BenchError(f"{where}: the name is taken by {'.'.join(_place(taken.cls))}")
     if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise BenchError(f"{where}: must be a @dataclass(frozen=True) of its parameters")
-    _refuse_fields(info, where)
+    declared.refuse_fields(cls, (*info.quick, *info.neutral), where)
     fit = getattr(cls, "fit", None)
     if not callable(fit) or fit is Method.fit:
         raise BenchError(f"{where}: has no fit(task, run)")
@@ -182,40 +176,6 @@ def _refuse_unfit(info: MethodInfo) -> None:
         for one in named:
             if one not in known:
                 raise unknown(what, one, known, where=where)
-
-
-def _refuse_fields(info: MethodInfo, where: str) -> None:
-    """Raise a BenchError where a parameter has no default, or one that no key can hold."""
-    fields = dataclasses.fields(info.cls)
-    for f in fields:
-        if f.default is dataclasses.MISSING:
-            raise BenchError(f"{where}: parameter '{f.name}' needs a default, the paper's value")
-        if not _plain(f.default):
-            raise BenchError(
-                f"{where}: parameter '{f.name}' = {f.default!r} is no number, text, truth value, "
-                "None or tuple of these, which alone can stand in a key: write it as text"
-            )
-    for key in (*info.quick, *info.neutral):
-        if key not in {f.name for f in fields}:
-            raise unknown("parameter", key, (f.name for f in fields), where=where)
-
-
-def _plain(value: Any) -> bool:
-    """Whether a value can stand in JSON as what it is."""
-    if isinstance(value, tuple):
-        return all(map(_plain, value))
-    return value is None or type(value) in (bool, int, float, str)
-
-
-def _refuse_name(name: object, where: str) -> None:
-    """A folder of results is called after it, below which nothing else may come to lie."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise BenchError(
-            f"{where}: a name begins with a letter or digit and goes on with such, single spaces "
-            "and any of .+()=_-"
-        )
-    if len(name.encode()) > _LONGEST_NAME:
-        raise BenchError(f"{where}: the name is longer than {_LONGEST_NAME} bytes")
 
 
 def _place(cls: type) -> tuple[str, str]:
@@ -233,14 +193,30 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
     shipped = (SHIPPED / "methods", SHIPPED / "baselines")
     for folder in (*shipped, *(Path(p).resolve() for p in plugins)):
         if folder not in _loaded:
-            if folder not in shipped:
-                networks.known()  # ours have their names first
             if not folder.is_dir():
                 raise BenchError(f"plugin folder {folder} does not exist")
             for path in sorted(folder.glob("[!_]*.py")):
-                import_from(folder, path.stem)
+                if folder in shipped:
+                    import_from(folder, path.stem)
+                else:
+                    _import_plugin(folder, path.stem)
             _loaded.add(folder)
     return _methods
+
+
+def _import_plugin(folder: Path, stem: str) -> None:
+    """Import a module of a plug-in; raises a BenchError where it takes a network's name."""
+    known: dict[str, type] = importlib.import_module("bench.nn.networks").known()
+    before = dict(known)
+    module = import_from(folder, stem)
+    for name, cls in before.items():
+        if _place(known[name]) != _place(cls):
+            known[name] = cls
+            del sys.modules[module.__name__]  # or it would pass the next time
+            raise BenchError(
+                f"{folder / stem}.py: network '{name}' is already {'.'.join(_place(cls))}: choose "
+                "another name"
+            )
 
 
 def plugins_of_environment() -> list[Path]:

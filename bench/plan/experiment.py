@@ -17,13 +17,11 @@ from typing import Any
 
 from bench import registry
 from bench.errors import BenchError, unknown
-from bench.plan import settings, shorthand
+from bench.plan import FOLDER, settings, shorthand
 from bench.plan.cell import MOST_SEEDS
 from bench.plan.entry import PRESETS, Entry, validate_entry
 from bench.plan.figure import Figure
 from bench.typed import typed
-
-FOLDER = Path(__file__).resolve().parents[1] / "experiments"
 
 
 @dataclass(frozen=True)

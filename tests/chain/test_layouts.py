@@ -17,6 +17,7 @@ RNG = np.random.default_rng(0)
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch):
     declare(monkeypatch)
+    monkeypatch.delenv("BENCH_CACHE", raising=False)
 
 
 # Archives: what is changed in a good one, and the labels, or the words, that come out.

@@ -9,6 +9,7 @@ from bench import ROOT
 ORDER = """
 errors
 typed files tasks
+declared
 nn.images nn.schedules
 nn.networks nn.losses nn.clustering
 nn.training
