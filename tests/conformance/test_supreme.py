@@ -38,7 +38,8 @@ def literal_confidence(q, how):
                     if how.entropy == "joint" or a == b:
                         joint = q[i, a] * q[j, b]
                         entropy = entropy - joint * joint.log()
-            scores[i, j] = ((highest - entropy) / (highest * how.temperature)).exp()
+            if how.diagonal == "counted" or i != j:
+                scores[i, j] = ((highest - entropy) / (highest * how.temperature)).exp()
     return scores / (scores.sum(dim=1, keepdim=True) if how.normalise == "row" else scores.sum())
 
 
@@ -62,11 +63,12 @@ def distributions(n, k, seed):
 
 
 READINGS = [
-    Confidence(tau, entropy, maximum, normalise)
+    Confidence(tau, entropy, maximum, normalise, diagonal)
     for tau in (0.05, 1.0)
     for entropy in ("printed", "joint")
     for maximum in ("log K^2", "(log K)^2")
     for normalise in ("row", "all")
+    for diagonal in ("counted", "left out")
 ]
 
 
@@ -170,6 +172,8 @@ def fit(pretrained, run=None, the_task=None, **params):
         {"parts": "self"},
         {"initial": "random"},
         {"perturbation": "rescale", "mirror": True},
+        {"perturbation": "both", "diagonal": "left out"},
+        {"sharpen": 2},
     ],
     ids=str,
 )
@@ -177,6 +181,31 @@ def test_every_reading_runs(reading, pretrained):
     found = fit(pretrained, **reading).assignments
     assert found.shape == (40,)
     assert set(found.tolist()) <= {0, 1}
+
+
+def test_sharpened_assignments_are_targets_of_dec(pretrained):
+    """Equation 1, then p_ik = q_ik² / f_k normalised, as often as asked."""
+    cls = registry.get("supreme").cls
+    features = torch.rand(30, 5, generator=torch.Generator().manual_seed(0))
+    q = cls(n_init=2)._soft_assignments(features, 3, FakeRun()).double()
+    for _ in range(2):
+        q = torch.stack([row**2 / q.sum(dim=0) for row in q])
+        q = torch.stack([row / row.sum() for row in q])
+    sharp = cls(n_init=2, sharpen=2)._soft_assignments(features, 3, FakeRun())
+    torch.testing.assert_close(sharp, q.float(), rtol=1e-5, atol=1e-7)
+
+
+def test_shifted_images_are_cropped_where_both_are_asked_for():
+    cls = registry.get("supreme").cls
+    x = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+
+    def view(how, x):
+        return cls(perturbation=how)._view(x, generator)
+
+    generator = torch.Generator().manual_seed(1)
+    wanted = view("rescale", view("translate", x))
+    generator.manual_seed(1)
+    assert torch.equal(view("both", x), wanted)
 
 
 def test_bars_are_told_apart(pretrained):
