@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from bench import SHIPPED
+from bench import SHIPPED, declared
 from bench.errors import BenchError, unknown
 from bench.tasks import Dtype, Kind, Method
 from bench.typed import checked
@@ -60,7 +60,13 @@ class MethodInfo:
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
-        return get_type_hints(self.cls)
+        try:
+            return get_type_hints(self.cls)
+        except Exception as error:
+            raise BenchError(
+                f"method '{self.name}' in {self.module}: the type of a parameter cannot be read: "
+                f"{error}"
+            ) from error
 
     @property
     def summary(self) -> str:
@@ -91,7 +97,7 @@ class MethodInfo:
         try:
             built: Method = self.cls(**params)
             return built
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             prefix = f"{where}: " if where else ""
             raise BenchError(f"{prefix}method '{self.name}': {error}") from error
 
@@ -147,20 +153,15 @@ def method(
 
 def _refuse_unfit(info: MethodInfo) -> None:
     """Say at import what would otherwise go wrong in a worker."""
-    where, cls = f"method '{info.name}' in {info.module}", info.cls
+    where, cls = f"method {info.name!r:.120} in {info.module}", info.cls
+    declared.refuse_name(info.name, where)
     taken = _methods.get(info.name)
     # The same class again is a module that was imported again.
     if taken is not None and _place(taken.cls) != _place(cls):
         raise BenchError(f"{where}: the name is taken by {'.'.join(_place(taken.cls))}")
     if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise BenchError(f"{where}: must be a @dataclass(frozen=True) of its parameters")
-    fields = dataclasses.fields(cls)
-    for f in fields:
-        if f.default is dataclasses.MISSING:
-            raise BenchError(f"{where}: parameter '{f.name}' needs a default, the paper's value")
-    for key in (*info.quick, *info.neutral):
-        if key not in {f.name for f in fields}:
-            raise unknown("parameter", key, (f.name for f in fields), where=where)
+    declared.refuse_fields(cls, (*info.quick, *info.neutral), where)
     fit = getattr(cls, "fit", None)
     if not callable(fit) or fit is Method.fit:
         raise BenchError(f"{where}: has no fit(task, run)")
@@ -195,9 +196,27 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
             if not folder.is_dir():
                 raise BenchError(f"plugin folder {folder} does not exist")
             for path in sorted(folder.glob("[!_]*.py")):
-                import_from(folder, path.stem)
+                if folder in shipped:
+                    import_from(folder, path.stem)
+                else:
+                    _import_plugin(folder, path.stem)
             _loaded.add(folder)
     return _methods
+
+
+def _import_plugin(folder: Path, stem: str) -> None:
+    """Import a module of a plug-in; raises a BenchError where it takes a network's name."""
+    known: dict[str, type] = importlib.import_module("bench.nn.networks").known()
+    before = dict(known)
+    module = import_from(folder, stem)
+    for name, cls in before.items():
+        if _place(known[name]) != _place(cls):
+            known[name] = cls
+            del sys.modules[module.__name__]  # or it would pass the next time
+            raise BenchError(
+                f"{folder / stem}.py: network '{name}' is already {'.'.join(_place(cls))}: choose "
+                "another name"
+            )
 
 
 def plugins_of_environment() -> list[Path]:
@@ -205,13 +224,18 @@ def plugins_of_environment() -> list[Path]:
     return [Path(p) for p in os.environ.get(PLUGINS, "").split(os.pathsep) if p]
 
 
+def package_of(folder: Path) -> str:
+    """The name of the package that the modules of a method folder are imported in."""
+    return f"bench_{folder.name.replace('.', '_')}"
+
+
 def import_from(folder: Path, stem: str) -> types.ModuleType:
     """Import `folder/stem.py` as a submodule of the folder's private package.
 
     Raises:
-        BenchError: the module raises when it is imported.
+        BenchError: the module raises when it is imported, or ends the process.
     """
-    package = f"bench_{folder.name}"
+    package = package_of(folder)
     known = sys.modules.get(package)
     if known is None:
         known = types.ModuleType(package, f"The modules in {folder}.")
@@ -221,11 +245,14 @@ def import_from(folder: Path, stem: str) -> types.ModuleType:
         known.__path__.append(str(folder))
     try:
         module = importlib.import_module(f"{package}.{stem}")
-    except BenchError:
+    except (BenchError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        name = type(error).__name__
-        raise BenchError(f"{folder / stem}.py cannot be imported: {name}: {error}") from error
+    except BaseException as error:  # sys.exit(), say
+        said = f"{type(error).__name__}: {error}".strip(": ").replace("\n", " ")
+        lacking = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+        if lacking and (folder / f"{lacking}.py").is_file():
+            said += f", and {lacking}.py lies beside it: write `from .{lacking} import …`"
+        raise BenchError(f"{folder / stem}.py cannot be imported: {said}") from error
     if module.__file__ != str(folder / f"{stem}.py"):
         raise BenchError(
             f"{folder / stem}.py: folder and file are called like {module.__file__}; rename one"

@@ -44,7 +44,7 @@ from bench.nn.networks.from_timm import start_from
 from bench.registry import method
 from bench.tasks import AdaptTask, Images, Method, Need, Prediction, Run, TaskInfo
 
-from .adapt_terms import Batch, Clusters, Domains, Term
+from .adapt_terms import Batch, Clusters, Domains, Term, both_directions
 
 _IMAGES = 500
 """Whole images at a time, when classes are predicted."""
@@ -242,7 +242,7 @@ class DANN(Adaptation):
         return [Domains(self.bottleneck, run.seed_for("init") + 2)]
 
 
-@method("ccn+", kinds=("adapt",), quick=_QUICK)
+@method("ccn+", kinds=("adapt",), quick=_QUICK, neutral={"directions": "one"})
 @dataclass(frozen=True)
 class CCNPlus(Adaptation):
     """Classification of the source and clustering of the target by one network."""
@@ -254,6 +254,9 @@ class CCNPlus(Adaptation):
     """The paper's contrastive loss, or the authors' later likelihood."""
     margin: float = 2.0
     """What a dissimilar pair's divergence must reach, in nats; for "kcl"."""
+    directions: Literal["both", "one"] = "both"
+    """For "kcl": each ordered pair costs its divergence in both directions, as equation 9 has it,
+    or in one, as in the released code of CCN: half of that where labels are symmetric."""
     similarity_mode: Literal["train", "eval"] = "train"
     """Batch-norm of the similarity network: statistics of the batch, or of its own training."""
     similarity_seed: int | None = None
@@ -274,11 +277,12 @@ class CCNPlus(Adaptation):
         needed = run.needed("similarity")
         labeller, views = transferred.load(needed.architecture, needed.tensors)
         labeller.to(run.device).train(self.similarity_mode == "train")
-        loss = partial(pairs.kcl, margin=self.margin) if self.pair_loss == "kcl" else pairs.mcl
+        kcl = both_directions if self.directions == "both" else pairs.kcl
+        loss = partial(kcl, margin=self.margin) if self.pair_loss == "kcl" else pairs.mcl
         return [Clusters(labeller, replace(views, invert=self.invert), loss)]
 
 
-@method("ccn++", kinds=("adapt",), quick=_QUICK)
+@method("ccn++", kinds=("adapt",), quick=_QUICK, neutral={"directions": "one"})
 @dataclass(frozen=True)
 class CCNPlusPlus(CCNPlus):
     """CCN+ with the discriminator of DANN."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bench.nn import networks
 from bench.nn.images.views import Views
-from bench.nn.losses import domain
+from bench.nn.losses import domain, pairs
 from bench.nn.networks import transferred
 from bench.nn.networks.similarity import SimilarityNet
 
@@ -61,6 +61,24 @@ class Clusters:
     """A scalar from probabilities (m, classes) and pair labels, bool (m, m)."""
 
     def __call__(self, batch: Batch) -> Tensor:
-        """Equation 9: the mean over the m² ordered pairs."""
+        """Equation 9, less the classes' cross-entropy."""
         similar = transferred.label(self.labeller, self.views.clean(batch.crops))
         return self.loss(batch.p, similar)
+
+
+def both_directions(p: Tensor, similar: Tensor, *, margin: float) -> Tensor:
+    """Equation 9: the mean over ordered pairs of the contrastive cost of both their divergences.
+
+    The label of (i, j) holds for KL(p_i || p_j) and for KL(p_j || p_i), so that each divergence
+    meets the labels of both orders, which need not agree.
+
+    Args:
+        p: Probabilities, float, (m, K).
+        similar: Bool, (m, m).
+        margin: What a dissimilar pair's divergence must reach, in nats.
+
+    Returns:
+        A scalar.
+    """
+    orders = similar.float()
+    return 2.0 * pairs.kcl(p, (orders + orders.T) / 2.0, margin=margin)

@@ -29,7 +29,7 @@ from bench.nn import networks, training
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.images.tensors import flip, to_tensor, translate
 from bench.nn.images.views import Views
-from bench.nn.losses.student import soft_assignment
+from bench.nn.losses.student import soft_assignment, target_distribution
 from bench.nn.losses.supreme import (
     Confidence,
     balance_loss,
@@ -46,7 +46,12 @@ _SNAPSHOTS = 10
 """Points of the curve over training."""
 
 
-@method("supreme", kinds=("cluster",), quick={"epochs": 20})
+@method(
+    "supreme",
+    kinds=("cluster",),
+    neutral={"diagonal": "counted", "sharpen": 0},
+    quick={"epochs": 20},
+)
 @dataclass(frozen=True)
 class Supreme(Method):
     """Transfer clustering by soft constraints with a self-supervised remedy."""
@@ -62,14 +67,21 @@ class Supreme(Method):
     """H_max, equation 4."""
     normalise: Literal["row", "all"] = "row"
     """Equation 4 as printed normalises over all pairs of the batch."""
+    diagonal: Literal["counted", "left out"] = "counted"
+    """Whether the softmax of equation 4 counts an image's pair with itself."""
+    sharpen: int = 0
+    """Times that DEC's target distribution sharpens the assignments of equation 1. With none, in
+    the space of features and alpha 0, r~ within a class is only 1.06 of that between classes on
+    the digits and 1.01 on CIFAR-10; with the PCA and alpha 1 it is 1.73 and 1.29."""
     scale: Literal["mean", "sum"] = "mean"
     """Equation 5 is printed as a sum over the batch, which drowns the other losses."""
     parts: Literal["both", "transferred", "self"] = "both"
     """The supervisions of figure 5a."""
     initial: Literal["pretrained", "random"] = "pretrained"
     """Weights of the backbone; "all models are randomly initialised" contradicts their use."""
-    perturbation: Literal["translate", "rescale"] = "translate"
-    """"translate": DTC's shifts by 1/8 of the side; "rescale": random resized crops."""
+    perturbation: Literal["translate", "rescale", "both"] = "translate"
+    """"translate": DTC's shifts by 1/8 of the side; "rescale": random resized crops; "both": crops
+    of shifted images."""
     mirror: bool = False
     """Random flips from left to right: for objects, not for digits or letters."""
     # Not stated by the paper.
@@ -97,8 +109,10 @@ class Supreme(Method):
     """Give back features before and attributes after training, for figures."""
 
     def __post_init__(self) -> None:
-        if min(self.batch_size - 1, self.epochs, self.attributes) < 1:
-            raise ValueError("batch_size must be at least 2, epochs and attributes at least 1")
+        if min(self.batch_size - 1, self.epochs, self.attributes, self.sharpen + 1) < 1:
+            raise ValueError(
+                "batch_size must be at least 2, epochs and attributes at least 1, sharpen 0"
+            )
         self._confidence()
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
@@ -143,7 +157,10 @@ class Supreme(Method):
             points = torch.from_numpy(PCA(components, random_state=0).fit_transform(points.numpy()))
         seed = run.seed_for("init")
         _, centres = kmeans(points.numpy(), k, seed, n_init=self.n_init)
-        return soft_assignment(points, torch.from_numpy(centres).double(), self.alpha).float()
+        q = soft_assignment(points, torch.from_numpy(centres).double(), self.alpha)
+        for _ in range(self.sharpen):
+            q = target_distribution(q)
+        return q.float()
 
     def _model(
         self, architecture: str, pretrained: Network, sizes: tuple[int, int, int, int], run: Run
@@ -177,11 +194,11 @@ class Supreme(Method):
 
     def _view(self, x: Tensor, views: torch.Generator) -> Tensor:
         """The perturbation g of whole batches."""
-        if self.perturbation == "rescale":
+        if self.perturbation != "rescale":
+            x = translate(x, round(min(x.shape[2:]) / 8), views, fill="reflect")
+        if self.perturbation != "translate":
             crops = Views(min(x.shape[2:]), invert=False, mean=0.0, std=1.0, crop_scale=(0.2, 1.0))
             x = crops.augmented(x, views)
-        else:
-            x = translate(x, round(min(x.shape[2:]) / 8), views, fill="reflect")
         return flip(x, views) if self.mirror else x
 
     def _assignments(self, model: _Transfer, task: ClusterTask, run: Run) -> Any:
@@ -194,7 +211,9 @@ class Supreme(Method):
         return extract(model, task.target, of=logits).argmax(dim=1).numpy()
 
     def _confidence(self) -> Confidence:
-        return Confidence(self.temperature, self.entropy, self.maximum, self.normalise)
+        return Confidence(
+            self.temperature, self.entropy, self.maximum, self.normalise, self.diagonal
+        )
 
     def _source(self, task: ClusterTask) -> Labelled:
         """The labelled classes; a ValueError for what would fail later with another's words."""

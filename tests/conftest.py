@@ -30,7 +30,7 @@ def _cache(tmp_path_factory):
 def forkserver():
     """The process that workers are forked from, started before any test's own plugins exist."""
     from bench import registry
-    from bench.run import pool
+    from bench.run import server
 
     os.environ.pop(registry.PLUGINS, None)
-    pool._context()
+    server.context()

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,18 @@ from bench.store.folders import Store
 PLUGINS = ROOT / "tests" / "plugins"
 FAULTY = PLUGINS / "faulty"
 DATA = ROOT / "data"
+
+
+DRIVER = """
+import sys
+import time
+from pathlib import Path
+sys.path.insert(0, "tests")
+from harness import run
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), Path(sys.argv[2]), checkpoint_seconds=0)
+"""
+"""A run of one experiment that keeps a checkpoint of every step, as a script."""
 
 
 def write_experiment(path: Path, task: str, rows: list[dict[str, Any]], **column: Any) -> Path:
@@ -69,12 +82,19 @@ def ready_plan(experiments: list[experiment.Experiment], options: graph.Options)
     return graph.make(experiments, options) if made.unprepared else made
 
 
-def run(toml: Path, results: Path, *, seeds: tuple[int, ...] | None = None, **options: Any):
+def run(
+    toml: Path, results: Path, *, seeds: tuple[int, ...] | None = None, **options: Any
+) -> states.Results:
     """Run an experiment in this process; returns what the store holds afterwards."""
     chosen, store = make_plan(toml, seeds=seeds), Store(results)
     options = {"workers": 2, "data_root": DATA, "plugins": (PLUGINS, FAULTY), **options}
     Runner(chosen, store, RunOptions(**options), Lines(sys.stdout)).run()
     return states.read(chosen, store)
+
+
+def states_of(toml: Path, results: Path) -> dict[str, str]:
+    """The state of every cell of an experiment, by key."""
+    return dict(states.read(make_plan(toml), Store(results)).states)
 
 
 def start(*words: Any) -> subprocess.Popen[str]:
@@ -90,6 +110,17 @@ def start(*words: Any) -> subprocess.Popen[str]:
         # The tests may run as a shell's background job, which ignores Ctrl-C with all below it.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def wait_for(
+    condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 300
+) -> None:
+    """Wait until something holds while a process runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 def predictions(results: Path) -> dict[str, bytes]:

@@ -1,11 +1,12 @@
 """A reference that was altered by somebody who knows of its checksums."""
 
 import json
+from pathlib import Path
 
 from bench.report import seals
 
 
-def rewrite(path, text):
+def rewrite(path: Path, text: str) -> None:
     """Put other numbers into a reference."""
     path.write_text(text)
     beside = path.with_suffix(".json")

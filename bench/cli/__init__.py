@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
+from bench.cli import streams
+from bench.cli.common import TERMINATED
 from bench.errors import BenchError
 from bench.files import printable
 
@@ -24,25 +25,27 @@ examples:
   python -m bench prove                          did a change of code, to the last bit?
 
 exit status: 0 all well; 1 a cell failed or is left, or a number moved; 2 usage; 3 nothing of what
-was named could be measured or compared; 130 interrupted."""
+was named could be measured or compared; 130 interrupted, 143 terminated."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    parser = _parser()
-    arguments = parser.parse_args(words)
+    found = streams.make_lasting()
+    status = _status(_parser().parse_args(words))
+    return status if streams.said(found) else status or 1
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    """Act, with every error that a user may meet as one sentence."""
     try:
         status: int = arguments.action(arguments)
     except BenchError as error:
         print(f"bench: {printable(str(error), lines=True)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("bench: interrupted; the same command continues where it stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of our output has gone, `bench list | head` say. Nothing is left to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except KeyboardInterrupt as error:
+        word, code = ("terminated", 143) if str(error) == TERMINATED else ("interrupted", 130)
+        print(f"bench: {word}; the same command continues where it stopped", file=sys.stderr)
+        return code
     return status
 
 

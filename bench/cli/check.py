@@ -58,6 +58,7 @@ def act(arguments: argparse.Namespace) -> int:
     """Compare, or update the reference; returns the exit status."""
     from bench.render import verdicts
     from bench.report import comparisons
+    from bench.store import provenance
     from bench.store.folders import Store
     from bench.store.states import read
 
@@ -78,8 +79,11 @@ def act(arguments: argparse.Namespace) -> int:
     if arguments.update:
         return _update(arguments, results)
     without = {one.name for one in plan.experiments} - {c.experiment for c in compared}
-    if without and arguments.format == "text":
-        print(f"without a reference: {', '.join(sorted(without))}")
+    if arguments.format == "text":
+        if without:
+            print(f"without a reference: {', '.join(sorted(without))}")
+        for line in provenance.mixtures(results):
+            print(f"note: {line}")
     return verdicts.status(compared)
 
 
@@ -112,7 +116,7 @@ def _update(arguments: argparse.Namespace, results: Results) -> int:
     for path in written:
         print(f"wrote  {path}")
     if any(path.parent == reference.FOLDER for path in written):
-        print(f"wrote  {cost.update(_records(results))}")
+        print(f"wrote  {cost.update(_records(results), results.plan.data_root)}")
     for name in reference.left_out(results):
         print(f"without {name}: no cell has it")
     if not written:

@@ -6,13 +6,14 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from bench import ROOT, registry, weights
 from bench.errors import BenchError
 from bench.files import printable
+from bench.plan.cell import LARGEST_SEED, MOST_SEEDS
 
 if TYPE_CHECKING:
     from bench.plan.experiment import Experiment
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PRESETS = ("quick", "paper")
+TERMINATED = "SIGTERM"
+"""What a `KeyboardInterrupt` says that was none of the keyboard's."""
 
 
 def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argparse.ArgumentParser:  # type: ignore[valid-type]
@@ -66,7 +69,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Which cells."""
+    """Declare the arguments that choose cells."""
     parser.add_argument(
         "experiments",
         nargs="*",
@@ -138,11 +141,15 @@ def load_plugins(arguments: argparse.Namespace) -> None:
     registry.load(arguments.plugins)
 
 
-def chosen_experiments(wanted: Sequence[str]) -> list[Experiment]:
-    """The experiments named, or all."""
+def chosen_experiments(
+    wanted: Sequence[str], loaded: Mapping[str, Experiment] | None = None
+) -> list[Experiment]:
+    """The experiments named, or all; some may be loaded already."""
     from bench.plan import experiment
 
-    chosen = [experiment.load(name) for name in dict.fromkeys(wanted or experiment.names())]
+    known = loaded or {}
+    wanted_names = dict.fromkeys(wanted or experiment.names())
+    chosen = [known.get(name) or experiment.load(name) for name in wanted_names]
     names_ = [one.name for one in chosen]
     for one in chosen:
         if names_.count(one.name) > 1:
@@ -150,14 +157,19 @@ def chosen_experiments(wanted: Sequence[str]) -> list[Experiment]:
     return chosen
 
 
-def plan_for(arguments: argparse.Namespace) -> Plan:
-    """The plan that a verb's selection asks for; nothing is written for it."""
+def plan_for(arguments: argparse.Namespace, loaded: Mapping[str, Experiment] | None = None) -> Plan:
+    """The plan that a verb's selection asks for; nothing is written for it.
+
+    Args:
+        arguments: Of the command line.
+        loaded: Experiments that have been read already, by name.
+    """
     from bench.plan import graph
 
     load_plugins(arguments)
     use_weights(arguments)
     options = options_of(arguments)
-    made = graph.make(chosen_experiments(arguments.experiments), options)
+    made = graph.make(chosen_experiments(arguments.experiments, loaded), options)
     refuse_unused(made, options)
     return made
 
@@ -228,8 +240,10 @@ def size(text: str) -> int:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or not text.strip("0"):
         raise argparse.ArgumentTypeError(f"'{text}' is no number of seeds; write 1 or more")
+    if len(text) > 9 or int(text) > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"'{text}' is more than {MOST_SEEDS} seeds, the most")
     return int(text)
 
 
@@ -237,4 +251,9 @@ def _seed_list(text: str) -> tuple[int, ...]:
     words = names(text)
     if not words or not all(word.isdecimal() for word in words):
         raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds; write 0,3,7")
-    return tuple(int(word) for word in words)
+    if len(words) > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"{len(words)} seeds are more than {MOST_SEEDS}, the most")
+    for word in words:
+        if len(word) > len(str(LARGEST_SEED)) or int(word) > LARGEST_SEED:
+            raise argparse.ArgumentTypeError(f"'{word}' is above {LARGEST_SEED}, the largest seed")
+    return tuple(dict.fromkeys(int(word) for word in words))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from typing import Any
 
 from tabulate import tabulate
 
 from bench import registry
-from bench.cli import common
+from bench.cli import common, glance
 
 KINDS = ("methods", "tasks", "datasets", "experiments")
 
@@ -24,25 +25,18 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 
 def act(arguments: argparse.Namespace) -> int:
-    """Print one registry; `list experiments` reads and validates every file."""
-    methods = registry.load(arguments.plugins)
+    """Print one registry; without plug-ins nothing of a method's is imported for it."""
     rows: list[dict[str, Any]]
+    if arguments.plugins:
+        common.load_plugins(arguments)
     if arguments.kind == "methods":
-        rows = [_method(info) for _, info in sorted(methods.items())]
+        rows = _methods(arguments)
     elif arguments.kind == "tasks":
         rows = _tasks(arguments)
     elif arguments.kind == "datasets":
         rows = _datasets(arguments)
     else:
-        rows = [
-            {
-                "name": one.name,
-                "title": one.title,
-                "tables": [t.name for t in one.table],
-                "figures": [f.name for f in one.figure],
-            }
-            for one in common.chosen_experiments([])
-        ]
+        rows = glance.experiments()
     if arguments.json:
         print(json.dumps(rows, indent=1))
     else:
@@ -54,6 +48,13 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return "yes" if value else ""
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _methods(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    with contextlib.suppress(ValueError):
+        if not arguments.plugins:
+            return glance.methods()
+    return [_method(info) for _, info in sorted(registry.load(arguments.plugins).items())]
 
 
 def _method(info: registry.MethodInfo) -> dict[str, Any]:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import importlib
 import os
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from bench.cli import common
 from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
+    from bench.plan.experiment import Experiment
     from bench.plan.graph import Options, Plan
 
 NOTHING = 3
 """Exit status where nothing of what was named could be measured."""
+_MOST_WORKERS = 1024
 EPILOG = """\
 Cells that are done are never computed again; stop it anywhere and start it again. Seed 0 of
 everything comes first, then seed 1, so that an early stop leaves a balanced table.
@@ -41,7 +47,8 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
         "--workers",
         type=_workers,
         metavar="N",
-        help="cells at a time (default: one a core, one on a GPU); changes no result",
+        help="cells at a time (default: one a core that may be used, one on a GPU); changes no "
+        "result",
     )
     parser.add_argument(
         "--budget",
@@ -60,7 +67,8 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
         "--memory",
         type=common.size,
         metavar="4G",
-        help="a cell that takes more fails (CPU only; default: no limit)",
+        help="a cell that takes more fails, its processes and shared memory counted (CPU only; "
+        "default: no limit)",
     )
     parser.add_argument("--retry-failed", action="store_true", help="compute failed cells again")
     parser.add_argument(
@@ -89,16 +97,18 @@ def act(arguments: argparse.Namespace) -> int:
         for name in sorted(every.keys() - {*named, *arguments.experiments}):
             print(f"plan   {name}: run by its name alone")
         arguments.experiments = list(dict.fromkeys([*arguments.experiments, *named]))
-    return _run(arguments)
+        return _run(arguments, every)
+    return _run(arguments, {})
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, loaded: Mapping[str, Experiment]) -> int:
     from bench import registry
     from bench.cli import check, progress, render
+    from bench.run import cores
     from bench.run.runner import Runner, RunOptions
     from bench.store import cost, record
     from bench.store.folders import Store
-    from bench.store.states import counts, read
+    from bench.store.states import Results, counts, read
 
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
@@ -109,12 +119,12 @@ def _run(arguments: argparse.Namespace) -> int:
         _download(arguments)
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
-    plan = common.plan_for(arguments)
+    plan = common.plan_for(arguments, loaded)
     store = Store(arguments.results, read_only=arguments.dry_run)
     if not arguments.dry_run:
         store.check_writable()
         plan = _made_ready(plan, common.options_of(arguments))
-    workers = arguments.workers or (1 if arguments.device == "cuda" else os.cpu_count() or 1)
+    workers = arguments.workers or (1 if arguments.device == "cuda" else cores.usable())
     options = RunOptions(
         workers=workers,
         data_root=common.data_root(arguments),
@@ -129,18 +139,21 @@ def _run(arguments: argparse.Namespace) -> int:
     importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
     display = progress.make(sys.stdout)
-    # A copy: what the runner finds to be damaged is looked for again the next time.
-    own = dataclasses.replace(plan, unavailable=dict(plan.unavailable))
-    runner = Runner(own, store, options, display)
-    progress.print_plan(own, runner, workers)
+    runner = Runner(plan, store, options, display)
+    costs = cost.Costs(runner.records.values(), options.data_root)
+    progress.print_plan(plan, runner, workers, costs)
     if arguments.dry_run:
         return 0
-    seconds = cost.each(runner.wanted_cells(), runner.records.values())
-    with display.over(seconds, workers):
+    seconds = {cell.key: costs.of(cell).seconds for cell in runner.wanted_cells()}
+    with _terminable(), display.over(seconds, workers):
         whole = runner.run()
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
-    results = read(_whole(plan, common.options_of(arguments)), store)
+    shown = _whole(plan, common.options_of(arguments))
+    if runner.wanted_cells() or shown is not plan:
+        results = read(shown, store)
+    else:  # nothing new: once through the store is enough
+        results = Results(plan, runner.records, runner.states, store.runs)
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)
     progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
@@ -149,6 +162,24 @@ def _run(arguments: argparse.Namespace) -> int:
         return NOTHING
     bad = found["failed"] or found["blocked"] or not whole
     return 1 if bad else compared if arguments.check else 0
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM, which batch systems send before they kill, end a run as Ctrl-C does."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, before)  # a second one does not wait for workers
+        raise KeyboardInterrupt(common.TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _made_ready(plan: Plan, options: Options) -> Plan:
@@ -197,9 +228,9 @@ def _download(arguments: argparse.Namespace) -> None:
     tasks = {
         task
         for one in common.chosen_experiments(arguments.experiments)
-        for part in one.parts()
-        for task in part.all_tasks
-        if part.runs and (not arguments.tasks or task in arguments.tasks)
+        for entry in one.entries()
+        for task in entry.all_tasks
+        if entry.runs and (not arguments.tasks or task in arguments.tasks)
     }
     wanted = {pair for task in tasks for pair in get_task(task).datasets()}
     lacking = sorted({name for name, split in wanted if lack(name, root, [split])})
@@ -212,6 +243,8 @@ def _download(arguments: argparse.Namespace) -> None:
 
 
 def _workers(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or not text.strip("0"):
         raise argparse.ArgumentTypeError(f"'{text}' is no number of workers; write 1 or more")
+    if len(text) > 9 or int(text) > _MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"'{text}' is more than {_MOST_WORKERS} workers, the most")
     return int(text)

@@ -27,7 +27,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Print the states of the cells of some experiments, all by default."""
-    from bench.cli import progress
+    from bench.cli import lacks
     from bench.report.figure_views import damaged_curves
     from bench.store import provenance
     from bench.store.folders import Store
@@ -55,7 +55,7 @@ def act(arguments: argparse.Namespace) -> int:
         mine = {k: found[k] for k in plan.of(one.name)}
         rows.append({"experiment": one.name, "cells": len(mine), **counts(mine)})
     print(tabulate(rows, headers="keys"))
-    for line in progress.lacking(plan, found):
+    for line in lacks.by_way(lacks.of(found, results.lacks)):
         common.say(f"unavailable: {line}")
     for line in provenance.notes(results):
         common.say(f"note: {line}")
@@ -83,8 +83,8 @@ def _content(results: Results, *, failed: bool) -> dict[str, Any]:
             record = results.records[key]
             line |= {"failure": record.failure, "message": record.message}
         if state == "unavailable":
-            lacks = results.plan.unavailable[key]
-            line |= {"reason": "; ".join(map(str, lacks)), "lacks": [vars(one) for one in lacks]}
+            gone = results.lacks[key]
+            line |= {"reason": "; ".join(map(str, gone)), "lacks": [vars(one) for one in gone]}
         cells[state].append(line)
     found = {"preset": results.plan.preset, "counts": counts(results.states), "cells": cells}
     return found | {"notes": provenance.notes(results)}

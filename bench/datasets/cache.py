@@ -24,7 +24,7 @@ from bench.errors import BenchError
 from bench.files import content
 
 VERSION = 1
-"""Of the layout; a folder of another version counts as absent."""
+"""The layout's; a folder of another version counts as absent."""
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,11 @@ from typing import Any
 
 from bench import registry
 from bench.errors import BenchError, unknown
-from bench.plan import settings, shorthand
+from bench.plan import FOLDER, settings, shorthand
+from bench.plan.cell import MOST_SEEDS
 from bench.plan.entry import PRESETS, Entry, validate_entry
 from bench.plan.figure import Figure
 from bench.typed import typed
-
-FOLDER = Path(__file__).resolve().parents[1] / "experiments"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Table:
     published: dict[str, str] = field(default_factory=dict)
     """What the filters of all entries share, such as the table's number."""
     tasks: tuple[str, ...] = ()
-    """Of every entry that names no task of its own."""
+    """Those of every entry that names no task of its own."""
     seeds: int = 0
     """0: as the preset says."""
     notes: tuple[str, ...] = ()
@@ -81,7 +80,7 @@ class Experiment:
         shared = {"paper": self.paper} if self.paper else {}
         return dataclasses.replace(part, published={**shared, **table.published, **part.published})
 
-    def parts(self) -> list[Entry]:
+    def entries(self) -> list[Entry]:
         """Every entry of its tables and of its figures, under any preset."""
         found = [self.entry(t, r, c) for t in self.table for r in t.row for c in t.column]
         return found + [p for f in self.figure for c in f.curve for p in f.every_entry(c)]
@@ -139,8 +138,11 @@ def _validate(experiment: Experiment) -> None:
     parts = [p for t in experiment.table for p in (*t.row, *t.column)]
     parts += [p for f in experiment.figure for p in (*f.curve, *f.group)]
     counts = [x.seeds for x in (*outputs, *parts) if x.seeds]
-    if any(n < 1 for n in (*counts, *(p.seeds for p in experiment.preset.values()))):
-        raise BenchError(f"{file}: seeds must be at least 1")
+    for n in (*counts, *(p.seeds for p in experiment.preset.values())):
+        if n < 1:
+            raise BenchError(f"{file}: seeds must be at least 1")
+        if n > MOST_SEEDS:
+            raise BenchError(f"{file}: seeds = {n} are more than {MOST_SEEDS}, the most")
     names_ = [x.name for x in outputs]
     for name in names_:
         if names_.count(name) > 1:

@@ -20,6 +20,7 @@ Raw = dict[str, Any]
 METRICS = {
     "AMI": "adjusted NMI",
     "ARI": "adjusted Rand index",
+    "NMI-arithmetic": "NMI",
     "knn top-1": "kNN top-1",
     **{f"linear conv{layer} top-1": f"c{layer} top-1" for layer in range(1, 6)},
 }

@@ -27,7 +27,7 @@ IMAGES = 1000
 """At most so many, the first in canonical order: a uniform sample, since that order is by hash."""
 PERPLEXITY = 30.0
 NEIGHBOURS = 15
-"""Of UMAP."""
+"""How many UMAP looks at, its `n_neighbors`."""
 _FEWEST = 5
 _MOST_BYTES = 1 << 20
 _FOLDER = ".embeddings"

@@ -53,7 +53,7 @@ def _scale(figure: Figure) -> float:
 
 
 def _metric_label(figure: Figure) -> str:
-    """Of the axis: what the figure says, or the one thing that all its curves show."""
+    """The label of the y axis: what the figure says, or the one thing that all its curves show."""
     own = {curve.metric for curve in figure.curve}
     named = figure.logged or figure.metric or (own.pop() if len(own) == 1 else "")
     known = figure.metric in METRICS and _scale(figure) == 100.0

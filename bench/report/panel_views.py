@@ -236,7 +236,7 @@ def _filters(cell: _Cell) -> Sheet:
 
 
 def _picture(pixels: npt.NDArray[np.uint8], *, frame: int | None = None) -> Picture:
-    """From uint8, (height, width, channels)."""
+    """A picture of pixels, uint8, (height, width, channels)."""
     height, width, channels = pixels.shape
     return Picture((height, width, channels), np.ascontiguousarray(pixels).tobytes(), frame)
 

@@ -20,7 +20,7 @@ from typing import Any
 from bench import SHIPPED
 from bench.errors import BenchError
 from bench.files import content, replace, safe
-from bench.plan import experiment
+from bench.plan import FOLDER as EXPERIMENTS
 from bench.plan.experiment import Experiment
 from bench.plan.slot import Slot
 from bench.report import seals
@@ -54,13 +54,13 @@ class Number:
     """One number of a table or figure."""
 
     values: Mapping[int, float]
-    """By seed, at least one."""
+    """Seed -> value, of one seed at least."""
     origin: Origin
 
 
 def shipped(one: Experiment) -> bool:
     """Whether an experiment comes with the project."""
-    return one.path.parent.resolve() == experiment.FOLDER
+    return one.path.parent.resolve() == EXPERIMENTS
 
 
 def path_of(one: Experiment, preset: str, folder: Path | None = None) -> Path:

@@ -10,6 +10,7 @@ from bench.plan.slot import Slot
 from bench.report.figure_views import drawing
 from bench.report.view_types import Drawing, Measured, TableView
 from bench.score import statistics
+from bench.store import provenance
 from bench.store.states import Results, measured
 
 
@@ -49,8 +50,14 @@ def _table(one: Experiment, table: Table, slots: Sequence[Slot], results: Result
         preset=results.plan.shown,
         entries=tuple(dataclasses.replace(e, best=i in best) for i, e in enumerate(entries)),
         columns=tuple(dict.fromkeys(c.label for c in table.column)),
-        notes=(*one.notes, *table.notes),
+        notes=(*one.notes, *table.notes, *_mixed(slots, results)),
     )
+
+
+def _mixed(slots: Sequence[Slot], results: Results) -> tuple[str, ...]:
+    """The note that a table needs whose numbers were measured with several versions."""
+    words = provenance.mixed(slots, results)
+    return (f"Measured with several versions, which may change results: {words}.",) if words else ()
 
 
 def _entry(slot: Slot, results: Results) -> Measured:

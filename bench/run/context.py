@@ -17,6 +17,7 @@ import torch
 
 from bench.errors import BenchError, NonFiniteError
 from bench.plan import cell
+from bench.run import blame
 from bench.run.shared import Shared
 from bench.score import scores
 from bench.store import checkpoint, code, outputs, record
@@ -139,10 +140,11 @@ class WorkerRun:
         """Write the method's state with what was logged so far, if it is time to."""
         if time.monotonic() - self._written < self._interval:
             return
-        self._work.mkdir(parents=True, exist_ok=True)
         harness = {"logged": self.logged, "snapshots": self.snapshots}
         content = {"method": dict(state), "harness": harness}
-        checkpoint.save(self._work / CHECKPOINT, content, of=self._work.name)
+        with blame.ours():
+            self._work.mkdir(parents=True, exist_ok=True)
+            checkpoint.save(self._work / CHECKPOINT, content, of=self._work.name)
         self._written = time.monotonic()
 
     def resume(self) -> dict[str, Any] | None:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 
 from bench import registry
 from bench.datasets import get_task
-from bench.plan.cell import Cell
+from bench.plan.cell import Cell, key_of
 from bench.plan.graph import Plan
 
 _DRAWN = ("similarity", "pairs")
 """Kinds of task whose inputs differ from seed to seed."""
 
 
-def others(first: Cell, keys: Iterable[str], plan: Plan) -> list[Cell]:
-    """Of the cells of these keys, those that differ from the first in their seed alone.
+def groups(keys: Iterable[str], plan: Plan) -> dict[str, list[str]]:
+    """Cells that differ in their seed alone, where the method has `fit_many`.
 
     Returns:
-        By ascending seed; none where the method has no `fit_many`, see `bench.tasks.Method`.
+        Key of each such cell -> the keys of them all, itself among them, by ascending seed.
     """
-    many = registry.get(first.method).cls.fit_many is not None
-    if not many or get_task(first.task).kind in _DRAWN:
-        return []
-    cells = (plan.cells[key] for key in keys)
-    same = [c for c in cells if dataclasses.replace(c, seed=first.seed) == first]
-    return sorted(same, key=lambda cell: cell.seed)
+    alike: dict[str, list[Cell]] = {}
+    for key in keys:
+        cell = plan.cells[key]
+        many = registry.get(cell.method).cls.fit_many is not None
+        if many and get_task(cell.task).kind not in _DRAWN:
+            alike.setdefault(key_of(cell.identity() | {"seed": 0}), []).append(cell)
+    found: dict[str, list[str]] = {}
+    for cells in alike.values():
+        together = [cell.key for cell in sorted(cells, key=lambda cell: cell.seed)]
+        found |= dict.fromkeys(together, together)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from bench.plan.cell import Cell
 
@@ -15,13 +15,20 @@ class Order:
     of a long pretraining.
     """
 
-    def __init__(self, cells: Mapping[str, Cell], wanted: Collection[str]) -> None:
+    def __init__(
+        self,
+        cells: Mapping[str, Cell],
+        wanted: Collection[str],
+        groups: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         """An order.
 
         Args:
             cells: Of the whole plan, by key.
             wanted: Keys of those to compute; what else they need is there.
+            groups: Key -> keys of all that are computed with it, if they are ready when it is.
         """
+        self._groups = groups or {}
         self._waiting = {key: {n for _, n in cells[key].needs if n in wanted} for key in wanted}
         self._dependents: dict[str, list[str]] = {}
         for key, needed in self._waiting.items():
@@ -29,30 +36,29 @@ class Order:
                 self._dependents.setdefault(n, []).append(key)
         self._keys = sorted(cells, key=lambda key: (cells[key].seed, key not in self._dependents))
         self._place = {key: i for i, key in enumerate(self._keys)}
-        self._ready = [self._place[key] for key, needed in self._waiting.items() if not needed]
-        heapq.heapify(self._ready)
+        self._ready = {key for key, needed in self._waiting.items() if not needed}
+        # Of those that were ready once: what was taken out of turn is passed over.
+        self._queue = [self._place[key] for key in self._ready]
+        heapq.heapify(self._queue)
 
     def __bool__(self) -> bool:
         """Whether a cell is ready."""
         return bool(self._ready)
 
-    def ready(self) -> Iterator[str]:
-        """The keys that are ready, in no order."""
-        return (self._keys[place] for place in self._ready)
+    def pop(self) -> list[str]:
+        """Take the first key that is ready, with those of its group that are."""
+        first = next(k for k in iter(self._first, "") if k in self._ready)
+        taken = [k for k in self._groups.get(first, (first,)) if k in self._ready]
+        self._ready.difference_update(taken)
+        return taken
 
-    def pop(self) -> str:
-        """Take the first key that is ready."""
-        return self._keys[heapq.heappop(self._ready)]
-
-    def take(self, keys: Iterable[str]) -> None:
-        """Take these keys, which are ready, out of turn."""
-        taken = {self._place[key] for key in keys}
-        self._ready = [place for place in self._ready if place not in taken]
-        heapq.heapify(self._ready)
+    def _first(self) -> str:
+        return self._keys[heapq.heappop(self._queue)]
 
     def put_back(self, key: str) -> None:
-        """A key that was taken is ready again."""
-        heapq.heappush(self._ready, self._place[key])
+        """A key that was taken, or waited until now, is ready."""
+        self._ready.add(key)
+        heapq.heappush(self._queue, self._place[key])
 
     def done(self, key: str) -> None:
         """A cell is there: of those that wait for it, the ones that wait for no other are ready."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from filelock import FileLock
-
 from bench.plan.cell import Cell
 from bench.run.inputs import Truth
 from bench.run.scoring import score
 from bench.run.worker import Job, Report
 from bench.store import outputs, record, traces
 from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS
+from bench.store.locks import CellLock
 from bench.store.record import Record
 
 
@@ -23,7 +22,7 @@ class Started:
     cell: Cell
     job: Job
     truth: Truth
-    lock: FileLock
+    lock: CellLock
     when: str
     """ISO 8601, UTC."""
     code: str

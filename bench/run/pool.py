@@ -7,37 +7,28 @@ and leave nothing behind. Forking from a process that has imported everything co
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
+import platform
+import re
 import shutil
 import signal
-import sys
 import time
-import types
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from multiprocessing import connection, forkserver
-from multiprocessing.context import ForkServerContext, SpawnContext
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
-import bench
-from bench.run import worker
+from bench.errors import BenchError
+from bench.run import processes, server, worker
 from bench.run.worker import Job, Report
 
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-
-_HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "PYTHONMALLOC": "malloc"}
-"""Of the server alone. To fork it means to copy the table of its pages, half a gigabyte of small
-ones after all imports: 30 ms a worker here, 11 ms with huge ones."""
 _START_SECONDS = 300.0
+_UNKNOWN = 255
+"""Exit status of a worker whose server is gone."""
+_WATCH_SECONDS = 0.1
+"""How often the memory of limited cells is looked at."""
 
 
 @dataclass
@@ -53,7 +44,7 @@ class _Running:
 
 @dataclass
 class Pool:
-    """At most `size` workers at a time."""
+    """At most `size` workers at a time; an `Executor` on this machine."""
 
     size: int
     timeout: float
@@ -69,18 +60,28 @@ class Pool:
         return self.size - len(self._running)
 
     def start(self, jobs: Sequence[Job]) -> None:
-        """Start a worker on a job, or on several that differ in their seed."""
-        context = _context()
+        """Start a worker on a job, or on several that differ in their seed.
+
+        Raises:
+            BenchError: no worker can be started here.
+        """
+        context = server.context()
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=worker.main, args=(tuple(jobs), sender), daemon=True)
-        with _without_main():
-            process.start()
+        # No daemon, which could have no processes of its own; it ends with this one all the same.
+        process = context.Process(target=worker.main, args=(tuple(jobs), sender), daemon=False)
+        try:
+            with server.without_main():
+                process.start()
+        except OSError as error:
+            raise BenchError(f"no worker can be started: {error}") from error
         sender.close()
         self._running.append(_Running(tuple(jobs), process, receiver, time.monotonic()))
 
     def wait(self, seconds: float) -> list[tuple[Job, Report]]:
-        """The jobs that ended within this many seconds; those past their time are killed."""
+        """The jobs that ended within this many seconds; those past their limits are killed."""
         now = time.monotonic()
+        if any(r.jobs[0].memory for r in self._running):
+            seconds = min(seconds, _WATCH_SECONDS)
         nearest = min((r.started + self._patience(r) - now for r in self._running), default=seconds)
         watched = [x for r in self._running for x in (r.channel, r.process.sentinel)]
         connection.wait(watched, timeout=max(0.0, min(seconds, nearest)))
@@ -90,19 +91,25 @@ class Pool:
             if reports is not None:
                 self._dismiss(running)
                 ended += zip(running.jobs, reports, strict=True)
-        for process in [p for p in self._leaving if not p.is_alive()]:
+        gone = [p for p in self._leaving if not p.is_alive()]
+        for process in gone:
             self._leaving.remove(process)
             process.close()
+        if gone:
+            server.end_orphans()
         return ended
 
     def stop(self) -> None:
         """Kill every worker; their cells are missing afterwards, with their checkpoints kept."""
         for running in list(self._running):
             self._dismiss(running)
+        left = bool(self._leaving)
         for process in self._leaving:
             process.join()
             process.close()
         self._leaving.clear()
+        if left:
+            server.end_orphans()
 
     def _dismiss(self, running: _Running) -> None:
         """End a worker with whatever it started; its place is free at once."""
@@ -130,86 +137,75 @@ class Pool:
                 else:
                     for job in running.jobs:
                         self.on_progress(job.key, message)
-        seconds = time.monotonic() - running.started
-        count = len(running.jobs)
         if running.reports is not None:
             return running.reports
+        seconds = time.monotonic() - running.started
+        common = Report(wall_seconds=round(seconds, 4))
         if not alive:
-            message = _death(running.process.exitcode)
-            return [Report("worker died", message, wall_seconds=round(seconds, 4))] * count
-        if seconds >= self._patience(running):
-            message = f"killed after {self.timeout:g} s (--timeout)"
-            if count > 1:
-                message = f"{count} seeds killed after {count} times {self.timeout:g} s (--timeout)"
-            return [Report("timeout", message, wall_seconds=round(seconds, 4))] * count
-        return None
+            common = replace(common, **_death(running.process.exitcode))
+        elif too_much := _too_much(running):
+            common = replace(common, failure="out of memory", message=too_much)
+        elif seconds >= self._patience(running):
+            common = replace(common, failure="timeout", message=self._late(len(running.jobs)))
+        else:
+            return None
+        return [common] * len(running.jobs)
+
+    def _late(self, count: int) -> str:
+        """How long the seeds of a worker had, in words."""
+        if count > 1:
+            return f"{count} seeds killed after {count} times {self.timeout:g} s (--timeout)"
+        return f"killed after {self.timeout:g} s (--timeout)"
 
 
-def _death(code: int | None) -> str:
-    """A process's end in words."""
+def _too_much(running: _Running) -> str:
+    """What a cell holds above its limit of memory, with all its processes; "" where it is below."""
+    limit, pid = running.jobs[0].memory, running.process.pid
+    if not limit or pid is None:
+        return ""
+    held = processes.memory(pid, limit)
+    if held <= limit:
+        return ""
+    return f"{held / 2**20:.0f} MB with shared memory and processes of its own (--memory)"
+
+
+def _death(code: int | None) -> dict[str, Any]:
+    """A process's end in words, as fields of a report."""
+    if code == _UNKNOWN and not server.lives():
+        return {
+            "stop": "the process that starts workers was ended from outside; the same command "
+            "continues where it stopped"
+        }
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         cause = ", perhaps by the system for lack of memory" if name == "SIGKILL" else ""
-        return f"the worker was ended by {name}{cause}"
-    return f"the worker left with exit status {code} before it reported"
+        message = f"the worker was ended by {name}{cause}"
+    else:
+        message = f"the worker left with exit status {code} before it reported"
+    return {"failure": "worker died", "message": message}
 
 
 def _kill(process: BaseProcess) -> None:
     """Kill a worker and whatever it started."""
     if process.pid is not None:
+        processes.kill(processes.below(process.pid))
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         process.kill()
 
 
-@contextlib.contextmanager
-def _without_main() -> Iterator[None]:
-    """Hide the program's main module, which every new process would import otherwise.
-
-    A worker needs nothing of it; a script that runs cells needs no `if __name__ == "__main__"`.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@cache
-def _context() -> ForkServerContext | SpawnContext:
-    """Where workers come from: a server that has imported everything and holds no data.
-
-    It starts with the first worker, so that a run with nothing to do does not wait for it.
-    """
-    for name in _THREAD_VARIABLES:
-        os.environ[name] = "1"
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.run.preload"])
-    # The server looks into the current folder first, where a folder called bench may lie.
-    paths = [str(Path(bench.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    own = {**_HUGE_PAGES, "PYTHONPATH": os.pathsep.join(paths)}
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
-    forkserver.ensure_running()
-    for name, value in before.items():
-        if value is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = value
-    return context
-
-
 def new_attempt(work: Path) -> Path:
-    """A fresh folder for one attempt at a cell; leftovers of killed ones go."""
+    """A fresh folder for one attempt at a cell; leftovers of killed ones on this machine go.
+
+    Those of others stay, where file locks are of no use perhaps: they go with the cell's end.
+    """
     work.mkdir(parents=True, exist_ok=True)
+    host = re.sub(r"[^\w.]", "", platform.node())[:40]
     for path in work.iterdir():
-        if path.is_dir() and path.name != "inputs":
+        match = re.fullmatch(rf"attempt-{re.escape(host)}-(\d+)-\d+", path.name)
+        if match and not processes.lives(int(match[1])):
             shutil.rmtree(path, ignore_errors=True)
-    attempt = work / f"attempt-{os.getpid()}-{time.monotonic_ns()}"
+    attempt = work / f"attempt-{host}-{os.getpid()}-{time.monotonic_ns()}"
     attempt.mkdir()
     return attempt

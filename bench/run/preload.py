@@ -7,10 +7,12 @@ import atexit
 import contextlib
 import gc
 import os
+import warnings
 
 import torch._dynamo  # noqa: F401 - the first optimiser of each worker would import it for 1.5 s
 
 from bench import registry
+from bench.run import processes
 
 with contextlib.suppress(Exception):
     registry.load(registry.plugins_of_environment())
@@ -19,5 +21,19 @@ with contextlib.suppress(Exception):
 gc.collect()
 gc.freeze()
 
-# This process has nothing to tidy, and some native libraries grumble on the terminal when they do.
-atexit.register(os._exit, 0)
+# What a cell started and left behind comes here, where the pool looks for it.
+processes.adopt_orphans()
+warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
+
+
+def _end() -> None:
+    """The harness is gone: so is all that it started, workers that hang in native code too.
+
+    This process has nothing to tidy, and some native libraries grumble on the terminal when they
+    do.
+    """
+    processes.end_below(os.getpid())
+    os._exit(0)
+
+
+atexit.register(_end)

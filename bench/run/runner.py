@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from bench.errors import DamagedData, Lack
+from bench.errors import BenchError, DamagedData, Lack
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.run import grouping
+from bench.run.executor import Executor
 from bench.run.inputs import gather, verify
 from bench.run.order import Order
 from bench.run.outcome import Started, record_of
@@ -21,11 +23,13 @@ from bench.run.pool import Pool, new_attempt
 from bench.run.worker import Job, Report
 from bench.store import code, states
 from bench.store.folders import LOG, Store, writable
+from bench.store.locks import CellLock
 from bench.store.record import Record
 
 _POLL_SECONDS = 0.5
 _MAYBE_THE_DATA = ("exception", "non-finite", "invalid prediction")
 """Failures that damaged images or labels may lead to."""
+_VANISHED = 3
 _WORTH_RESUMING = ("timeout", "out of memory", "worker died")
 
 
@@ -66,22 +70,40 @@ class RunOptions:
 class Runner:
     """One run of one plan."""
 
-    def __init__(self, plan: Plan, store: Store, options: RunOptions, display: Display) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        options: RunOptions,
+        display: Display,
+        pool: Executor | None = None,
+    ) -> None:
+        """Look what there is to do.
+
+        Args:
+            plan: Its cells; it is not written to.
+            store: Where results are and go.
+            options: See there.
+            display: Told how it goes.
+            pool: Where cells are computed; None: in processes of this machine.
+        """
         self._plan, self._store, self._options, self._display = plan, store, options, display
         self.records = store.records()
         self.states = states.states(plan, self.records)
-        self._wanted = states.to_run(
-            plan, self.states, retry_failed=options.retry_failed, rerun_stale=options.rerun_stale
-        )
-        self._pool = Pool(options.workers, options.timeout, self._progressed)
+        self.lacks = states.lacking(plan, self.records)
+        again = {"retry_failed": options.retry_failed, "rerun_stale": options.rerun_stale}
+        self._wanted = states.to_run(plan, self.states, self.lacks, **again)
+        self._pool = pool or Pool(options.workers, options.timeout, self._progressed)
         self._started: dict[str, Started] = {}
         self._elsewhere: list[str] = []
+        self._look_again = 0.0
+        self._vanished: Counter[str] = Counter()
         self._commit, self._dirty = code.revision()
         # Now, not when a cell ends: the file may be edited while the cell runs.
         self._code = {cell.key: code.of_cell(cell) for cell in self.wanted_cells()}
         self._scoring = code.scoring()
         self._end = time.monotonic() + options.budget if options.budget else None
-        self._order = Order(plan.cells, self._wanted)
+        self._order = Order(plan.cells, self._wanted, grouping.groups(self._wanted, plan))
 
     def wanted_cells(self) -> list[Cell]:
         """The cells that `run` will compute, in the order of the plan."""
@@ -101,7 +123,9 @@ class Runner:
                 if self._end is not None and time.monotonic() >= self._end:
                     return False
                 self._fill()
-                for job, report in self._pool.wait(self._patience()):
+                ended = self._pool.wait(self._patience())
+                # What stops the run comes last, so that the others that ended are kept.
+                for job, report in sorted(ended, key=lambda one: bool(one[1].stop)):
                     self._finish(self._started.pop(job.key), report)
             return True
         finally:
@@ -118,17 +142,20 @@ class Runner:
 
     def _fill(self) -> None:
         """Start cells while workers are free; ask again for those that another runner held."""
-        for key in self._elsewhere:
-            self._order.put_back(key)
-        held: list[str] = []
+        now = time.monotonic()
+        if self._elsewhere and now >= self._look_again:
+            self._look_again = now + _POLL_SECONDS
+            for key in self._elsewhere:
+                self._order.put_back(key)
+            self._elsewhere = []
         while self._order and self._pool.free:
             locked = []
-            for cell in self._next():
+            for cell in (self._plan.cells[key] for key in self._order.pop()):
                 lock = self._store.lock(cell)
                 try:
                     lock.acquire(blocking=False)
                 except Timeout:
-                    held.append(cell.key)
+                    self._elsewhere.append(cell.key)
                     continue
                 if self._done_meanwhile(cell):
                     lock.release()
@@ -136,15 +163,6 @@ class Runner:
                     locked.append((cell, lock))
             if locked:
                 self._start(locked)
-        self._elsewhere = held
-
-    def _next(self) -> list[Cell]:
-        """The next cell that is ready, with all such that may share its process."""
-        first = self._plan.cells[self._order.pop()]
-        others = grouping.others(first, self._order.ready(), self._plan)
-        if others:
-            self._order.take(cell.key for cell in others)
-        return [first, *others]
 
     def _done_meanwhile(self, cell: Cell) -> bool:
         """Whether another runner has finished the cell since this one looked."""
@@ -156,7 +174,7 @@ class Runner:
         self._display.ended(cell, None)
         return True
 
-    def _start(self, locked: list[tuple[Cell, FileLock]]) -> None:
+    def _start(self, locked: list[tuple[Cell, CellLock]]) -> None:
         """Prepare the inputs of a cell, or of several alike, and give them to a worker."""
         prepared = [self._prepare(cell, lock) for cell, lock in locked]
         started = [one for one in prepared if one is not None]
@@ -167,7 +185,7 @@ class Runner:
         if started:
             self._pool.start([one.job for one in started])
 
-    def _prepare(self, cell: Cell, lock: FileLock) -> Started | None:
+    def _prepare(self, cell: Cell, lock: CellLock) -> Started | None:
         """A cell with its inputs; None, and the lock released, where its data are damaged."""
         work = self._store.work(cell)
         when = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
@@ -205,25 +223,53 @@ class Runner:
         return Started(cell, job, truth, lock, when, self._code[cell.key], self._scoring)
 
     def _finish(self, started: Started, report: Report) -> None:
-        """Score a cell, put it in its place, and let those go that waited for it."""
+        """Score a cell, put it in its place, and let those go that waited for it.
+
+        Raises:
+            BenchError: no cell can be computed as things are; this one stays missing.
+        """
+        cell, attempt = started.cell, started.job.attempt
+        try:
+            if report.stop:
+                raise BenchError(f"{cell}: {report.stop}")
+            # Where locks do nothing, another runner may have been quicker.
+            if self._done_meanwhile(cell):
+                self._store.clear_work(cell)
+            elif attempt.is_dir():
+                self._publish(started, report)
+            else:  # and has tidied up, or nearly
+                self._take_again(started)
+        finally:
+            started.lock.release(done=not report.stop)
+
+    def _take_again(self, started: Started) -> None:
+        """Compute a cell once more whose folder somebody took away.
+
+        Raises:
+            BenchError: that happens again and again.
+        """
+        key = started.cell.key
+        self._vanished[key] += 1
+        if self._vanished[key] >= _VANISHED:
+            raise BenchError(f"{started.job.attempt} was removed while its cell was computed")
+        self._order.put_back(key)
+
+    def _publish(self, started: Started, report: Report) -> None:
+        """Score a cell that ended, and put it in its place."""
         cell, attempt = started.cell, started.job.attempt
         if report.failure in _MAYBE_THE_DATA:
             try:
                 verify(started.job.inputs, started.truth)
             except DamagedData as error:
                 self._give_up(cell, Lack(str(error)))
-                started.lock.release()
                 return
         with writable(self._store.root):
             result = record_of(started, report, self._commit, dirty=self._dirty)
-        log = attempt / LOG
-        if log.exists() and not log.stat().st_size:
-            log.unlink()
+            log = attempt / LOG
+            if log.exists() and not log.stat().st_size:
+                log.unlink()
         self._store.publish(cell, attempt, result)
         self._store.clear_work(cell, keep_checkpoint=report.failure in _WORTH_RESUMING)
-        # Whoever still waits for the file finds, once it has it, that the cell is done.
-        Path(started.lock.lock_file).unlink(missing_ok=True)
-        started.lock.release()
         self.records[cell.key] = result
         self._settle(cell, result)
         self._display.ended(cell, result)
@@ -233,7 +279,7 @@ class Runner:
         for key in (cell.key, *self._order.lost(cell.key)):
             gone = self._plan.cells[key]
             self._store.clear_work(gone)
-            self._plan.unavailable[key] = (reason,)
+            self.lacks[key] = (reason,)
             self.states[key] = "unavailable"
             self._display.gave_up(gone, str(reason))
 

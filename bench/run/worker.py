@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import io
 import json
 import os
 import random
@@ -16,13 +18,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import connection, parent_process
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 
 from bench import registry
-from bench.errors import NonFiniteError
+from bench.run import blame, processes, server
 from bench.run.context import CHECKPOINT_SECONDS, WorkerRun
 from bench.run.inputs import Inputs, open_task
 from bench.score import scores
@@ -50,9 +52,9 @@ class Job:
     """Role -> folder and output hash of the needed cell."""
     plugins: tuple[Path, ...]
     work: Path
-    """Of the cell: checkpoints, kept over attempts."""
+    """The cell's folder for checkpoints, kept over attempts."""
     attempt: Path
-    """Of this attempt: what becomes the cell's folder."""
+    """This attempt's folder, which becomes the cell's."""
     memory: int
     """Bytes of memory it may take; 0: no limit."""
     checkpoint_seconds: float = CHECKPOINT_SECONDS
@@ -71,6 +73,8 @@ class Report:
     resumed: bool = False
     device: str = ""
     """The GPU's name; "" on a CPU."""
+    stop: str = ""
+    """Why the run cannot go on, in one sentence: no fault of the cell, which stays missing."""
 
 
 def main(jobs: Sequence[Job], channel: connection.Connection) -> None:
@@ -79,39 +83,65 @@ def main(jobs: Sequence[Job], channel: connection.Connection) -> None:
     Sends fractions of progress, at last a list of `Report`, one a job, through the channel.
     """
     os.setsid()
+    server.let_go()
+    processes.adopt_orphans()
     _die_with_parent()
-    start, cpu = time.monotonic(), time.process_time()
-    runs = _prepare(jobs, channel)
-    channel.send(0.0)
-    ends = _attempt(jobs, runs)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    start, cpu = time.monotonic(), _cpu_seconds()
+    try:
+        runs = _prepare(jobs, channel)
+        channel.send(0.0)
+        ends = _attempt(jobs, runs)
+    except blame.Stop as error:
+        _leave(channel, [Report(stop=str(error))] * len(jobs))
     cuda = jobs[0].device == "cuda"
     common = Report(
         wall_seconds=round(time.monotonic() - start, 4),
-        cpu_seconds=round(time.process_time() - cpu, 4),
+        cpu_seconds=round(_cpu_seconds() - cpu, 4),
         peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         peak_device_memory=torch.cuda.max_memory_allocated() if cuda else 0,
         device=torch.cuda.get_device_name() if cuda else "",
     )
-    channel.send(
-        [
-            replace(common, failure=failure, message=message, resumed=run.resumed)
-            for (failure, message), run in zip(ends, runs, strict=True)
-        ]
-    )
+    reports = [
+        replace(common, failure=failure, message=message, resumed=run.resumed)
+        for (failure, message), run in zip(ends, runs, strict=True)
+    ]
+    _leave(channel, reports)
+
+
+def _leave(channel: connection.Connection, reports: list[Report]) -> NoReturn:
+    """Report and end."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # the last lines of a log, on a disk that is full
+            stream.flush()
+    channel.send(reports)
     channel.close()
     # No clean-up of the interpreter: a method's threads or exit hooks could hang it.
     os._exit(0)
 
 
+def _cpu_seconds() -> float:
+    """Of this process and of all that it started and that ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[WorkerRun]:
-    """Make this process the cells': its log, its limits, its seeds."""
+    """Make this process the cells': its log, its limits, its seeds.
+
+    Raises:
+        Stop: its log cannot be written.
+    """
     job = jobs[0]
-    log = os.open(job.attempt / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    with blame.ours():
+        log = os.open(job.attempt / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+    for stream in (sys.stdout, sys.stderr):  # whatever the terminal's encoding is
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    os.environ[registry.PLUGINS] = os.pathsep.join(map(str, job.plugins))
+    sys.modules["__main__"] = importlib.import_module("bench.run.child")
     for other in jobs[1:]:
         with contextlib.suppress(OSError):  # a file system without links: one log for all
             os.link(job.attempt / LOG, other.attempt / LOG)
@@ -145,8 +175,13 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
 
 
 def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failure, str]]:
-    """Fit and store; what goes wrong becomes, for each job, the name of a state and one line."""
+    """Fit and store; what goes wrong becomes, for each job, the name of a state and one line.
+
+    Raises:
+        Stop: something is wrong with the machine.
+    """
     fitted: list[Any]
+    worker = os.getpid()
     try:
         registry.load(jobs[0].plugins)
         info = registry.get(jobs[0].method)
@@ -158,6 +193,9 @@ def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failu
             raise scores.InvalidPrediction(f"fit_many returned no list of {len(jobs)} predictions")
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         return [_failed(job, error) for job in jobs]
+    finally:
+        if os.getpid() != worker:  # a process that the method forked and did not end
+            os._exit(1)
     ends = []
     for job, run, result in zip(jobs, runs, fitted, strict=True):
         try:
@@ -165,8 +203,9 @@ def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failu
                 raise result
             prediction = scores.check(result, task, artifact=info.artifact)
             scores.check_snapshots(run.snapshots, task)
-            outputs.save(job.attempt / PREDICTION, prediction)
-            _save_curves(job.attempt, run)
+            with blame.ours():
+                outputs.save(job.attempt / PREDICTION, prediction)
+                _save_curves(job.attempt, run)
             ends.append(_DONE)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             ends.append(_failed(job, error))
@@ -174,18 +213,17 @@ def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failu
 
 
 def _failed(job: Job, error: BaseException) -> tuple[Failure, str]:
-    """Name a failure, and keep the traceback beside the log."""
+    """Name a failure, and keep the traceback beside the log.
+
+    Raises:
+        Stop: it is none of the method's.
+    """
+    if reason := blame.of_machine(error, job.attempt):
+        raise blame.Stop(reason) from error
     with contextlib.suppress(OSError):
         text = "".join(traceback.format_exception(error))
-        (job.attempt / TRACEBACK).write_text(text, encoding="utf-8")
-    first = (str(error) or type(error).__name__).strip().split("\n", 1)[0]
-    if isinstance(error, NonFiniteError):
-        return "non-finite", first
-    if isinstance(error, scores.InvalidPrediction):
-        return "invalid prediction", first
-    memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    memory |= "can't allocate memory" in str(error)
-    return "out of memory" if memory else "exception", f"{type(error).__name__}: {first}"
+        (job.attempt / TRACEBACK).write_text(text, encoding="utf-8", errors="backslashreplace")
+    return blame.of_method(error)
 
 
 def _save_curves(attempt: Path, run: WorkerRun) -> None:
@@ -207,6 +245,7 @@ def _die_with_parent() -> None:
 
     def watch() -> None:
         connection.wait([parent.sentinel])
+        processes.end_below(os.getpid())
         os.killpg(os.getpgid(0), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()

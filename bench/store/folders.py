@@ -22,12 +22,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from bench.errors import BenchError
 from bench.plan.cell import address
-from bench.store import index, walk
+from bench.store import durable, index, walk
 from bench.store import record as records
+from bench.store.locks import CellLock
 from bench.store.record import Record
 
 PREDICTION = "prediction.safetensors"
@@ -38,6 +39,8 @@ SNAPSHOTS = "snapshots.npy"
 LOG = "log.txt"
 TRACEBACK = "traceback.txt"
 CHECKPOINT = "checkpoint.safetensors"
+_OLD = "old-"
+"""How the folder of a result that gives way begins, below its cell's work."""
 
 
 class Placed(Protocol):
@@ -152,16 +155,22 @@ class Store:
     def publish(self, cell: Placed, attempt: Path, record: Record) -> None:
         """Put a finished attempt in its place, as one rename; an older result gives way.
 
+        What has returned from here survives a power cut. A run that is cut off between the two
+        renames leaves the older result beside its attempts, where `sweep` finds it.
+
         Raises:
             BenchError: the folder cannot be written; nothing that was there is lost.
         """
         place = self.folder(cell)
         with writable(self.root):
             record.write(attempt)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            durable.sync_all(attempt)
+            durable.make_folder(place.parent)
             if os.path.lexists(place):
-                place.rename(attempt.with_name(f"old-{attempt.name}"))
+                place.rename(attempt.with_name(f"{_OLD}{attempt.name}"))
+                durable.sync(attempt.parent)
             attempt.rename(place)
+            durable.sync(place.parent)
             status = (place / "record.json").lstat()
             line = index.line(cell.folder, index.stamp_of(status), record.sealed())
             index.append(self.runs / index.NAME, [line])
@@ -177,20 +186,33 @@ class Store:
             shutil.rmtree(work, ignore_errors=True)
 
     def sweep(self, cells: Iterable[Placed]) -> None:
-        """Drop the work folders of finished cells, which a killed runner had no time to drop."""
+        """Drop the work folders of finished cells, which a killed runner had no time to drop.
+
+        A result that was to give way, and whose follower did not get to its place, returns to it.
+        """
         try:
             left = {path.name for path in (self.root / "work").iterdir() if path.is_dir()}
         except OSError:
             return
         for cell in cells:
-            if cell.key in left and (self.folder(cell) / "record.json").exists():
+            if cell.key in left:
                 lock = self.lock(cell)
                 with contextlib.suppress(Timeout), lock.acquire(blocking=False):
+                    self._restore(cell)
                     record = self.read(cell)
                     if record is not None and record.state == "done":
                         self.clear_work(cell)
 
-    def lock(self, cell: Placed) -> FileLock:
+    def _restore(self, cell: Placed) -> None:
+        """Put an older result back whose follower never came."""
+        place = self.folder(cell)
+        for old in sorted(self.work(cell).glob(f"{_OLD}*")):
+            if not place.exists() and (old / "record.json").exists():
+                with writable(self.root):
+                    durable.make_folder(place.parent)
+                    old.rename(place)
+
+    def lock(self, cell: Placed) -> CellLock:
         """The lock of a cell, released by the system when its holder dies.
 
         Raises:
@@ -201,7 +223,7 @@ class Store:
         folder = self.root / "locks"
         with writable(self.root):
             folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{cell.key}.lock")
+        return CellLock(folder / f"{cell.key}.lock")
 
     def check_writable(self) -> None:
         """Find out before the first cell runs, not after.

@@ -129,8 +129,7 @@ def _place(one: _Staged, store: Store, result: Merged) -> None:
         else:
             result.here += 1
     finally:
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+        lock.release(done=True)
 
 
 def _ending(one: Record) -> str:
@@ -196,7 +195,7 @@ def _cells(archive: zipfile.ZipFile, staging: Path) -> tuple[list[_Staged], list
 
 
 def _manifest(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> dict[str, Any]:
-    """Key -> what the manifest tells of a cell; raises ValueError where it tells nothing."""
+    """Key -> what the manifest says of a cell; raises ValueError where it is no manifest."""
     if entry.file_size > _MANIFEST_BYTES:
         raise ValueError(f"{entry.file_size} bytes are too many")
     with _opened(archive, entry) as file:
@@ -230,7 +229,7 @@ def _cell(
     found = record.read(folder)
     place = address(found.cell)
     if not key == found.key == place.key:
-        raise ValueError("its key is not that of the cell that it tells of")
+        raise ValueError("its key is not that of its cell")
     if described["folder"] != place.folder:
         raise ValueError(f"a cell of the folder {place.folder}")
     if described["output"] != found.output:
@@ -245,7 +244,7 @@ def _verify_prediction(folder: Path, found: Record) -> None:
     name, absent = (ARRAYS, PREDICTION) if found.arrays else (PREDICTION, ARRAYS)
     wanted = found.arrays or found.output
     if (folder / absent).exists() or (folder / name).exists() != bool(wanted):
-        raise ValueError("its files are not those that its record tells of")
+        raise ValueError("its files are not those that its record names")
     if found.state == "done" and not found.output:
         raise ValueError("it is done and has no output")
     if wanted:

@@ -115,7 +115,7 @@ def is_pack(path: Path) -> bool:
 
 
 def is_sealed(path: Path) -> bool:
-    """Whether a pack's bytes are those that its end tells of."""
+    """Whether a pack's bytes have the sum that stands at its end."""
     with path.open("rb") as file:
         wanted = _sum(file, path.stat().st_size - _DIGITS)
         return file.read() == wanted

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from bench.plan.slot import Slot
 from bench.store import code, equal, record
 from bench.store.record import Record
 from bench.store.states import Results
@@ -39,6 +40,44 @@ def _other(versions: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     return {name: pair for name, pair in pairs.items() if pair[0] and pair[0] != pair[1]}
 
 
+def mixed(slots: Iterable[Slot], results: Results) -> str:
+    """In which decisive versions the measured cells of one table or figure differ; "" if in none.
+
+    Such as "torch 2.13.0 (5 cells), 2.14.1 (15 cells)"; cells that others need count as well.
+    """
+    asked = (key for slot in slots for keys in slot.cells.values() for key in keys)
+    counter: Counter[int] = Counter()
+    versions: dict[int, Mapping[str, str]] = {}
+    for key in results.plan.closure(asked):
+        if results.states[key] in _MEASURED:
+            one = results.records[key].versions
+            versions[id(one)] = one  # held once for all records that have the same
+            counter[id(one)] += 1
+    told = []
+    for name in record.DECISIVE:
+        cells: Counter[str] = Counter()
+        for i, count in counter.items():
+            if version := versions[i].get(name, ""):
+                cells[version] += count
+        if len(cells) > 1:
+            words = (f"{v} ({n} cell{'s' * (n > 1)})" for v, n in sorted(cells.items()))
+            told.append(f"{name} {', '.join(words)}")
+    return " and ".join(told)
+
+
+def mixtures(results: Results) -> list[str]:
+    """A sentence for each table or figure whose cells differ in decisive versions."""
+    parts: dict[tuple[str, str], list[Slot]] = {}
+    for slot in results.plan.slots:
+        parts.setdefault((slot.experiment, slot.name), []).append(slot)
+    said = [(at, mixed(slots, results)) for at, slots in parts.items()]
+    return [
+        f"{experiment} {name} mixes versions that may change results: {words}"
+        for (experiment, name), words in said
+        if words
+    ]
+
+
 def notes(results: Results) -> list[str]:
     """What to say of all measured cells together, a sentence each."""
     counter: Counter[tuple[tuple[str, str], ...]] = Counter()
@@ -53,6 +92,7 @@ def notes(results: Results) -> list[str]:
                 f"{count} cells were measured with {named}: `python -m bench prove` says whether "
                 "that matters"
             )
+    lines += mixtures(results)
     if scored := scored_otherwise(results):
         lines.append(
             f"{len(scored)} cells were scored by other code: `python -m bench rescore` computes "

@@ -92,7 +92,7 @@ class Record:
     checksum: str = ""
     """Of all else; "" in records from before there was one, and in those that were never stored."""
     version: int = VERSION
-    """Of this layout."""
+    """This layout's number."""
 
     def write(self, folder: Path) -> None:
         """Write `record.json` into a folder."""
@@ -224,26 +224,43 @@ def versions() -> dict[str, str]:
 @cache
 def lacks_bfloat16() -> bool:
     """Whether the processor has no instructions for products of bfloat16, as far as it says."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "flags" in text and not {"avx512_bf16", "amx_bf16"} & set(text.split())
+    flags = _flags()
+    return bool(flags) and not {"avx512_bf16", "amx_bf16"} & flags
 
 
 @cache
 def hardware(dtype: str = "float32") -> str:
-    """The processor's name, and whether it takes a detour for bfloat16."""
-    detour = dtype == "bfloat16" and lacks_bfloat16()
-    return f"{_processor()}, no instructions for bfloat16" if detour else _processor()
+    """The processor's name, its widest instructions, and whether bfloat16 takes a detour."""
+    words = [_processor()]
+    # Many clouds hide the model: two processors of one name may give other bits.
+    widest = next((name for flag, name in _KERNELS if flag in _flags()), "")
+    words += [widest] if widest else []
+    words += ["no instructions for bfloat16"] if dtype == "bfloat16" and lacks_bfloat16() else []
+    return ", ".join(words)
+
+
+_KERNELS = (("avx512f", "AVX-512"), ("avx2", "AVX2"))
+
+
+@cache
+def _flags() -> frozenset[str]:
+    """What the processor can, by the kernel's names; none where nobody says."""
+    for line in _processor_lines():
+        if line.startswith("flags"):
+            return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
 
 
 def _processor() -> str:
     """The processor's name, as the operating system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
+    for line in _processor_lines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def _processor_lines() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,14 +18,16 @@ from bench.store.record import Record
 from bench.tasks import Prediction
 
 VALUES = [0.79, 0.81, 0.80, 0.83, 0.77, 0.80, 0.78, 0.82, 0.81, 0.79]
+ROWS: list[dict[str, Any]] = [
+    {"method": "centroids"},
+    {"method": "centroids", "label": "other", "params": {"iterations": 2}},
+]
 ORIGIN = {"hardware": "CPU A", "versions": {"torch": "2.1"}}
 
 
 @pytest.fixture
 def toml(tmp_path):
-    rows = [{"method": "centroids"}, {"method": "spare", "label": "other"}]
-    rows[1] = {"method": "centroids", "label": "other", "params": {"iterations": 2}}
-    return write_experiment(tmp_path / "own" / "x.toml", "tiny/cluster", rows, n=10)
+    return write_experiment(tmp_path / "own" / "x.toml", "tiny/cluster", ROWS, n=10)
 
 
 @pytest.fixture(autouse=True)
@@ -210,7 +213,7 @@ def test_formats_for_people_and_machines(held, tmp_path, capsys):
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "0")
     (failure,) = suite.iter("failure")
     assert failure.get("type") == "moved"
-    assert "80.00 -> 72.00" in failure.get("message")
+    assert "80.00 -> 72.00" in failure.get("message", "")
 
 
 def test_update_asks_for_a_reason_and_shows_the_difference_first(held, tmp_path, capsys):
@@ -251,11 +254,7 @@ def test_update_loses_no_row_unless_told(held, tmp_path, capsys):
 def test_an_experiment_of_ones_own_never_touches_the_shipped_reference(tmp_path, capsys):
     shipped = reference.FOLDER / "digits-quick.csv"
     stamps = shipped.read_bytes(), cost.REFERENCE.read_bytes()
-    rows = [
-        {"method": "centroids"},
-        {"method": "centroids", "label": "other", "params": {"iterations": 2}},
-    ]
-    toml = write_experiment(tmp_path / "own" / "digits.toml", "tiny/cluster", rows, n=10)
+    toml = write_experiment(tmp_path / "own" / "digits.toml", "tiny/cluster", ROWS, n=10)
     results = fill(toml, tmp_path / "r", same())
     assert bench("check", toml, *places(results), "--update", "--reason", "mine") == 0
     assert (tmp_path / "own" / "reference" / "digits-quick.csv").exists()

@@ -23,7 +23,7 @@ WANTED = CELLS.keys() - {"old"}
 def taken(order):
     found = []
     while order:
-        found.append(order.pop())
+        found += order.pop()
     return found
 
 
@@ -46,9 +46,11 @@ def test_what_is_lost_takes_all_along_that_needs_it_and_once():
     assert taken(order) == ["network", "alone", "late"]
 
 
-def test_cells_are_taken_out_of_turn_and_put_back():
-    order = Order(CELLS, WANTED)
-    order.take(["late", "network"])
-    assert list(order.ready()) == ["alone"]
+def test_cells_of_a_group_are_taken_together_and_put_back_alone():
+    order = Order(CELLS, WANTED, dict.fromkeys(("late", "network"), ("network", "late")))
+    assert order.pop() == ["network", "late"]
+    order.put_back("late")
+    assert taken(order) == ["alone", "late"]
     order.put_back("network")
-    assert taken(order) == ["network", "alone"]
+    assert order.pop() == ["network"]
+    assert not order

@@ -23,7 +23,8 @@ def swept(tmp_path_factory, forkserver):
 
 @pytest.fixture(scope="module")
 def small(swept, tmp_path_factory):
-    return pack_two(*swept, tmp_path_factory.mktemp("small") / "small.zip")
+    toml, results = swept
+    return pack_two(toml, results, tmp_path_factory.mktemp("small") / "small.zip")
 
 
 def found(toml, results):

@@ -160,6 +160,7 @@ def test_publishing_replaces_and_leaves_nothing_beside(copied):
     attempt = store.work(cell) / "attempt"
     attempt.mkdir(parents=True)
     old = store.read(cell)
+    assert old is not None
     store.publish(cell, attempt, old)
     store.clear_work(cell)
     assert store.read(cell) == old

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from domains import transfer_task
 from fake_run import FakeRun
 
 from bench import registry
@@ -19,7 +20,6 @@ from bench.nn.losses.supreme import (
     confidence,
     supervision,
 )
-from bench.tasks import ClusterTask, Labelled
 
 registry.load()
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "student_t.npz", allow_pickle=False)
@@ -38,7 +38,8 @@ def literal_confidence(q, how):
                     if how.entropy == "joint" or a == b:
                         joint = q[i, a] * q[j, b]
                         entropy = entropy - joint * joint.log()
-            scores[i, j] = ((highest - entropy) / (highest * how.temperature)).exp()
+            if how.diagonal == "counted" or i != j:
+                scores[i, j] = ((highest - entropy) / (highest * how.temperature)).exp()
     return scores / (scores.sum(dim=1, keepdim=True) if how.normalise == "row" else scores.sum())
 
 
@@ -62,11 +63,12 @@ def distributions(n, k, seed):
 
 
 READINGS = [
-    Confidence(tau, entropy, maximum, normalise)
+    Confidence(tau, entropy, maximum, normalise, diagonal)
     for tau in (0.05, 1.0)
     for entropy in ("printed", "joint")
     for maximum in ("log K^2", "(log K)^2")
     for normalise in ("row", "all")
+    for diagonal in ("counted", "left out")
 ]
 
 
@@ -117,7 +119,8 @@ def test_golden_gradients(normalise):
         torch.from_numpy(GOLDEN[f"logits_{name}"]).requires_grad_()
         for name in ("plain", "perturbed")
     ]
-    loss = clustering_loss(*(x.softmax(dim=1) for x in logits), weights)
+    p, perturbed = (x.softmax(dim=1) for x in logits)
+    loss = clustering_loss(p, perturbed, weights)
     for name, gradient in zip(("plain", "perturbed"), torch.autograd.grad(loss, logits)):  # noqa: B905
         wanted = GOLDEN[f"grad_{name}_a1_printed_{normalise}_tau0.25"]
         np.testing.assert_allclose(gradient, wanted, rtol=1e-8, atol=1e-9)
@@ -135,6 +138,7 @@ def test_binary_loss_stays_finite_where_attributes_are_certain():
     loss = binary_loss(logits)
     loss.backward()
     assert loss.item() == pytest.approx(0.0, abs=1e-6)
+    assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
 
 
@@ -146,30 +150,16 @@ def test_a_temperature_that_cannot_be_is_refused():
 # The method
 
 
-def task(n=40, k=2):
-    """Bars in two columns to cluster; bars in two others as the source."""
-    rng = np.random.default_rng(0)
-
-    def bars(*columns):
-        images, labels = rng.integers(60, size=(n, 8, 8, 1)), np.arange(n) % 2
-        for image, label in zip(images, labels, strict=True):
-            image[:, columns[label]] += 180
-        return images.astype(np.uint8), labels.astype(np.int64)
-
-    (target, _), (images, labels) = bars(1, 6), bars(3, 5)
-    return ClusterTask("made/transfer", target, k, source=Labelled(images, labels, 2))
-
-
 @pytest.fixture(scope="module")
 def pretrained():
-    return registry.get("pretrain").cls(epochs=2).fit(task(), FakeRun())
+    return registry.get("pretrain").cls(epochs=2).fit(transfer_task(), FakeRun())
 
 
 def fit(pretrained, run=None, the_task=None, **params):
     run = run or FakeRun()
     run.needs["network"] = pretrained
     options = {"epochs": 3, "attributes": 8, "n_init": 2, "batch_size": 16} | params
-    return registry.get("supreme").cls(**options).fit(the_task or task(), run)
+    return registry.get("supreme").cls(**options).fit(the_task or transfer_task(), run)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +172,8 @@ def fit(pretrained, run=None, the_task=None, **params):
         {"parts": "self"},
         {"initial": "random"},
         {"perturbation": "rescale", "mirror": True},
+        {"perturbation": "both", "diagonal": "left out"},
+        {"sharpen": 2},
     ],
     ids=str,
 )
@@ -189,6 +181,31 @@ def test_every_reading_runs(reading, pretrained):
     found = fit(pretrained, **reading).assignments
     assert found.shape == (40,)
     assert set(found.tolist()) <= {0, 1}
+
+
+def test_sharpened_assignments_are_targets_of_dec(pretrained):
+    """Equation 1, then p_ik = q_ik² / f_k normalised, as often as asked."""
+    cls = registry.get("supreme").cls
+    features = torch.rand(30, 5, generator=torch.Generator().manual_seed(0))
+    q = cls(n_init=2)._soft_assignments(features, 3, FakeRun()).double()
+    for _ in range(2):
+        q = torch.stack([row**2 / q.sum(dim=0) for row in q])
+        q = torch.stack([row / row.sum() for row in q])
+    sharp = cls(n_init=2, sharpen=2)._soft_assignments(features, 3, FakeRun())
+    torch.testing.assert_close(sharp, q.float(), rtol=1e-5, atol=1e-7)
+
+
+def test_shifted_images_are_cropped_where_both_are_asked_for():
+    cls = registry.get("supreme").cls
+    x = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+
+    def view(how, x):
+        return cls(perturbation=how)._view(x, generator)
+
+    generator = torch.Generator().manual_seed(1)
+    wanted = view("rescale", view("translate", x))
+    generator.manual_seed(1)
+    assert torch.equal(view("both", x), wanted)
 
 
 def test_bars_are_told_apart(pretrained):
@@ -219,17 +236,17 @@ def test_a_resumed_cell_ends_in_the_same_bytes(pretrained):
 @pytest.mark.parametrize("k", [1, 41])
 def test_k_out_of_range_is_refused(k, pretrained):
     with pytest.raises(ValueError, match=rf"n_clusters = {k} for 40 images"):
-        fit(pretrained, the_task=task(k=k))
+        fit(pretrained, the_task=transfer_task(k=k))
 
 
 def test_a_batch_smaller_than_k_is_refused(pretrained):
     with pytest.raises(ValueError, match="batch_size = 4"):
-        fit(pretrained, the_task=task(k=6), batch_size=4)
+        fit(pretrained, the_task=transfer_task(k=6), batch_size=4)
 
 
 def test_a_task_without_source_is_refused(pretrained):
     with pytest.raises(ValueError, match="transfers from labelled classes"):
-        fit(pretrained, the_task=dataclasses.replace(task(), source=None))
+        fit(pretrained, the_task=dataclasses.replace(transfer_task(), source=None))
 
 
 def test_weights_of_another_network_are_refused(pretrained):

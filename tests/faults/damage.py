@@ -272,7 +272,7 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="the number of one case")
     arguments = parser.parse_args()
     numbers = range(arguments.cases) if arguments.only is None else [arguments.only]
-    start, faults = time.monotonic(), Counter()
+    start, faults = time.monotonic(), Counter[str]()
     with tempfile.TemporaryDirectory() as folder_:
         sound = make(Path(folder_))
         for number in numbers:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import stat
 
@@ -16,7 +17,7 @@ from bench.errors import BenchError
 from bench.render.curves import _label
 from bench.report.coordinates import coordinates
 from bench.score import metric_names
-from bench.store import checkpoint, index, outputs, record, walk
+from bench.store import checkpoint, index, outputs, record
 from bench.store.folders import CHECKPOINT, CURVES, Store
 from bench.tasks import Prediction
 
@@ -122,8 +123,8 @@ def test_a_folder_that_cannot_be_listed_is_one_sentence(sound, results, monkeypa
             raise OSError(116, "Stale file handle")
         return scan(path)
 
-    scan = walk.os.scandir
-    monkeypatch.setattr(walk.os, "scandir", scandir)
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)
     for words in (["status"], ["render"], ["run"], ["check"]):
         status, text = said(*words, sound.toml, "--results", results)
         assert status == 2

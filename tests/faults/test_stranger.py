@@ -180,10 +180,10 @@ def test_it_is_inert(sound, stranger, change):
         texts[" ".join(map(str, words))] = said(*words, sound.toml, *where)[1]
     texts["show"] = said("show", folder.name.rpartition("-")[2], "--results", results)[1]
     signal.alarm(0)
-    for words, text in texts.items():
-        assert not UNPRINTABLE.search(text), words
-        assert "Traceback" not in text, words
-        assert SECRET not in text, words
+    for name, text in texts.items():
+        assert not UNPRINTABLE.search(text), name
+        assert "Traceback" not in text, name
+        assert SECRET not in text, name
     drawn = None
     with contextlib.suppress(BenchError):  # the whole store is a link: nothing is drawn
         drawn = views(sound.plan, results)

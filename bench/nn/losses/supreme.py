@@ -32,6 +32,8 @@ class Confidence:
     """H_max, printed log(K)^2: 2 log K, the largest joint entropy, or the square of log K."""
     normalise: Literal["row", "all"] = "row"
     """Weights sum to 1 over each sample's pairs, or over all n² (as printed)."""
+    diagonal: Literal["counted", "left out"] = "counted"
+    """Whether pairs of an image with itself take a share of that sum before they are set to 1."""
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
@@ -46,7 +48,8 @@ def confidence(q: Tensor, how: Confidence) -> Tensor:
         how: The formula's readings.
 
     Returns:
-        (n, n), > 0; its rows, or all of it, sum to 1.
+        (n, n), at least 0; its rows, or all of it, sum to 1. The diagonal is 0 where it is left
+        out.
     """
     k = q.shape[1]
     log_q = (q + EPS).log() if q.dtype == torch.float32 else q.log()
@@ -59,6 +62,8 @@ def confidence(q: Tensor, how: Confidence) -> Tensor:
         entropy = each[:, None] + each
     highest = 2.0 * math.log(k) if how.maximum == "log K^2" else math.log(k) ** 2
     scores = (highest - entropy) / (highest * how.temperature)
+    if how.diagonal == "left out" and len(q) > 1:
+        scores = scores.masked_fill(torch.eye(len(q), dtype=torch.bool, device=q.device), -math.inf)
     if how.normalise == "row":
         return scores.softmax(dim=1)
     return scores.flatten().softmax(dim=0).view_as(scores)

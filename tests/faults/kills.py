@@ -1,0 +1,201 @@
+"""Kills workers, runners and whole trees of processes at random moments, and starts them again.
+
+    python tests/faults/kills.py --times 300 --seed 0
+
+Every round: some workers of a run are killed or made to hang, then the run itself is ended in one
+of the ways below, and the same command goes on. A cell that was done must stay as it was, and at
+the end every table and prediction must be, byte for byte, those of a run that nobody disturbed.
+Exit status 1: something was lost, done twice or differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from harness import outputs, places, predictions, start, write_experiment
+from kill_run import kill_tree
+
+WORKER = ("worker", "worker hangs")
+ENDING = ("runner", "tree", "SIGTERM", "SIGINT", "server")
+STATUS = {"runner": -9, "tree": -9, "SIGTERM": 143, "SIGINT": 130, "server": 2}
+TIMEOUT = "20s"
+_PATIENCE = 300.0
+
+
+def experiment(folder: Path, rows: int = 8, seeds: int = 3, seconds: float = 0.1) -> Path:
+    """Short cells that note what they do; every second one needs another."""
+    notes = str(folder / "notes")
+    parts = [
+        {
+            "label": f"row {i}",
+            "method": "counted-after" if i % 2 else "counted",
+            "params": {"notes": notes, "number": i, "seconds": seconds},
+        }
+        for i in range(rows)
+    ]
+    return write_experiment(folder / "kills.toml", "tiny/cluster", parts, n=seeds)
+
+
+def done(results: Path) -> dict[str, tuple[int, str]]:
+    """Folder of each cell that is done -> when its record was written, and its output's digest."""
+    found = {}
+    for path in results.glob("runs/*/*/*/record.json"):
+        content = json.loads(path.read_text())
+        if content["state"] == "done":
+            found[path.parent.name] = (path.stat().st_mtime_ns, content["output"])
+    return found
+
+
+def server(process) -> psutil.Process | None:
+    """The process that a run's workers are forked from."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children():
+            if "forkserver" in " ".join(child.cmdline()):
+                return child
+    return None
+
+
+def workers(process) -> list[psutil.Process]:
+    """The workers of a run."""
+    found = server(process)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return found.children() if found else []
+    return []
+
+
+def strike(kind: str, process, rng: random.Random) -> bool:
+    """Do it once there is a worker, at a moment of chance; False where the run ended before."""
+    end = time.monotonic() + _PATIENCE
+    while not workers(process):
+        if process.poll() is not None:
+            return False
+        if time.monotonic() > end:
+            raise TimeoutError(f"no worker within {_PATIENCE:g} s")
+        time.sleep(0.005)
+    time.sleep(rng.uniform(0, 0.4))
+    there = workers(process)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if kind in WORKER:
+            if not there:
+                return False
+            how = signal.SIGKILL if kind == "worker" else signal.SIGSTOP
+            rng.choice(there).send_signal(how)
+        elif process.poll() is not None:
+            return False
+        elif kind == "tree":
+            kill_tree(process)
+        elif kind == "server":
+            server(process).kill()
+        else:
+            how = signal.SIGKILL if kind == "runner" else signal.Signals[kind]
+            os.kill(process.pid, how)
+        return True
+    return False
+
+
+def disturbed(toml: Path, results: Path, kinds: Sequence[str], rng: random.Random) -> Counter[str]:
+    """One run with these strikes; how many of each came in time.
+
+    Raises:
+        AssertionError: a cell that was done is not what it was, the run left something alive, or
+            ended with another status than it should.
+    """
+    before, struck, below = done(results), Counter[str](), []
+    flags = ["--workers", 2, "--retry-failed", "--timeout", TIMEOUT]
+    process = start("run", toml, *places(results), *flags)
+    for kind in kinds:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            below = psutil.Process(process.pid).children(recursive=True)
+        struck[kind] += strike(kind, process, rng)
+    said = "" if process.stdout.closed else process.communicate(timeout=_PATIENCE)[0]
+    last = kinds[-1] if kinds else ""
+    if last in ENDING and struck[last]:
+        # It may have been over before the signal was seen.
+        assert process.returncode in (STATUS[last], 0, 1), (last, process.returncode, said)
+    assert "Traceback" not in said, said
+    _, alive = psutil.wait_procs(below, timeout=60)
+    assert not alive, f"outlived their run: {alive}"
+    now = done(results)
+    lost = [folder for folder, what in before.items() if now.get(folder) != what]
+    assert not lost, f"lost or done twice: {lost}"
+    return +struck
+
+
+def finished(toml: Path, results: Path) -> None:
+    """Let a run end in peace, which must find all it left undone.
+
+    Raises:
+        AssertionError: it failed, or a cell that was done is not what it was.
+    """
+    before = done(results)
+    process = start("run", toml, *places(results), "--retry-failed", "--workers", 2)
+    said, _ = process.communicate(timeout=_PATIENCE)
+    assert process.returncode == 0, said
+    now = done(results)
+    assert {folder: now.get(folder) for folder in before} == before
+    for place in ("work", "locks"):
+        left = [path for path in (results / place).iterdir() if path.name != "shared"]
+        assert not left, f"{place} holds {left}"
+
+
+def same(results: Path, whole: Path) -> bool:
+    """Whether tables, figures and predictions are the same bytes."""
+    return outputs(results) == outputs(whole) and predictions(results) == predictions(whole)
+
+
+def rounds(rng: random.Random) -> Iterator[list[str]]:
+    """Strikes of one run after the other: some at workers, and one that ends it."""
+    while True:
+        hits = rng.choices(WORKER, weights=(12, 1), k=rng.randrange(6))
+        yield [*hits, rng.choice(ENDING)]
+
+
+def main() -> int:
+    """Strike as often as asked, in as many experiments as that takes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--times", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    arguments = parser.parse_args()
+    rng, struck, faults, runs = random.Random(arguments.seed), Counter[str](), 0, 0
+    with tempfile.TemporaryDirectory() as name:
+        folder, broken = Path(name), Path(name) / "broken"
+        toml = experiment(folder)
+        finished(toml, folder / "whole")
+        for kinds in rounds(rng):
+            try:
+                struck += disturbed(toml, broken, kinds, rng)
+                runs += 1
+                over = len(done(broken)) == len(done(folder / "whole"))
+                if over or struck.total() >= arguments.times:
+                    finished(toml, broken)
+                    assert same(broken, folder / "whole"), "tables or predictions differ"
+                    shutil.rmtree(broken)
+            except AssertionError as error:
+                faults += 1
+                print(f"FAULT after {kinds}: {error}", flush=True)
+                shutil.rmtree(broken, ignore_errors=True)
+            print(f"{struck.total():4}: {', '.join(kinds)}", flush=True)
+            if struck.total() >= arguments.times:
+                break
+    print(f"{struck.total()} kills in {runs} runs ({dict(struck)}): {faults} faults")
+    return int(faults > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

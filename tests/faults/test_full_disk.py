@@ -1,0 +1,77 @@
+"""A full disk within a worker is no failure of the method: the run stops, the cell is missing."""
+
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from harness import bench, places, predictions, run, states_of, write_experiment
+
+from bench.errors import BenchError
+from bench.run import blame
+
+WAYS = {
+    "own_file": "No space left on device",
+    "own_file_of_a_library": "No space left on device",
+    "prediction": "No space left on device",
+    "curves": "No space left on device",
+    "checkpoint": "No space left on device",
+    "quota": "quota exceeded",
+    "input_output_error": "results folder cannot be written",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_full_disk_stops_the_run_and_blames_nobody(
+    way, tmp_path, monkeypatch, capsys, forkserver
+):
+    there = tmp_path / "full"
+    there.touch()
+    rows: list[dict[str, Any]] = [
+        {"method": "full-disk", "params": {"way": way, "while_there": str(there)}},
+        {"method": "centroids"},
+    ]
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows)
+    words = [toml, *places(tmp_path / "results"), "--workers", 1]
+    if way == "checkpoint":
+        with pytest.raises(BenchError, match="a disk is full"):
+            run(toml, tmp_path / "results", workers=1, checkpoint_seconds=0)
+    else:
+        assert bench("run", *words) == 2
+        said = capsys.readouterr().err.strip()
+        assert said.count("\n") == 0
+        assert "full-disk tiny/cluster seed 0: " in said
+        assert WAYS[way] in said
+    assert set(states_of(toml, tmp_path / "results").values()) <= {"missing", "done"}
+    assert "missing" in states_of(toml, tmp_path / "results").values()
+    there.unlink()
+    assert bench("run", *words) == 0
+    assert set(states_of(toml, tmp_path / "results").values()) == {"done"}
+    assert len(predictions(tmp_path / "results")) == 2
+    assert not list((tmp_path / "results" / "work").iterdir())
+
+
+def test_others_that_ended_meanwhile_are_kept(tmp_path):
+    """What stops a run is heard after what else ended."""
+    from bench.run.worker import Report
+
+    ended = [("a", Report(stop="a disk is full")), ("b", Report())]
+    assert [name for name, _ in sorted(ended, key=lambda one: bool(one[1].stop))] == ["b", "a"]
+
+
+def test_a_disk_that_is_full_now_explains_an_error_without_words(tmp_path, monkeypatch):
+    error = RuntimeError("PytorchStreamWriter failed writing file data/0")
+    assert blame.of_machine(error, tmp_path) == ""
+    full = SimpleNamespace(f_bavail=3, f_frsize=4096, f_files=10, f_favail=5)
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
+    assert "is full: make room" in blame.of_machine(error, tmp_path)
+    for files, left, said in ((10, 0, True), (0, 0, False), (10, 1, False)):
+        status = SimpleNamespace(f_bavail=10**6, f_frsize=4096, f_files=files, f_favail=left)
+        monkeypatch.setattr(os, "statvfs", lambda _, status=status: status)
+        assert bool(blame.of_machine(error, tmp_path)) is said
+
+
+def test_an_error_of_the_method_stays_one(tmp_path):
+    for error in (FileNotFoundError(2, "No such file"), PermissionError(13, "no"), ValueError("x")):
+        assert blame.of_machine(error, tmp_path) == ""
+        assert blame.of_method(error)[0] == "exception"

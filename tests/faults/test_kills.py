@@ -1,0 +1,28 @@
+"""Kill workers, the runner, the tree: nothing that was done is lost or done twice.
+
+The moments are of chance, of a fixed seed; `tests/faults/kills.py` has hundreds of them.
+"""
+
+import random
+
+from faults import kills
+
+STRIKES = [
+    [*["worker"] * 6, "worker hangs", "tree"],
+    [*["worker"] * 3, "SIGTERM"],
+    [*["worker"] * 3, "runner"],
+    [*["worker"] * 3, "server"],
+    [*["worker"] * 3, "SIGINT"],
+]
+
+
+def test_kills_at_moments_of_chance_change_nothing(tmp_path):
+    rng, struck = random.Random(7), 0
+    toml = kills.experiment(tmp_path, rows=10, seeds=4, seconds=0.4)
+    for kinds in STRIKES:
+        struck += kills.disturbed(toml, tmp_path / "broken", kinds, rng).total()
+    assert struck >= 20, "the kills came too late to test anything"
+    kills.finished(toml, tmp_path / "broken")
+    kills.finished(toml, tmp_path / "whole")
+    assert len(kills.done(tmp_path / "whole")) == 60
+    assert kills.same(tmp_path / "broken", tmp_path / "whole")

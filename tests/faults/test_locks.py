@@ -1,0 +1,257 @@
+"""File systems without locks, or whose locks do nothing; an older result that gives way."""
+
+import errno
+import fcntl
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import Timeout
+from harness import DATA, FAULTY, PLUGINS, bench, make_plan, places, predictions, run, stamps
+from harness import write_experiment as experiment
+
+from bench.cli.progress import Lines
+from bench.errors import BenchError
+from bench.run.pool import Pool
+from bench.run.runner import Runner, RunOptions
+from bench.store import durable, states
+from bench.store.folders import Store
+from bench.store.locks import CellLock
+
+
+def refuse(number, monkeypatch):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+def held(lock):
+    with pytest.raises(Timeout):
+        lock.acquire(blocking=False)
+    return True
+
+
+@pytest.mark.parametrize("number", [0, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_one_holds_a_lock_at_a_time_on_every_file_system(number, tmp_path, monkeypatch):
+    if number:
+        refuse(number, monkeypatch)
+    first, second = (CellLock(tmp_path / "k.lock") for _ in range(2))
+    with first.acquire(blocking=False):
+        assert held(second)
+    second.acquire(blocking=False)
+    assert held(first)
+    second.release(done=True)
+    assert not list(tmp_path.iterdir())
+    first.acquire(blocking=False)
+    first.release()
+
+
+def mark(folder, host, pid, birth):
+    (folder / "k.held").write_text(f"{host}\n{pid}\n{birth}\n")
+    return CellLock(folder / "k.lock")
+
+
+def test_the_mark_of_a_process_that_is_gone_counts_no_more(tmp_path, monkeypatch):
+    refuse(errno.ENOLCK, monkeypatch)
+    line = f"""
+import fcntl, os, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+def flock(*_): raise OSError({errno.ENOLCK}, "no locks")
+fcntl.flock = flock
+from pathlib import Path
+from bench.store.locks import CellLock
+CellLock(Path({str(tmp_path)!r}) / "k.lock").acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
+    words = [sys.executable, "-c", line]
+    holder = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+    lock = CellLock(tmp_path / "k.lock")
+    assert held(lock)
+    holder.kill()
+    holder.wait()
+    lock.acquire(blocking=False)
+    lock.release()
+    # Its number is another process's by now.
+    mark(tmp_path, platform.node(), os.getpid(), "1").acquire(blocking=False).release()
+    assert held(mark(tmp_path, "another-machine", 1, "1"))
+    (tmp_path / "k.held").write_text("")  # it died between two calls, or is about to write
+    assert held(lock)
+    os.utime(tmp_path / "k.held", (time.time() - 100,) * 2)
+    lock.acquire(blocking=False).release()
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EIO]
+)
+def test_a_lock_that_cannot_be_had_is_one_sentence(number, tmp_path, monkeypatch, capsys):
+    toml = experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
+    make_plan(toml)
+    really = os.open
+
+    def fails(path, *words, **more):
+        if str(path).endswith(".lock") and "locks" in str(path):
+            raise OSError(number, os.strerror(number), str(path))
+        return really(path, *words, **more)
+
+    monkeypatch.setattr(os, "open", fails)
+    assert bench("run", toml, *places(tmp_path / "results")) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.count("\n") == 0
+    assert ".lock: " in said
+    room = number in (errno.ENOSPC, errno.EDQUOT)
+    assert ("no room" if room else os.strerror(number)) in said
+
+
+def test_a_run_where_there_are_no_locks(tmp_path, monkeypatch, forkserver):
+    refuse(errno.ENOLCK, monkeypatch)
+    toml = experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}], n=2)
+    results = run(toml, tmp_path / "results")
+    assert set(results.states.values()) == {"done"}
+    assert not list((tmp_path / "results" / "locks").iterdir())
+
+
+class Rivalled:
+    """A pool beside which another run is quicker: it takes each cell, and tidies up."""
+
+    def __init__(self, rival):
+        self._pool = Pool(1, 60.0)
+        self._rival, self._ended = rival, []
+
+    @property
+    def free(self):
+        return self._pool.free
+
+    def start(self, jobs):
+        self._pool.start(jobs)
+
+    def wait(self, seconds):
+        if self._rival:
+            self._rival()
+            self._rival = None
+        return self._pool.wait(seconds)
+
+    def stop(self):
+        self._pool.stop()
+
+
+def raced(toml, folder, rival, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    chosen, store = make_plan(toml), Store(folder)
+    options = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY))
+    Runner(chosen, store, options, Lines(sys.stdout), Rivalled(rival)).run()
+    return states.read(chosen, store)
+
+
+def test_two_runs_whose_locks_do_nothing_make_each_cell_once(tmp_path, monkeypatch, forkserver):
+    toml = experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}], n=3)
+    run(toml, tmp_path / "alone")
+    before = {}
+
+    def rival():
+        run(toml, tmp_path / "results", workers=1)
+        before.update(stamps(tmp_path / "results"))
+
+    results = raced(toml, tmp_path / "results", rival, monkeypatch)
+    assert set(results.states.values()) == {"done"}
+    assert len(before) == 3
+    assert stamps(tmp_path / "results") == before
+    assert predictions(tmp_path / "results") == predictions(tmp_path / "alone")
+    assert not list((tmp_path / "results" / "work").iterdir())
+
+
+def test_a_cell_whose_folder_was_taken_away_is_computed_again(tmp_path, monkeypatch, forkserver):
+    import shutil
+
+    toml = experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
+
+    def rival():
+        for path in (tmp_path / "results" / "work").glob("*/attempt-*"):
+            shutil.rmtree(path)
+
+    results = raced(toml, tmp_path / "results", rival, monkeypatch)
+    assert [r.state for r in results.records.values()] == ["done"]
+
+
+def again(toml, results):
+    """A stale result's next computation, as `run --rerun-stale` does it."""
+    chosen, store = make_plan(toml), Store(results)
+    options = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY), rerun_stale=True)
+    return Runner(chosen, store, options, Lines(sys.stdout))
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_cut_while_an_older_result_gives_way_loses_none(cut, tmp_path, monkeypatch, forkserver):
+    toml = experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
+    results = tmp_path / "results"
+    run(toml, results)
+    (folder,) = (results / "runs").glob("*/*/*")
+    record = (folder / "record.json").read_text()
+    code = record.split('"code": "')[1][:16]
+    (folder / "record.json").write_text(record.replace(code, "0" * 16))
+    wanted = predictions(results)
+    calls = []
+    really = Path.rename
+
+    def rename(self, target):
+        if self.name.startswith("attempt-") or Path(target).name.startswith("old-"):
+            calls.append(self.name)
+            if len(calls) == cut:
+                raise KeyboardInterrupt
+        return really(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    if cut < 3:
+        with pytest.raises(KeyboardInterrupt):
+            again(toml, results).run()
+    else:
+        again(toml, results).run()
+    monkeypatch.undo()
+    assert folder.exists() == (cut != 2)
+    Store(results).sweep(make_plan(toml).cells.values())
+    found = states.read(make_plan(toml), Store(results))
+    assert list(found.states.values()) == ["done" if cut == 3 else "stale"]
+    assert predictions(results) == wanted
+    run(toml, results, rerun_stale=True)
+    assert set(states.read(make_plan(toml), Store(results)).states.values()) == {"done"}
+    assert not list((results / "work").iterdir())
+
+
+def test_a_finished_cell_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch, forkserver):
+    """The order of calls that a power cut makes matter; it cannot be tried here."""
+    events = []
+    sync, rename = durable.sync, Path.rename
+    monkeypatch.setattr(durable, "sync", lambda path: (events.append(("sync", path)), sync(path)))
+    monkeypatch.setattr(
+        Path, "rename", lambda self, to: (events.append(("name", self)), rename(self, to))[1]
+    )
+    toml = experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
+    run(toml, tmp_path / "results")
+    (folder,) = (tmp_path / "results" / "runs").glob("*/*/*")
+    named = next(i for i, (what, path) in enumerate(events) if what == "name")
+    attempt = events[named][1]
+    before = {path.name for what, path in events[:named] if path.parent == attempt}
+    assert before == {path.name for path in folder.iterdir()} >= {"record.json"}
+    assert ("sync", attempt) in events[:named]
+    assert ("sync", folder.parent) in events[named:]
+    for parent in (folder.parent, folder.parent.parent):  # new, and so are their names
+        assert ("sync", parent.parent) in events
+
+
+def test_an_error_of_syncing_is_one_sentence_and_loses_nothing(tmp_path, monkeypatch, forkserver):
+    def fails(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    toml = experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
+    monkeypatch.setattr(durable, "sync", fails)
+    with pytest.raises(BenchError, match="is full: make room"):
+        run(toml, tmp_path / "results")
+    assert not stamps(tmp_path / "results")
+    monkeypatch.undo()
+    assert set(run(toml, tmp_path / "results").states.values()) == {"done"}
