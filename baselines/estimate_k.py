@@ -10,12 +10,12 @@ that whose target clusters have the best silhouette, to which equal accuracies a
     python -m bench run supreme --methods estimate-k
 
 The declared number of clusters is the largest candidate: declare it too large and read the estimate
-off NDC, for the target is clustered by K-means into as many clusters as estimated, of which NDC
-counts those of at least N / declared images. Two differences from the paper: its network was not
+off NDC. The target is clustered by K-means into as many clusters as were estimated, and NDC counts
+those of at least N / declared images. Two differences from the paper: its network was not
 trained on the probes, ours was ("source" features cluster them more tightly than new classes), and
 its last step, which drops clusters far smaller than the largest, is left to NDC. Probe classes
-should be about as large as the target's: smaller ones are merged before the target's are told
-apart. The quick preset has fewer restarts and probe images.
+should be about as large as the target's: smaller ones are merged before the target's are
+separated. The quick preset has fewer restarts and probe images.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bench import weights
+from bench.errors import Lack
 from bench.nn import networks, training
 from bench.nn.networks.from_timm import TimmNet, fit_weights
 from bench.registry import method
@@ -35,9 +36,9 @@ class Weights(Method):
         """With the hash of the file, so that another file makes another cell."""
         return replace(self, sha256=self.sha256 or weights.digest(self.name))
 
-    def unavailable(self) -> str:
-        """Why the file cannot be read, "" when it is here."""
-        return weights.lacking(self.name)
+    def unavailable(self) -> str | Lack:
+        """How to get the file, "" when it is here."""
+        return weights.lacking(self.name) or ""
 
     def fit(self, task: Task, run: Run) -> Prediction:  # noqa: ARG002 - looks at no task
         """Read the file; raises ValueError when it holds the weights of another model."""

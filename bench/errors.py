@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 LISTED = ("method", "task", "dataset", "experiment")
 """What `python -m bench list` can name."""
@@ -18,20 +19,24 @@ class Unavailable(BenchError):  # noqa: N818 - named like the state it leads to
 
 @dataclass(frozen=True)
 class Lack:
-    """Data, weights or a device that a cell needs and this machine does not have."""
+    """Data, weights, tensors or a device that a cell needs and this machine does not have."""
 
     what: str
-    """The name of a data set; without `how`, a whole sentence."""
+    """The name of a data set or of weights, or a cell's folder; without `how`, a whole sentence."""
     how: str = ""
     """How to get it."""
     splits: tuple[str, ...] = ()
     """Those of a data set that are not here."""
     where: str = ""
     """The folder that was searched; "" for a data set that is here and not prepared."""
+    kind: Literal["data", "weights", "packed"] = "data"
+    """packed: a cell that is here without its tensors."""
 
     def __str__(self) -> str:
         if not self.how:
             return self.what
+        if self.kind != "data":
+            return f"{'weights ' if self.kind == 'weights' else ''}{self.what}: {self.how}"
         found = f"{', '.join(self.splits)} not under {self.where}" if self.where else "not prepared"
         return f"{self.what} {found}: {self.how}"
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from bench import SHIPPED
 from bench.errors import BenchError, unknown
+from bench.nn import networks
 from bench.tasks import Dtype, Kind, Method
 from bench.typed import checked
 
@@ -65,7 +66,13 @@ class MethodInfo:
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
-        return get_type_hints(self.cls)
+        try:
+            return get_type_hints(self.cls)
+        except Exception as error:
+            raise BenchError(
+                f"method '{self.name}' in {self.module}: the type of a parameter cannot be read: "
+                f"{error}"
+            ) from error
 
     @property
     def summary(self) -> str:
@@ -96,7 +103,7 @@ class MethodInfo:
         try:
             built: Method = self.cls(**params)
             return built
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             prefix = f"{where}: " if where else ""
             raise BenchError(f"{prefix}method '{self.name}': {error}") from error
 
@@ -160,13 +167,7 @@ def _refuse_unfit(info: MethodInfo) -> None:
         raise BenchError(f"{where}: the name is taken by {'.'.join(_place(taken.cls))}")
     if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise BenchError(f"{where}: must be a @dataclass(frozen=True) of its parameters")
-    fields = dataclasses.fields(cls)
-    for f in fields:
-        if f.default is dataclasses.MISSING:
-            raise BenchError(f"{where}: parameter '{f.name}' needs a default, the paper's value")
-    for key in (*info.quick, *info.neutral):
-        if key not in {f.name for f in fields}:
-            raise unknown("parameter", key, (f.name for f in fields), where=where)
+    _refuse_fields(info, where)
     fit = getattr(cls, "fit", None)
     if not callable(fit) or fit is Method.fit:
         raise BenchError(f"{where}: has no fit(task, run)")
@@ -194,6 +195,29 @@ def _refuse_name(name: object, where: str) -> None:
         raise BenchError(f"{where}: the name is longer than {_LONGEST_NAME} bytes")
 
 
+def _refuse_fields(info: MethodInfo, where: str) -> None:
+    """Raise a BenchError where a parameter has no default, or one that no key can hold."""
+    fields = dataclasses.fields(info.cls)
+    for f in fields:
+        if f.default is dataclasses.MISSING:
+            raise BenchError(f"{where}: parameter '{f.name}' needs a default, the paper's value")
+        if not _plain(f.default):
+            raise BenchError(
+                f"{where}: parameter '{f.name}' = {f.default!r} is no number, text, truth value, "
+                "None or tuple of these, which alone can stand in a key: write it as text"
+            )
+    for key in (*info.quick, *info.neutral):
+        if key not in {f.name for f in fields}:
+            raise unknown("parameter", key, (f.name for f in fields), where=where)
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value can stand in JSON as what it is."""
+    if isinstance(value, tuple):
+        return all(map(_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
 def _place(cls: type) -> tuple[str, str]:
     return cls.__module__, cls.__qualname__
 
@@ -209,6 +233,8 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
     shipped = (SHIPPED / "methods", SHIPPED / "baselines")
     for folder in (*shipped, *(Path(p).resolve() for p in plugins)):
         if folder not in _loaded:
+            if folder not in shipped:
+                networks.known()  # ours have their names first
             if not folder.is_dir():
                 raise BenchError(f"plugin folder {folder} does not exist")
             for path in sorted(folder.glob("[!_]*.py")):
@@ -222,13 +248,18 @@ def plugins_of_environment() -> list[Path]:
     return [Path(p) for p in os.environ.get(PLUGINS, "").split(os.pathsep) if p]
 
 
+def package_of(folder: Path) -> str:
+    """The name of the package that the modules of a method folder are imported in."""
+    return f"bench_{folder.name.replace('.', '_')}"
+
+
 def import_from(folder: Path, stem: str) -> types.ModuleType:
     """Import `folder/stem.py` as a submodule of the folder's private package.
 
     Raises:
-        BenchError: the module raises when it is imported.
+        BenchError: the module raises when it is imported, or ends the process.
     """
-    package = f"bench_{folder.name}"
+    package = package_of(folder)
     known = sys.modules.get(package)
     if known is None:
         known = types.ModuleType(package, f"The modules in {folder}.")
@@ -238,11 +269,14 @@ def import_from(folder: Path, stem: str) -> types.ModuleType:
         known.__path__.append(str(folder))
     try:
         module = importlib.import_module(f"{package}.{stem}")
-    except BenchError:
+    except (BenchError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        name = type(error).__name__
-        raise BenchError(f"{folder / stem}.py cannot be imported: {name}: {error}") from error
+    except BaseException as error:  # sys.exit(), say
+        said = f"{type(error).__name__}: {error}".strip(": ").replace("\n", " ")
+        lacking = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+        if lacking and (folder / f"{lacking}.py").is_file():
+            said += f", and {lacking}.py lies beside it: write `from .{lacking} import …`"
+        raise BenchError(f"{folder / stem}.py cannot be imported: {said}") from error
     if module.__file__ != str(folder / f"{stem}.py"):
         raise BenchError(
             f"{folder / stem}.py: folder and file are called like {module.__file__}; rename one"

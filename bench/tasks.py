@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from bench.errors import Lack
+
 if TYPE_CHECKING:
     import torch
 
@@ -150,8 +152,7 @@ class PairAnswers:
         """Answers among a batch.
 
         Returns:
-            `similar` and `known`, bool, (len(rows), len(columns)); `similar` is False where the
-            pair is not known.
+            `similar` and `known`, bool, (rows, columns); `similar` is False where not `known`.
         """
         shift = (7 - columns % 8).astype(np.uint8)
         similar = (self.similar_bits[rows][:, columns // 8] >> shift) & 1
@@ -178,8 +179,7 @@ class Prediction:
     classes: Mapping[str, Ints] = field(default_factory=dict)
     """Name of a probe ("linear conv5", "knn") -> integers, (N,) or (N, top) in ranked order."""
     class_scores: Mapping[str, Floats] = field(default_factory=dict)
-    """Name of a way to fine-tune ("fc6-8", "all") -> finite floats, (N, classes), higher where the
-    class is likelier in the image."""
+    """Way to fine-tune ("fc6-8", "all") -> floats, (N, classes), higher for likelier classes."""
     tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Named tensors, such as a network's state dict; kept as safetensors."""
     architecture: str = ""
@@ -243,7 +243,7 @@ class Run(Protocol):
         """A function of a step and its input, computed once for all cells of this seed alike.
 
         Args:
-            name: Of what is shared, for people.
+            name: What is shared, for people.
             module: The method's `__name__`, whose code decides the values.
             compute: From an input to a square bool matrix of at most `side` rows.
             side: See there.
@@ -295,6 +295,6 @@ class Method:
         """Itself with parameters filled in that follow from what is here, such as a file's hash."""
         return self
 
-    def unavailable(self) -> str:
+    def unavailable(self) -> str | Lack:
         """What this machine lacks for it beside the data, and the mend; "" for nothing."""
         return ""

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import ROOT
-from bench.errors import BenchError, Unavailable
+from bench.errors import BenchError, Lack, Unavailable
 from bench.tasks import Need
 
 if TYPE_CHECKING:
@@ -59,14 +59,15 @@ def model(name: str) -> str:
     return name if name in timm.list_pretrained() else name.partition(".")[0]
 
 
-def lacking(name: str) -> str:
-    """Return "" if the weights are here, otherwise why not and how to get them."""
+def lacking(name: str) -> Lack | None:
+    """None if the weights are here, otherwise how to get them."""
     if file(name).is_file():
-        return ""
-    return (
-        f"weights {file(name)} are not here: put them there, or say --weights DIR, or try "
+        return None
+    how = (
+        f"no {name}.safetensors in {folder()}: put it there, or say --weights DIR, or try "
         f"`python -m bench weights fetch {name}`"
     )
+    return Lack(name, how, where=str(folder()), kind="weights")
 
 
 def digest(name: str) -> str:
@@ -100,7 +101,7 @@ def read(name: str, sha256: str = "") -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     if why := lacking(name):
-        raise Unavailable(why)
+        raise Unavailable(str(why))
     if sha256 and digest(name) != sha256:
         raise BenchError(f"{file(name)}: its SHA-256 is {digest(name)}, not {sha256}")
     try:

@@ -29,7 +29,7 @@ Values = npt.NDArray[np.float64]
 
 
 def pair(before: Values, now: Values) -> Pair:
-    """Of seeds 0, 1, ….  As many of `now` as were measured."""
+    """Values of seeds 0, 1, …; as many of `now` as were measured."""
     return Pair(dict(enumerate(before.tolist())), dict(enumerate(now.tolist())), CHANCE)
 
 

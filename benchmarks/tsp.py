@@ -33,7 +33,7 @@ SEEDS = 10
 CLUSTERS = 10
 NEIGHBOURS = 20
 EPOCHS = 100
-"""Of the paper."""
+"""As in the paper."""
 
 
 def clustered(n: int, width: int) -> torch.Tensor:

@@ -106,11 +106,11 @@ class DINO(Method):
     outputs: int = 65_536
     """Values of y, equation 1."""
     batch_norm: bool = False
-    """In the projection head, the released code's `use_bn_in_head`. Small networks need it: their
-    features start out nearly alike, and collapse."""
+    """Whether the projection head has it, the released code's `use_bn_in_head`. Small networks need
+    it: their features start out nearly alike, and collapse."""
     student_temperature: float = 0.1
     teacher_temperatures: tuple[float, float] = (0.04, 0.07)
-    """At the start and after a linear warm-up."""
+    """The teacher's temperature at the start and after a linear warm-up."""
     teacher_warmup: float = 0.3
     """Length of that warm-up as a fraction of the epochs: 30 of 100."""
     centre_momentum: float = 0.9
@@ -129,7 +129,7 @@ class DINO(Method):
     warmup: float = 0.1
     """Fraction of training in which it rises from 0: 10 epochs of 100."""
     weight_decay: tuple[float, float] = (0.04, 0.4)
-    """At the start and the end of a cosine; biases and norms have none."""
+    """Its values at the start and the end of a cosine; biases and norms have none."""
     clip: float = 3.0
     """Largest norm of each parameter's gradient."""
     freeze_last_layer: float = 0.01

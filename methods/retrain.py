@@ -38,9 +38,9 @@ class _Training(Augmentation, Method):
     """What both methods share: parameters and the loop."""
 
     network: str = "alexnet"
-    """As SeLa's."""
+    """The name or description of the network, as SeLa takes it."""
     rotation: bool = False
-    """With a head for rotations."""
+    """Whether a second head learns how far an image is turned ("+Rot")."""
     epochs: int = 90
     milestones: tuple[int, ...] = (54, 72)
     """Epochs from which the learning rate is a tenth of what it was."""

@@ -65,7 +65,7 @@ class Similarity(Method):
     size: int = 32
     """Height and width that images are resized to, in pixels."""
     invert: bool = True
-    """For dark ink on bright paper."""
+    """Whether images are inverted, as befits dark ink on bright paper."""
     mean: float = 0.086
     """Subtracted from the inverted pixels in 0..1."""
     std: float = 0.235

@@ -34,7 +34,7 @@ from bench.tasks import ClusterTask, Images, Prediction, Run
 from .features import Pretrained
 
 _IMAGES = 250
-"""At a time, where nothing is learned."""
+"""Images at a time, where nothing is learned."""
 
 
 @method("tsp-finetuned", kinds=("cluster",), quick={"epochs": 10})
@@ -94,7 +94,7 @@ class FineTuned(Pretrained):
         return Prediction(assignments=logits.argmax(dim=1).cpu().numpy(), tensors=tensors)
 
     def _features(self, model: _Model, images: Images, run: Run) -> Tensor:
-        """As the network has them now, float32 (N, D) on the CPU."""
+        """Features as the network has them now, float32 (N, D) on the CPU."""
         with training.autocast(run.device, run.dtype):
             return extract(model, images, batch=_IMAGES, of=model.raw)
 

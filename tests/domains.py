@@ -2,6 +2,8 @@
 
 import sys
 from dataclasses import replace
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +13,14 @@ from bench import registry
 from bench.nn import training
 from bench.nn.images.views import Views
 from bench.nn.networks import transferred
-from bench.tasks import AdaptTask, Labelled, Prediction
+from bench.tasks import AdaptTask, ClusterTask, Images, Ints, Labelled, Prediction
 
 ALL = ("source-only", "dann", "ccn+", "ccn++")
 PAIRED = ("ccn+", "ccn++")
-SMALL = {"widths": (4, 8), "size": 8, "iterations": 6}
+SMALL: dict[str, Any] = {"widths": (4, 8), "size": 8, "iterations": 6}
 
 
-def similarity():
+def similarity() -> Prediction:
     """A similarity network with fresh weights; its statistics make both answers occur."""
     architecture = transferred.describe(1, (4, 8), Views(size=8))
     network, views = transferred.build(architecture, seed=5)
@@ -28,7 +30,7 @@ def similarity():
     return Prediction(tensors=training.weights(network), architecture=architecture)
 
 
-def domains(each=20, classes=3):
+def domains(each: int = 20, classes: int = 3) -> tuple[AdaptTask, Ints]:
     """A task and the target's labels: clear patterns to classify, and noisy pale labelled ones."""
     rng = np.random.default_rng(0)
     patterns = np.kron(rng.random((classes, 4, 4)) < 0.5, np.ones((2, 2)))
@@ -45,16 +47,38 @@ def domains(each=20, classes=3):
     return task, labels
 
 
-def build(name, **params):
+def transfer_task(n: int = 40, k: int = 2) -> ClusterTask:
+    """Bars in two columns to cluster; bars in two others as the source."""
+    rng = np.random.default_rng(0)
+
+    def bars(*columns: int) -> tuple[Images, Ints]:
+        images, labels = rng.integers(60, size=(n, 8, 8, 1)), np.arange(n) % 2
+        for image, label in zip(images, labels, strict=True):
+            image[:, columns[label]] += 180
+        return images.astype(np.uint8), labels.astype(np.int64)
+
+    (target, _), (images, labels) = bars(1, 6), bars(3, 5)
+    return ClusterTask("made/transfer", target, k, source=Labelled(images, labels, 2))
+
+
+def build(name: str, **params: Any) -> Any:
+    """A method with all that is its own."""
     return registry.get(name).build({**SMALL, **params})
 
 
-def module():
+def module() -> ModuleType:
     registry.get("ccn+")
     return sys.modules["bench_methods.adapt"]
 
 
-def fit(name, needed, run=None, task=None, **params):
+def fit(
+    name: str,
+    needed: Prediction,
+    run: FakeRun | None = None,
+    task: AdaptTask | None = None,
+    **params: Any,
+) -> Ints:
     run = run or FakeRun()
     run.needs["similarity"] = needed
-    return build(name, **params).fit(task or domains()[0], run).assignments
+    assignments: Ints = build(name, **params).fit(task or domains()[0], run).assignments
+    return assignments

@@ -1,15 +1,26 @@
 """Figures of every kind, as experiment files declare them, and how tests run them."""
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
 
-from harness import make_plan
+import pytest
+import torch
+from harness import FAULTY, PLUGINS, make_plan
 
+from bench import registry
+from bench.errors import BenchError
+from bench.plan import experiment
+from bench.plan.cell import Cell
+from bench.plan.graph import Plan
 from bench.report import table_views
-from bench.store import code, outputs, states
+from bench.store import code, outputs, states, traces
 from bench.store.folders import CURVES, PREDICTION, Store
 from bench.store.record import Record
 from bench.tasks import Prediction
 
+Ended = Literal["done", "failed"]
 HEAD = """
 title = "T"
 paper = "ccn"
@@ -97,13 +108,31 @@ published = { method = "CCN" }
 ALL = HEATMAP + BARS + TRAINING + EMBEDDING + CURVE
 
 
-def write(folder, *figures):
+def write(folder: Path, *figures: str) -> Path:
     path = folder / "figures.toml"
     path.write_text(HEAD + "".join(figures))
     return path
 
 
-def finish(store, cell, metrics, *, tensors=None, curves=None, failed=False):
+def refused(folder: Path, text: str, old: str, new: str) -> str:
+    """What is said of a figure in which one thing was replaced by another."""
+    registry.load([PLUGINS, FAULTY])
+    assert old in text
+    with pytest.raises(BenchError) as caught:
+        experiment.load(str(write(folder, text.replace(old, new, 1))))
+    assert "figures.toml" in str(caught.value)
+    return str(caught.value)
+
+
+def finish(
+    store: Store,
+    cell: Cell,
+    metrics: Mapping[str, float],
+    *,
+    tensors: Mapping[str, torch.Tensor] | None = None,
+    curves: Any = None,
+    failed: bool = False,
+) -> None:
     """Put a cell into the store as if it had run."""
     attempt = store.work(cell) / "attempt"
     attempt.mkdir(parents=True)
@@ -114,20 +143,23 @@ def finish(store, cell, metrics, *, tensors=None, curves=None, failed=False):
         key=cell.key,
         cell=cell.identity(),
         state="failed" if failed else "done",
-        metrics=metrics,
+        metrics=dict(metrics),
         code=code.of_cell(cell),
         output=outputs.digest(attempt / PREDICTION),
+        curves=traces.digest(attempt / CURVES),
     )
     store.publish(cell, attempt, record)
 
 
-def shown(plan, store):
-    """The one figure of a plan."""
+def shown(plan: Plan, store: Store) -> Any:
+    """The one figure of a plan, a view of its kind."""
     (view,) = table_views.views(states.read(plan, store))[1]
     return view
 
 
-def publish(plan, store, key, prediction, state="done"):
+def publish(
+    plan: Plan, store: Store, key: str, prediction: Prediction, state: Ended = "done"
+) -> None:
     """A cell's end, as the harness leaves it."""
     cell = plan.cells[key]
     attempt = store.work(cell) / "attempt"
@@ -138,7 +170,9 @@ def publish(plan, store, key, prediction, state="done"):
     store.publish(cell, attempt, record)
 
 
-def view_of(tmp_path, text, prediction=None, state="done"):
+def view_of(
+    tmp_path: Path, text: str, prediction: Prediction | None = None, state: Ended = "done"
+) -> Any:
     """The figure of an experiment whose one cell gave back a prediction."""
     plan, store = make_plan(write(tmp_path, text)), Store(tmp_path)
     (slot,) = plan.slots

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,18 @@ from bench.store.folders import Store
 PLUGINS = ROOT / "tests" / "plugins"
 FAULTY = PLUGINS / "faulty"
 DATA = ROOT / "data"
+
+
+DRIVER = """
+import sys
+import time
+from pathlib import Path
+sys.path.insert(0, "tests")
+from harness import run
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), Path(sys.argv[2]), checkpoint_seconds=0)
+"""
+"""A run of one experiment that keeps a checkpoint of every step, as a script."""
 
 
 def write_experiment(path: Path, task: str, rows: list[dict[str, Any]], **column: Any) -> Path:
@@ -70,7 +82,9 @@ def ready_plan(experiments: list[experiment.Experiment], options: graph.Options)
     return graph.make(experiments, options) if made.unprepared else made
 
 
-def run(toml: Path, results: Path, *, seeds: tuple[int, ...] | None = None, **options: Any):
+def run(
+    toml: Path, results: Path, *, seeds: tuple[int, ...] | None = None, **options: Any
+) -> states.Results:
     """Run an experiment in this process; returns what the store holds afterwards."""
     chosen, store = make_plan(toml, seeds=seeds), Store(results)
     options = {"workers": 2, "data_root": DATA, "plugins": (PLUGINS, FAULTY), **options}
@@ -98,6 +112,17 @@ def start(*words: Any) -> subprocess.Popen[str]:
     )
 
 
+def wait_for(
+    condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 300
+) -> None:
+    """Wait until something holds while a process runs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
 def predictions(results: Path) -> dict[str, bytes]:
     """Folder of a cell -> the bytes of its prediction."""
     return {
@@ -119,12 +144,3 @@ def stamps(results: Path) -> dict[str, int]:
     for path in (results / "runs").glob("*/*/*/record.json"):
         found[str(path.parent.relative_to(results))] = path.stat().st_mtime_ns
     return found
-
-
-def wait_for(condition, process, seconds=300):
-    """Wait until something holds while a process runs."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)

@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +24,7 @@ import psutil
 from harness import outputs, stamps, start
 
 
-def kill_tree(process) -> None:
+def kill_tree(process: subprocess.Popen[str]) -> None:
     """SIGKILL for a process and all below it, as one loses a machine."""
     with contextlib.suppress(psutil.NoSuchProcess):
         below = psutil.Process(process.pid).children(recursive=True)

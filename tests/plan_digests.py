@@ -30,7 +30,8 @@ def told(one: Experiment, preset: str, root: Path) -> dict[str, list[str]]:
     An entry's published number stands there as it was found, and not the filter that found it.
     """
     plan = graph.make([one], graph.Options(preset=preset, data_root=root))
-    lines = {output.name: [_words(output)] for output in (*one.table, *one.figure)}
+    written: tuple[Table | Figure, ...] = (*one.table, *one.figure)
+    lines = {output.name: [_words(output)] for output in written}
     head = [one.title, one.paper, list(one.notes), one.by_name, dataclasses.asdict(one)["preset"]]
     lines[""] = [json.dumps(head, sort_keys=True)]
     for slot in plan.slots:

@@ -1,8 +1,11 @@
 """A dataset of 20 + 10 images of 4 by 5 pixels, for the tests of bench.datasets."""
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from bench.datasets import Dataset, Folder, Npz, dataset
@@ -13,7 +16,7 @@ SPLIT = np.repeat([0, 1], [20, 10])
 COLOURS = ("blue", "green", "red")
 
 
-def declare(monkeypatch, **changes):
+def declare(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     """Register it as "tiny", without a shared cache; `changes` replace parts of the declaration."""
     monkeypatch.delenv("BENCH_CACHE", raising=False)
     declared = Dataset(
@@ -30,15 +33,15 @@ def declare(monkeypatch, **changes):
     monkeypatch.setitem(dataset._datasets, "tiny", dataclasses.replace(declared, **changes))
 
 
-def write_npz(root, keep=slice(None), **changes):
-    arrays = {
+def write_npz(root: Path, keep: slice = slice(None), **changes: Any) -> None:
+    arrays: dict[str, Any] = {
         "images": PIXELS[keep], "labels": LABELS[keep].astype(np.int16),
         "split": SPLIT[keep].astype(np.int8), "label_names": np.array(COLOURS),
     } | changes  # fmt: skip
     np.savez(root / "tiny.npz", **arrays)
 
 
-def write_folders(root):
+def write_folders(root: Path) -> None:
     for i, (image, label, split) in enumerate(zip(PIXELS, LABELS, SPLIT, strict=True)):
         folder = root / "tiny" / ("train", "test")[split] / COLOURS[label]
         folder.mkdir(parents=True, exist_ok=True)

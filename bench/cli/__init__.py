@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from bench.cli import streams
 from bench.cli.common import TERMINATED
 from bench.errors import BenchError
+from bench.files import printable
 
 DESCRIPTION = """\
 Runs methods of deep and transfer clustering on registered tasks, ten seeds each, and renders
@@ -39,7 +40,7 @@ def _status(arguments: argparse.Namespace) -> int:
     try:
         status: int = arguments.action(arguments)
     except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"bench: {printable(str(error), lines=True)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         word, code = ("terminated", 143) if str(error) == TERMINATED else ("interrupted", 130)

@@ -63,14 +63,18 @@ def act(arguments: argparse.Namespace) -> int:
 
     _refuse(arguments)
     plan = common.plan_for(arguments)
-    results = read(plan, Store(arguments.results, read_only=True))
+    store = Store(arguments.results, read_only=True)
+    results = read(plan, store)
+    common.say_damaged(store)
     if arguments.against:
-        other = read(plan, Store(arguments.against, read_only=True))
+        theirs = Store(arguments.against, read_only=True)
+        other = read(plan, theirs)
+        common.say_damaged(theirs)
         compared = comparisons.against(results, other)
     else:
         compared = comparisons.compare_all(results)
     if compared or not arguments.update:
-        print(verdicts.written(compared, arguments.format))
+        common.say(verdicts.written(compared, arguments.format))
     if arguments.update:
         return _update(arguments, results)
     without = {one.name for one in plan.experiments} - {c.experiment for c in compared}
@@ -108,7 +112,7 @@ def _update(arguments: argparse.Namespace, results: Results) -> int:
     for path in written:
         print(f"wrote  {path}")
     if any(path.parent == reference.FOLDER for path in written):
-        print(f"wrote  {cost.update(_records(results))}")
+        print(f"wrote  {cost.update(_records(results), results.plan.data_root)}")
     for name in reference.left_out(results):
         print(f"without {name}: no cell has it")
     if not written:
@@ -139,7 +143,7 @@ def after_run(results: Results) -> int:
     if not compared:
         return status
     for i, line in enumerate(verdicts.summary(compared)):
-        print(f"{'check ' if i == 0 else '      '} {line}")
+        common.say(f"{'check ' if i == 0 else '      '} {line}")
     if status == 1:
         print("       `python -m bench check` names them")
     return status

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from bench import ROOT, registry, weights
 from bench.errors import BenchError
+from bench.files import printable
 from bench.plan.cell import LARGEST_SEED, MOST_SEEDS
 
 if TYPE_CHECKING:
     from bench.plan.experiment import Experiment
     from bench.plan.graph import Options, Plan
+    from bench.store.folders import Store
 
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PRESETS = ("quick", "paper")
@@ -66,7 +69,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Which cells."""
+    """Declare the arguments that choose cells."""
     parser.add_argument(
         "experiments",
         nargs="*",
@@ -202,6 +205,17 @@ def refuse_unused(plan: Plan, options: Options) -> None:
         if names_:
             where = ", ".join(one.name for one in plan.experiments)
             raise BenchError(f"{flag} {','.join(names_)}: no table or figure of {where} takes that")
+
+
+def say(line: str, out: TextIO | None = None) -> None:
+    """Print a line of which some part may be anybody's text; nothing in it moves the cursor."""
+    print(printable(line, lines=True), file=out)
+
+
+def say_damaged(store: Store) -> None:
+    """Name on standard error what the store found to be damaged, a line each."""
+    for reason in store.damaged.values():
+        say(f"note: {reason}", sys.stderr)
 
 
 def names(text: str) -> tuple[str, ...]:

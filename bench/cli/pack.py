@@ -57,7 +57,7 @@ def act(arguments: argparse.Namespace) -> int:
     damaged = {folder: why for folder, why in store.damaged.items() if folder in mine}
     damaged |= done.damaged
     for folder, reason in damaged.items():
-        print(f"left out: {folder}: {reason}", file=sys.stderr)
+        common.say(f"left out: {folder}: {reason}", sys.stderr)
     return 1 if damaged else 0
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.cli import lacks
+from bench.files import printable
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.store import cost
@@ -61,10 +63,10 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        print(plain(line), file=self._out, flush=True)
+        print(printable(line), file=self._out, flush=True)
 
     def eta(self) -> str:
-        """The time that the cells left will take, as far as records tell."""
+        """The time that the cells left will take, as far as it is known from records."""
         seconds = sum(self._left.values()) / max(self._workers, 1)
         return f"  eta {cost.words(seconds)}" if self._left and seconds else ""
 
@@ -117,12 +119,12 @@ class Live(Lines):
 
     def say(self, line: str) -> None:
         """Print one line above the bar."""
-        self._console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def _redraw(self) -> None:
         text = "  ".join((self.eta().strip(), *self._running.values())).strip()
         # Names are data: a bracket in one is no markup.
-        self._bar.update(self._task, description=plain(text).replace("[", "\\["))
+        self._bar.update(self._task, description=printable(text).replace("[", "\\["))
 
 
 def make(out: TextIO) -> Lines:
@@ -130,47 +132,27 @@ def make(out: TextIO) -> Lines:
     return Live(out) if Console(file=out).is_interactive else Lines(out)
 
 
-def plain(line: str) -> str:
-    """A line with whatever would move a terminal's cursor, or is no character, spelled out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-
-
-def print_plan(plan: Plan, runner: Runner, workers: int) -> None:
+def print_plan(plan: Plan, runner: Runner, workers: int, costs: cost.Costs) -> None:
     """What there is to do, and what it costs."""
-    known = cost.known(runner.records.values())
     wanted = {cell.key for cell in runner.wanted_cells()}
     for one in plan.experiments:
         keys = plan.of(one.name)
         state = counts({k: runner.states[k] for k in keys})
         missing = [plan.cells[k] for k in keys & wanted]
-        seconds, unknown = cost.estimate(missing, known)
+        seconds, known_by = cost.total(missing, costs)
         parts = [f"{len(keys)} cells, {state['done']} done, {len(missing)} to compute"]
         if seconds:
             about = cost.words(seconds / workers)
             parts.append(f"about {about} on {workers} worker{'s' if workers > 1 else ''}")
-        if unknown:
-            parts.append(f"{unknown} of unknown cost")
+        if guessed := known_by["another preset"] + known_by["another task"]:
+            sources = [s for s in ("another preset", "another task") if known_by[s]]
+            parts.append(f"{guessed} of them estimated from {' or '.join(sources)} by their budget")
+        if known_by["unknown"]:
+            parts.append(f"{known_by['unknown']} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
         print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
-    for line in lacking(plan, runner.states):
+    for line in lacks.by_kind(lacks.of(runner.states, runner.lacks)):
         print(f"       unavailable: {line}")
-
-
-def lacking(plan: Plan, states: Mapping[str, State]) -> list[str]:
-    """What unavailable cells lack: a line for each way to get it, data sets had alike together."""
-    unavailable = [key for key, state in states.items() if state == "unavailable"]
-    by_way: dict[str, set[str]] = {}
-    lines = set()
-    for lack in {lack for key in unavailable for lack in plan.unavailable[key]}:
-        if lack.how:
-            way = lack.how.replace(f" {lack.what}`", " NAME`")
-            by_way.setdefault(way, set()).add(lack.what)
-        else:
-            lines.add(str(lack))
-    for way, names in by_way.items():
-        alone = min(names) if len(names) == 1 else "NAME"
-        lines.add(f"{', '.join(sorted(names))}: {way.replace(' NAME`', f' {alone}`')}")
-    return sorted(lines)
 
 
 def print_end(

@@ -28,7 +28,8 @@ is written to results/reference/equal.json, and no cell is stale for it.
   python -m bench prove --at v1            by the code of a commit, on this machine
   python -m bench prove --digits           seed 0 of `digits` against the reference, exactly
 
-exit status: 0 nothing differs; 1 something does."""
+exit status: 0 nothing differs; 1 something does; 3 something does, but the reference of `digits` is
+of another machine."""
 
 
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]

@@ -40,6 +40,7 @@ def act(arguments: argparse.Namespace) -> int:
 
     store = Store(arguments.results)
     results = read(common.plan_for(arguments), store)
+    common.say_damaged(store)
     for path in write_all(results, store.root, arguments.format):
         print(f"wrote  {path}")
     for table in views(results)[0]:
@@ -51,7 +52,9 @@ def write_all(results: Results, folder: Path, formats: Iterable[str]) -> list[Pa
     """Write every table and figure of a plan, one LaTeX document and one page of them all."""
     from bench.render.write import write, write_document, write_page
     from bench.report.table_views import views
+    from bench.store import walk
 
+    walk.refuse_links(folder, "tables", "figures", "report")
     tables, figures = views(results)
     endings = [FORMATS[name] for name in formats]
     written = [path for table in tables for path in write(table, folder, endings)]

@@ -32,6 +32,7 @@ def act(arguments: argparse.Namespace) -> int:
 
     store = Store(arguments.results)
     results = read(common.plan_for(arguments), store)
+    common.say_damaged(store)
     finished = [key for key, state in results.states.items() if state in ("done", "stale")]
     chosen = finished if arguments.all else provenance.scored_otherwise(results)
     changed = failed = 0
@@ -42,10 +43,10 @@ def act(arguments: argparse.Namespace) -> int:
                 moved = rescoring.rescore(cell, store, common.data_root(arguments), Path(folder))
             except rescoring.Impossible as error:
                 failed += 1
-                print(f"left   {cell}: {error}")
+                common.say(f"left   {cell}: {error}")
                 continue
             if moved:
                 changed += 1
-                print(f"scored {cell}: {', '.join(moved)}")
+                common.say(f"scored {cell}: {', '.join(moved)}")
     print(f"{len(chosen)} of {len(finished)} cells to score: {changed} changed, {failed} left")
     return 1 if failed else 0

@@ -139,22 +139,21 @@ def _run(arguments: argparse.Namespace, loaded: Mapping[str, Experiment]) -> int
     importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
     display = progress.make(sys.stdout)
-    # A copy: what the runner finds to be damaged is looked for again the next time.
-    own = dataclasses.replace(plan, unavailable=dict(plan.unavailable))
-    runner = Runner(own, store, options, display)
-    progress.print_plan(own, runner, workers)
+    runner = Runner(plan, store, options, display)
+    costs = cost.Costs(runner.records.values(), options.data_root)
+    progress.print_plan(plan, runner, workers, costs)
     if arguments.dry_run:
         return 0
-    seconds = cost.each(runner.wanted_cells(), runner.records.values())
+    seconds = {cell.key: costs.of(cell).seconds for cell in runner.wanted_cells()}
     with _terminable(), display.over(seconds, workers):
         whole = runner.run()
-    for path, reason in store.damaged.items():
-        print(f"note   {path}: {reason}")
+    for reason in store.damaged.values():
+        common.say(f"note   {reason}")
     shown = _whole(plan, common.options_of(arguments))
     if runner.wanted_cells() or shown is not plan:
         results = read(shown, store)
     else:  # nothing new: once through the store is enough
-        results = Results(own, runner.records, runner.states, store.runs)
+        results = Results(plan, runner.records, runner.states, store.runs)
     written = render.write_all(results, store.root, render.FORMATS)
     found = counts(runner.states)
     progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
@@ -229,9 +228,9 @@ def _download(arguments: argparse.Namespace) -> None:
     tasks = {
         task
         for one in common.chosen_experiments(arguments.experiments)
-        for part in one.parts()
-        for task in part.all_tasks
-        if part.runs and (not arguments.tasks or task in arguments.tasks)
+        for entry in one.entries()
+        for task in entry.all_tasks
+        if entry.runs and (not arguments.tasks or task in arguments.tasks)
     }
     wanted = {pair for task in tasks for pair in get_task(task).datasets()}
     lacking = sorted({name for name, split in wanted if lack(name, root, [split])})

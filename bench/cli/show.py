@@ -5,15 +5,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from tabulate import tabulate
 
 from bench import registry
 from bench.cli import common
 from bench.errors import BenchError
+from bench.files import opened
 
-_TAIL = 30
+if TYPE_CHECKING:
+    from bench.store.folders import Store
+
+_TAIL, _LONGEST = 30, 10_000
+"""Lines of a log that are shown, and bytes that count as one line."""
 
 
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
@@ -69,54 +76,72 @@ def _cell(arguments: argparse.Namespace) -> int:
     """Print what is known of one cell."""
     from bench.store.folders import LOG, TRACEBACK, Store
 
-    store = Store(arguments.results)
-    folder = _find(store.runs, arguments.cell)
-    path = folder / "record.json"
-    try:
-        print(json.dumps(json.loads(path.read_text(encoding="utf-8")), indent=1))
-    except (OSError, ValueError) as error:
-        print(f"{path}: damaged record: {error}")
-    else:
-        _say_other_versions(folder)
-    print(f"\nfolder: {folder}")
+    store = Store(arguments.results, read_only=True)
+    folder = _find(store, arguments.cell)
+    _say_record(folder, store)
+    common.say(f"\nfolder: {folder}")
     for name in (LOG, TRACEBACK):
-        if (folder / name).exists():
-            lines = (folder / name).read_text(encoding="utf-8", errors="replace").splitlines()
-            print(f"\n{name}, the last {min(_TAIL, len(lines))} of {len(lines)} lines:")
-            print("\n".join(lines[-_TAIL:]))
+        try:
+            with opened(folder / name) as file:
+                count, lines = _tail(file)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            common.say(f"\n{name} is not shown: {error.strerror}")
+            continue
+        common.say(f"\n{name}, the last {len(lines)} of {count} lines:")
+        for line in lines:
+            common.say(line)
     return 0
 
 
-def _say_other_versions(folder: Path) -> None:
-    """Say which libraries have another version now."""
+def _say_record(folder: Path, store: Store) -> None:
+    """Print a record as it was read and verified, or what is wrong with it; and other versions."""
     from bench.store import provenance, record
 
-    with contextlib.suppress(BenchError):  # damaged, and printed as it is
-        for name, (was, here) in provenance.other_versions(record.read(folder)).items():
-            print(
-                f"{name} was {was}, here it is {here}: `python -m bench prove` says if it matters"
-            )
+    try:
+        found = record.read(folder)
+        if folder.is_relative_to(store.runs):
+            store.verify(str(folder.relative_to(store.runs)), found)
+    except BenchError as error:
+        common.say(str(error))
+        return
+    print(json.dumps(vars(found), indent=1, sort_keys=True))
+    for name, (was, here) in provenance.other_versions(found).items():
+        common.say(
+            f"{name} was {was}, here it is {here}: `python -m bench prove` says if it matters"
+        )
 
 
-def _find(runs: Path, wanted: str) -> Path:
+def _tail(file: BinaryIO) -> tuple[int, list[str]]:
+    """The number of lines, and the last of them, however long they are."""
+    kept: deque[bytes] = deque(maxlen=_TAIL)
+    count = 0
+    while line := file.readline(_LONGEST):
+        count += 1
+        kept.append(line)
+    return count, [line.decode(errors="replace").rstrip("\r\n") for line in kept]
+
+
+def _find(store: Store, wanted: str) -> Path:
     """The one folder that a key, its beginning or a path names.
 
     Raises:
         BenchError: none or several fit.
     """
-    with contextlib.suppress(OSError):  # a name too long for any file is no file
+    with contextlib.suppress(OSError, ValueError):  # a name too long for any file is no file
         if (Path(wanted) / "record.json").exists():
             return Path(wanted).resolve()
     fits = [
-        p
-        for p in sorted(runs.glob("*/*/seed*-*"))
-        if p.name.rsplit("-", 1)[1].startswith(wanted) or str(p.relative_to(runs)) == wanted
+        folder
+        for folder in store.folders()
+        if folder.rpartition("-")[2].startswith(wanted) or folder == wanted
     ]
     if not fits:
         raise BenchError(
-            f"no cell '{wanted[:60]}' in {runs}; `python -m bench status --json` names all"
+            f"no cell '{wanted[:60]}' in {store.runs}; `python -m bench status --json` names all"
         )
     if len(fits) > 1:
-        named = ", ".join(p.name.rsplit("-", 1)[1] for p in fits[:4])
+        named = ", ".join(folder.rpartition("-")[2] for folder in fits[:4])
         raise BenchError(f"'{wanted}' fits {len(fits)} cells ({named}, …); give more of the key")
-    return fits[0]
+    return store.runs / fits[0]

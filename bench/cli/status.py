@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tabulate import tabulate
 
 from bench.cli import common
+from bench.files import printable
 
 if TYPE_CHECKING:
     from bench.store.states import Results
@@ -26,7 +27,8 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Print the states of the cells of some experiments, all by default."""
-    from bench.cli import progress
+    from bench.cli import lacks
+    from bench.report.figure_views import damaged_curves
     from bench.store import provenance
     from bench.store.folders import Store
     from bench.store.states import counts, read
@@ -34,15 +36,18 @@ def act(arguments: argparse.Namespace) -> int:
     store = Store(arguments.results, read_only=True)
     results = read(common.plan_for(arguments), store)
     plan, records, found = results.plan, results.records, results.states
+    damaged = store.damaged | damaged_curves(results)
     if arguments.json:
-        print(json.dumps(_content(results, failed=arguments.failed), indent=1))
+        found = _content(results, failed=arguments.failed) | {"damaged": damaged}
+        print(json.dumps(found, indent=1))
         return 0
-    for path, reason in store.damaged.items():
-        print(f"note: {path}: {reason}")
+    for reason in damaged.values():
+        common.say(f"note: {reason}")
     if arguments.failed:
         for key, state in found.items():
             if state == "failed":
-                print(f"{plan.cells[key]}: {records[key].failure}: {records[key].message}")
+                why = f"{records[key].failure}: {records[key].message}"
+                common.say(printable(f"{plan.cells[key]}: {why}"))
                 print(f"    python -m bench show {key}")
         return 0
     rows = []
@@ -50,10 +55,10 @@ def act(arguments: argparse.Namespace) -> int:
         mine = {k: found[k] for k in plan.of(one.name)}
         rows.append({"experiment": one.name, "cells": len(mine), **counts(mine)})
     print(tabulate(rows, headers="keys"))
-    for line in progress.lacking(plan, found):
-        print(f"unavailable: {line}")
+    for line in lacks.by_way(lacks.of(found, results.lacks)):
+        common.say(f"unavailable: {line}")
     for line in provenance.notes(results):
-        print(f"note: {line}")
+        common.say(f"note: {line}")
     return 0
 
 
@@ -78,8 +83,8 @@ def _content(results: Results, *, failed: bool) -> dict[str, Any]:
             record = results.records[key]
             line |= {"failure": record.failure, "message": record.message}
         if state == "unavailable":
-            lacks = results.plan.unavailable[key]
-            line |= {"reason": "; ".join(map(str, lacks)), "lacks": [vars(one) for one in lacks]}
+            gone = results.lacks[key]
+            line |= {"reason": "; ".join(map(str, gone)), "lacks": [vars(one) for one in gone]}
         cells[state].append(line)
     found = {"preset": results.plan.preset, "counts": counts(results.states), "cells": cells}
     return found | {"notes": provenance.notes(results)}

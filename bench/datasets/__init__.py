@@ -9,8 +9,8 @@ from bench.datasets import stl10, imagenet, places205, voc07, office31, zero_sho
 from bench.datasets import protocols  # noqa: F401
 from bench.datasets.dataset import Dataset, Raw, Source, get, names, register_dataset
 from bench.datasets.parts import Part, PartFiles, materialise, part_fingerprint
-from bench.datasets.prepare import Prepared, fingerprints, prepare, verify
-from bench.datasets.presence import availability, lack, make_ready, unprepared
+from bench.datasets.prepare import Prepared, prepare, verify
+from bench.datasets.presence import Presence, availability, lack, look, make_ready, unprepared
 from bench.datasets.sources import Folder, Npz, Torchvision
 from bench.datasets.task_specs import TaskSpec, get_task, register_group, register_task, tasks
 
@@ -21,15 +21,16 @@ __all__ = [
     "Part",
     "PartFiles",
     "Prepared",
+    "Presence",
     "Raw",
     "Source",
     "TaskSpec",
     "Torchvision",
     "availability",
-    "fingerprints",
     "get",
     "get_task",
     "lack",
+    "look",
     "make_ready",
     "materialise",
     "names",

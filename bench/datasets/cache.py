@@ -1,7 +1,7 @@
 """Folders of arrays under the cache: whole or absent, written by one process at a time.
 
 A folder is written beside its final place and renamed into it; its meta.json holds the size of
-every file, so that a truncated one is noticed before it is used.
+every file, so that a truncated one is noticed before it is used, and its SHA-256.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
+from bench.datasets import checksums
 from bench.errors import BenchError
+from bench.files import content
 
 VERSION = 1
-"""Of the layout; a folder of another version counts as absent."""
+"""The layout's; a folder of another version counts as absent."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Rows:
 
 Content = npt.NDArray[Any] | Rows | Mapping[str, npt.NDArray[Any]]
 _BLOCK_BYTES = 2**26
+_META_BYTES = 2**24
 
 
 def cache_root(root: Path) -> Path:
@@ -87,7 +90,9 @@ def write_folder(
             else:
                 np.save(new / name, content)
         sizes = {name: (new / name).stat().st_size for name in files}
-        whole = {**meta, "version": VERSION, "sizes": sizes}
+        digests = checksums.described(new, files)
+        whole = {**meta, "version": VERSION, "sizes": sizes, "sha256": digests}
+        whole["checksum"] = checksums.seal(whole)
         text = json.dumps(whole, indent=1, sort_keys=True)
         (new / "meta.json").write_text(text + "\n", encoding="utf-8")
         if folder.exists():
@@ -127,11 +132,12 @@ def read_meta(folder: Path, mend: str) -> dict[str, Any] | None:
     if not folder.is_dir():
         return None
     try:
-        meta: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        meta: dict[str, Any] = json.loads(content(path, _META_BYTES).decode())
+        checksums.check_seal(meta)
         if meta["version"] != VERSION:
             return None
         sizes = dict(meta["sizes"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BenchError(f"{path} cannot be read ({error}): {mend}") from error
     for name, size in sizes.items():
         file = folder / name

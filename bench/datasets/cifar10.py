@@ -27,9 +27,9 @@ def load(root: Path, split: str, download: bool) -> tuple[npt.NDArray[Any], npt.
     return data.data, np.asarray(data.targets)
 
 
-torchvision = Torchvision(
-    {"train": "cifar-10-batches-py/data_batch_1", "test": "cifar-10-batches-py/test_batch"}, load
-)
+FILES = tuple(f"cifar-10-batches-py/data_batch_{n}" for n in range(1, 6))
+TEST = "cifar-10-batches-py/test_batch"
+torchvision = Torchvision({"train": FILES[0], "test": TEST}, load, whole=(*FILES, TEST))
 
 register_dataset(
     Dataset(

@@ -60,9 +60,8 @@ def add_coarse(raw: Raw) -> Raw:
     )
 
 
-torchvision = Torchvision(
-    {"train": "cifar-100-python/train", "test": "cifar-100-python/test"}, load
-)
+FILES = {"train": "cifar-100-python/train", "test": "cifar-100-python/test"}
+torchvision = Torchvision(FILES, load, whole=tuple(FILES.values()))
 
 register_dataset(
     Dataset(

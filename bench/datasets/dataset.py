@@ -29,7 +29,12 @@ class Raw:
 
 
 class Source(Protocol):
-    """One place and layout that a dataset may lie in."""
+    """One place and layout that a dataset may lie in.
+
+    It may also define `files(dataset, root)`, the paths by which it is seen that its data are no
+    longer those that were prepared, and `layout(dataset)`, a phrase that names where it looks; and
+    it says `bundled = True` where its data come with a library and not from the data root.
+    """
 
     def splits(self, dataset: Dataset, root: Path) -> set[str]:
         """The splits that seem to be there, judged without reading images."""
@@ -70,6 +75,17 @@ class Dataset:
     partials: Mapping[str, str] = field(default_factory=dict)
     """Fingerprint -> description of a known part of a split, accepted and flagged."""
 
+    @property
+    def bundled(self) -> bool:
+        """Whether its images come with a library, the same for every data root."""
+        return all(getattr(source, "bundled", False) for source in self.sources)
+
+    @property
+    def layouts(self) -> str:
+        """Where it is looked for, in words; "" where no source says."""
+        said = [source.layout(self) for source in self.sources if hasattr(source, "layout")]
+        return " or ".join(said)
+
     def source(self, root: Path) -> Source | None:
         """The source that holds most splits; None when there is none."""
         found = [(len(source.splits(self, root)), source) for source in self.sources]
@@ -89,7 +105,8 @@ class Dataset:
             self._download(root)
             source = self.source(root)
         if source is None:
-            raise Unavailable(f"{self.name} is not under {root}: {self.how_to_get}")
+            looked = f" (looked for {self.layouts})" if self.layouts else ""
+            raise Unavailable(f"{self.name} is not under {root}{looked}: {self.how_to_get}")
         raw = source.read(self, root)
         self._check(raw, root)
         return self.complete(raw) if self.complete else raw

@@ -12,8 +12,10 @@ from bench.datasets.fingerprint import pins
 NAMES = tuple("0123456789")
 
 
-class Bundled:
+class BundledDigits:
     """The images inside scikit-learn."""
+
+    bundled = True
 
     def splits(self, dataset: Dataset, root: Path) -> set[str]:  # noqa: ARG002
         """Always there."""
@@ -38,7 +40,7 @@ register_dataset(
         licence="BSD-3-Clause (scikit-learn), CC BY 4.0 (UCI)",
         citation="Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, UCI",
         how_to_get="it comes with scikit-learn",
-        sources=(Bundled(),),
+        sources=(BundledDigits(),),
         pins=pins("digits"),
     )
 )

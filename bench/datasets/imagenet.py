@@ -32,7 +32,7 @@ from bench.datasets.sources import Npz
 from bench.errors import BenchError
 
 SUBSETS = ("30_A", "30_B", "30_C", "10R")
-"""Of the 118 held-out classes; each is a column, "yes" or "no", of the dataset `imagenet118`."""
+"""Subsets of the 118 held-out classes, each a column, "yes" or "no", of `imagenet118`."""
 HELD_OUT_2016 = """
 01443537 01484850 01514859 01530575 01558993 01560419 01614925 01694178 01728572 01737021 01751748
 01843065 01943899 01978455 01980166 01983481 01984695 02009912 02058221 02086646 02087394 02089973
@@ -108,9 +108,20 @@ class ClassFolders:
     classes: Callable[[Path], tuple[str, ...]]
     """Data root -> WordNet ids."""
     subsets: tuple[str, ...] = ()
-    """That become columns."""
+    """Subsets that become columns."""
     lists: tuple[str, ...] = ()
-    """Which a user may give; without one of them the classes are of our own draw."""
+    """Files of class names that a user may give; without one the classes are of our own draw."""
+
+    def files(self, dataset: Dataset, root: Path) -> list[Path]:
+        """The folders of its classes, and the lists that a user gave."""
+        lists = [path for name in ("118", *SUBSETS) if (path := listed(root, name)).is_file()]
+        splits = [root / "imagenet" / split for split in self.splits(dataset, root)]
+        names = self.classes(root)
+        return [*lists, *(s / n for s in splits for n in names if (s / n).is_dir())]
+
+    def layout(self, dataset: Dataset) -> str:
+        """The pattern of its paths."""
+        return f"imagenet/{{{','.join(dataset.counts)}}}/n01440764/*.JPEG"
 
     def splits(self, dataset: Dataset, root: Path) -> set[str]:
         """The splits that have a folder."""
@@ -132,7 +143,7 @@ class ClassFolders:
             files[split] = found
         if any(not listed(root, name).is_file() for name in self.lists):
             notes.append(OURS)
-        raw = photographs.read(dataset, root, files)
+        raw = photographs.read(dataset, root, files, as_published=True)
         return self._with_subsets(dataclasses.replace(raw, note="; ".join(notes)), root)
 
     def _with_subsets(self, raw: Raw, root: Path) -> Raw:

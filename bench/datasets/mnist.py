@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import numpy.typing as npt
 
 from bench.datasets.dataset import Dataset, register_dataset
 from bench.datasets.fingerprint import pins
-from bench.datasets.sources import Folder, Npz, Torchvision
+from bench.datasets.idx import Idx
+from bench.datasets.sources import Folder, Npz
 
 
-def load(root: Path, split: str, download: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Images (N, 28, 28) and labels from `<root>/MNIST/raw`."""
+def fetch(root: Path) -> None:
+    """Download the four files into `<root>/MNIST/raw`."""
     from torchvision.datasets import MNIST
 
-    data = MNIST(root, train=split == "train", download=download)
-    return data.data.numpy(), data.targets.numpy()
+    MNIST(root, download=True)
 
 
-torchvision = Torchvision(
-    {
-        "train": "MNIST/raw/train-images-idx3-ubyte",
-        "test": "MNIST/raw/t10k-images-idx3-ubyte",
-    },
-    load,
-)
+idx = Idx({"train": "train", "test": "t10k"}, ("MNIST/raw", "MNIST", "mnist", ""))
 
 register_dataset(
     Dataset(
@@ -38,8 +29,8 @@ register_dataset(
         licence="CC BY-SA 3.0",
         citation="LeCun, Bottou, Bengio & Haffner 1998",
         how_to_get="`python -m bench data fetch mnist`",
-        sources=(Npz(), Folder(), torchvision),
-        fetch=torchvision.fetch,
+        sources=(Npz(), Folder(), idx),
+        fetch=fetch,
         pins=pins("mnist"),
     )
 )

@@ -32,7 +32,9 @@ register_dataset(
         sources=(
             Npz(),
             photographs.Photographs(
-                folder, lambda root, domain: photographs.in_folders(folder(root, domain))
+                folder,
+                lambda root, domain: photographs.in_folders(folder(root, domain)),
+                as_published=True,
             ),
         ),
         split_column="domain",

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.datasets import checksums
 from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
 from bench.datasets.dataset import get
-from bench.datasets.prepare import Prepared, fingerprints, prepare
+from bench.datasets.prepare import Prepared, kept, prepare
 from bench.errors import BenchError, Unavailable, unknown
 from bench.tasks import Ints, Signs
 
@@ -65,22 +66,30 @@ class Part:
 class PartFiles:
     """A part on disk: images.npy, uint8 (n, H, W, C), and labels.npy, int64 (n,).
 
-    Labels of a part with `classes` are int8 (n, n_classes).
+    Labels of a part with `classes` are int8 (n, n_classes). The folder is called after the part's
+    fingerprint.
     """
 
     images: Path
     labels: Path
     n: int
     n_classes: int
-    """Of the part as declared, before any limit."""
+    """Those of the part as declared, before any limit."""
+    partial: str = ""
+    """What its data set lacks, `Prepared.partial`."""
 
 
-def part_fingerprint(part: Part, root: Path, limit: int | None = None) -> str:
+def part_fingerprint(part: Part, known: Mapping[str, str], limit: int | None = None) -> str:
     """Hash of the declaration and of the data it reads, known without reading any images.
 
-    "" when it cannot be known: a split is neither prepared nor pinned.
+    Args:
+        part: What is declared.
+        known: Split of its data set -> fingerprint.
+        limit: As of `materialise`.
+
+    Returns:
+        "" when it cannot be known: a split is neither prepared nor pinned.
     """
-    known = fingerprints(part.dataset, root)
     if any(split not in known for split in part.splits()):
         return ""
     declared = {**vars(part), "where": dict(part.where), "keep": sorted(part.keep.items())}
@@ -113,22 +122,30 @@ def materialise(
         BenchError: the part names an unknown column or value, selects nothing, or a file is
             damaged.
     """
-    prepared = prepare(part.dataset, root, download=download)
+    # What is prepared is taken as it is: `make_ready` or `prepare` looked whether it is current,
+    # and a cell is to have the data that it was planned with.
+    prepared = None if download else kept(part.dataset, root)
+    if prepared is None or not set(part.splits()) <= prepared.counts.keys():
+        prepared = prepare(part.dataset, root, download=download)
     if absent := [split for split in part.splits() if split not in prepared.counts]:
         raise Unavailable(
             f"{part.dataset} {', '.join(absent)} is not under {root}: "
             f"{get(part.dataset).how_to_get}, or --data-root"
         )
-    folder = cache_root(root) / part.dataset / "parts" / part_fingerprint(part, root, limit)
+    print_ = part_fingerprint(part, {**get(part.dataset).pins, **prepared.fingerprints}, limit)
+    folder = cache_root(root) / part.dataset / "parts" / print_
     mend = f"delete {folder} and run the command again"
     meta = read_meta(folder, mend)
     if meta is None:
         with locked(folder):
             meta = read_meta(folder, mend) or _write(part, prepared, limit, folder)
-    return PartFiles(folder / "images.npy", folder / "labels.npy", meta["n"], meta["n_classes"])
+    checksums.verify(folder, meta, mend, most=checksums.AT_ONCE)
+    paths = folder / "images.npy", folder / "labels.npy"
+    return PartFiles(*paths, meta["n"], meta["n_classes"], prepared.partial)
 
 
 def _write(part: Part, prepared: Prepared, limit: int | None, folder: Path) -> dict[str, Any]:
+    prepared.verify()
     index, labels, n_classes = select(part, prepared)
     index, labels = index[:limit], labels[:limit]
     files: dict[str, Content] = {"images.npy": Rows(prepared.images, index), "labels.npy": labels}
@@ -183,7 +200,7 @@ def _labels(
 
 
 def _thinned(index: Ints, labels: Ints, shares: Mapping[int, float]) -> Ints:
-    """Of the images of each label that has a share, the first ones; all of the others."""
+    """The rows that are kept: the first of each label that has a share, and all of other labels."""
     dropped = [
         own[round(share * own.size) :]
         for label, share in shares.items()

@@ -3,6 +3,10 @@
 The shorter side is resized to 256 pixels and the middle 256 by 256 are kept, 196,608 bytes an
 image; crops of 224 pixels are cut out of that later, in whole batches. Preparing decodes each file
 once and takes twice the space of the result for a while, but little memory.
+
+Data sets that papers measured on are read `as_published`: as loaders read them that neither turn a
+photograph as its EXIF data say nor look at transparency. All others are read as
+`bench.datasets.decode` says.
 """
 
 from __future__ import annotations
@@ -13,9 +17,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from bench.datasets import decode
 from bench.datasets.cache import cache_root, unwritable
 from bench.datasets.dataset import Dataset, Raw
 from bench.errors import BenchError
@@ -23,7 +29,6 @@ from bench.tasks import Images
 
 SIDE = 256
 SHAPE = (SIDE, SIDE, 3)
-SUFFIXES = {".png", ".jpg", ".jpeg"}
 _BLOCK = 256
 """Photographs decoded at a time."""
 
@@ -39,6 +44,20 @@ class Photographs:
     """(data root, split) -> what shows that the split is there."""
     listing: Callable[[Path, str], list[Named]]
     """(data root, split) -> its photographs; raises BenchError, which names what is at fault."""
+    as_published: bool = False
+    where: str = ""
+    """What `layout` says."""
+
+    def files(self, dataset: Dataset, root: Path) -> list[Path]:
+        """Each split's marker and the folders of its photographs."""
+        markers = [self.marker(root, split) for split in self.splits(dataset, root)]
+        return [*markers, *(f for marker in markers if marker.is_dir() for f in folders(marker))]
+
+    def layout(self, dataset: Dataset) -> str:
+        """Where its photographs lie."""
+        return self.where or " and ".join(
+            self.marker(Path(), split).as_posix() for split in dataset.counts
+        )
 
     def splits(self, dataset: Dataset, root: Path) -> set[str]:
         """The splits whose marker is there."""
@@ -48,32 +67,39 @@ class Photographs:
         """All photographs of those splits, as squares."""
         there = self.splits(dataset, root)
         files = {split: self.listing(root, split) for split in dataset.counts if split in there}
-        return read(dataset, root, files)
+        return read(dataset, root, files, as_published=self.as_published)
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders in a folder."""
+    return [path for path in decode.listed(folder) if path.is_dir()]
 
 
 def in_folders(folder: Path, classes: Iterable[str] | None = None) -> list[Named]:
-    """`<folder>/<class>/*.jpg`: PNG and JPEG files, the class named as its folder.
+    """`<folder>/<class>/*.jpg`: image files, the class named as its folder.
 
     Args:
         folder: Of a split.
         classes: Those to list; all by default.
     """
-    names = sorted(path.name for path in folder.iterdir()) if classes is None else classes
-    return [
-        (path, name)
-        for name in names
-        for path in sorted((folder / name).glob("*"))
-        if path.suffix.lower() in SUFFIXES
-    ]
+    names = [path.name for path in folders(folder)] if classes is None else classes
+    return [(path, name) for name in names for path in decode.image_files(folder / name)]
 
 
-def read(dataset: Dataset, root: Path, files: Mapping[str, Sequence[Named]]) -> Raw:
+def read(
+    dataset: Dataset,
+    root: Path,
+    files: Mapping[str, Sequence[Named]],
+    *,
+    as_published: bool = False,
+) -> Raw:
     """Images, labels and splits from lists of files.
 
     Args:
         dataset: Whose classes are numbered as it names them, or in the order of their names.
         root: The data root, under whose cache the squares lie while they are read.
         files: Split -> photographs.
+        as_published: As of `squares`.
 
     Raises:
         BenchError: an unknown class, no photographs at all, or a file that is none.
@@ -91,20 +117,22 @@ def read(dataset: Dataset, root: Path, files: Mapping[str, Sequence[Named]]) -> 
             numbers.append(ids[name])
             splits.append(index)
     if not paths:
-        raise BenchError(f"{dataset.name} under {root}: its folders hold no PNG or JPEG file")
+        raise BenchError(f"{dataset.name} under {root}: its folders hold no image file")
     columns = {"label": np.array(numbers, dtype=np.int64)}
     if len(dataset.counts) > 1:
         columns[dataset.split_column] = np.array(splits, dtype=np.int64)
     names = {"label": labels, dataset.split_column: tuple(dataset.counts)}
-    return Raw(squares(paths, cache_root(root)), columns, names)
+    found = squares(paths, cache_root(root), as_published=as_published)
+    return Raw(found, columns, names)
 
 
-def squares(paths: Sequence[Path], folder: Path) -> Images:
+def squares(paths: Sequence[Path], folder: Path, *, as_published: bool = False) -> Images:
     """The middle square of each photograph.
 
     Args:
         paths: At least one file.
         folder: On a disk with room for 196,608 bytes an image.
+        as_published: Whatever a file holds becomes RGB as Pillow does it, and none is turned.
 
     Returns:
         uint8, (N, 256, 256, 3), mapped to a nameless file that goes when nobody holds the array.
@@ -120,21 +148,30 @@ def squares(paths: Sequence[Path], folder: Path) -> Images:
             images = np.memmap(file, np.uint8, "r+", shape=(len(paths), *SHAPE))
     except OSError as error:
         raise unwritable(folder, error) from error
+    square = _square_as_published if as_published else _square
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), _BLOCK):
-            block = pool.map(_square, paths[start : start + _BLOCK])
-            for row, square in zip(images[start : start + _BLOCK], block, strict=True):
-                row[...] = square
+            block = pool.map(square, paths[start : start + _BLOCK])
+            for row, pixels in zip(images[start : start + _BLOCK], block, strict=True):
+                row[...] = pixels
     return images
+
+
+def _square_as_published(path: Path) -> Images:
+    with decode.Opened(path) as file:
+        return _middle(file.as_rgb())
 
 
 def _square(path: Path) -> Images:
     from PIL import Image
+
+    with decode.Opened(path) as file:
+        found = file.eight_bits(file.upright())
+        return _middle(Image.fromarray(found).convert("RGB"))
+
+
+def _middle(whole: Any) -> Images:
+    """The middle of an RGB image whose shorter side is resized to `SIDE`."""
     from torchvision.transforms import functional
 
-    try:
-        with Image.open(path) as file:
-            whole = file.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three
-        raise BenchError(f"{path}: damaged or no image ({error}): fetch it again") from error
     return np.asarray(functional.center_crop(functional.resize(whole, SIDE), SIDE))

@@ -65,7 +65,7 @@ register_dataset(
             "unpack trainvalsplit_places205.tar.gz and imagesPlaces205_resize.tar.gz of "
             "http://places.csail.mit.edu into DATA_ROOT/places205"
         ),
-        sources=(Npz(), photographs.Photographs(list_of, listing)),
+        sources=(Npz(), photographs.Photographs(list_of, listing, as_published=True)),
         on_request="485 GB, and as much again for a while",
     )
 )

@@ -1,10 +1,16 @@
 """Prepared datasets: memory-mapped images in canonical order, shared by all processes.
 
-`<cache>/<name>/whole/` holds images.npy, columns.npz and meta.json.
+`<cache>/<name>/whole/` holds images.npy, columns.npz and meta.json, which knows what they were made
+of: when the files of the source change, they are made again. In a cache that several data roots may
+share, `$BENCH_CACHE`, the folder is called after the root as well.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.datasets import checksums, identity
 from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
 from bench.datasets.dataset import Dataset, Raw, get
 from bench.datasets.fingerprint import canonical_order, fingerprint, pixel_hashes, records
@@ -45,14 +52,23 @@ class Prepared:
     @property
     def columns(self) -> dict[str, Ints]:
         """Column -> int64, (N,)."""
-        with self._load("columns.npz") as arrays:
-            return {column: arrays[column] for column in arrays}
+        try:
+            with self._load("columns.npz") as arrays:
+                return {column: arrays[column] for column in arrays}
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, AttributeError) as error:
+            path = self.folder / "columns.npz"
+            raise BenchError(f"{path} is damaged ({error}): {_mend(self.folder)}") from error
+
+    def verify(self) -> None:
+        """Hold the files against their SHA-256; raises BenchError where one is damaged."""
+        mend = _mend(self.folder)
+        checksums.verify(self.folder, read_meta(self.folder, mend) or {}, mend)
 
     def _load(self, file: str) -> Any:
         path = self.folder / file
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise BenchError(f"{path} is damaged ({error}): {_mend(self.folder)}") from error
 
 
@@ -61,53 +77,98 @@ def _mend(folder: Path) -> str:
 
 
 def _folder(name: str, root: Path) -> Path:
-    return cache_root(root) / name / "whole"
+    shared = bool(os.environ.get("BENCH_CACHE")) and not get(name).bundled
+    mark = f"-{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]}" if shared else ""
+    return cache_root(root) / name / f"whole{mark}"
 
 
 def _prepared(folder: Path, meta: Mapping[str, Any]) -> Prepared:
-    values = {key: meta[key] for key in ("counts", "fingerprints", "note", "partial")}
-    names = {column: tuple(known) for column, known in meta["names"].items()}
+    try:
+        values = {key: meta[key] for key in ("counts", "fingerprints", "note", "partial")}
+        names = {column: tuple(known) for column, known in meta["names"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        path = folder / "meta.json"
+        raise BenchError(f"{path} cannot be read ({error!r}): {_mend(folder)}") from error
     return Prepared(name=folder.parent.name, folder=folder, names=names, **values)
 
 
 def kept(name: str, root: Path) -> Prepared | None:
-    """What is prepared; None if nothing is. Raises BenchError where it is damaged."""
+    """What is prepared, whether its source has changed or not; None if nothing is.
+
+    Raises:
+        BenchError: it is damaged.
+    """
     folder = _folder(name, root)
     meta = read_meta(folder, _mend(folder))
     return None if meta is None else _prepared(folder, meta)
 
 
+def current(name: str, root: Path) -> Prepared | None:
+    """What is prepared of the files that are here now; None if nothing is, or of others.
+
+    What is prepared stays current when its source, or a split of it, is there no more.
+
+    Raises:
+        BenchError: it is damaged, or so is a file of the source.
+    """
+    folder, dataset = _folder(name, root), get(name)
+    meta = read_meta(folder, _mend(folder))
+    if meta is None:
+        return None
+    source = None if dataset.bundled else dataset.source(root)
+    if source is None or source.splits(dataset, root) < meta["counts"].keys():
+        return _prepared(folder, meta)
+    if "source" in meta:
+        same = meta["source"] == identity.of_source(dataset, source, root)
+    else:  # prepared before sources had an identity
+        written = (folder / "meta.json").stat().st_mtime
+        same = identity.newest(dataset, source, root) <= written
+    return _prepared(folder, meta) if same else None
+
+
 def prepare(name: str, root: Path, *, download: bool = False) -> Prepared:
     """The prepared dataset, made now if it is not there yet.
 
-    It is made again when a split is missing that a source now holds, or that `download` may get.
+    It is made again when the files of its source have changed, or when a split is missing that
+    `download` may get.
 
     Raises:
         Unavailable: there is no source; the message says how to get it.
         BenchError: a file is damaged, or the images are not the pinned ones.
     """
     dataset = get(name)
-    prepared = kept(name, root)
-    if prepared and not _could_grow(prepared, dataset, root, download):
+    prepared = current(name, root)
+    if prepared and not (download and _could_grow(prepared, dataset)):
         return prepared
     folder = _folder(name, root)
     with locked(folder):
-        prepared = kept(name, root)  # another process may have made it while we waited
-        if prepared and not _could_grow(prepared, dataset, root, download):
+        prepared = current(name, root)  # another process may have made it while we waited
+        if prepared and not (download and _could_grow(prepared, dataset)):
             return prepared
-        return _write(dataset, dataset.read(root, download), folder)
+        return _make(dataset, root, folder, download=download)
 
 
-def _could_grow(prepared: Prepared, dataset: Dataset, root: Path, download: bool) -> bool:
-    missing = set(dataset.counts) - set(prepared.counts)
-    part = any(prepared.counts[split] != dataset.counts[split] for split in prepared.counts)
-    if download and dataset.fetch and (missing or part):
-        return True
-    source = dataset.source(root) if missing else None
-    return source is not None and len(source.splits(dataset, root)) > len(prepared.counts)
+def _could_grow(prepared: Prepared, dataset: Dataset) -> bool:
+    """Whether a download may hold more images."""
+    return dataset.fetch is not None and any(
+        prepared.counts.get(split) != count for split, count in dataset.counts.items()
+    )
 
 
-def _write(dataset: Dataset, raw: Raw, folder: Path) -> Prepared:
+def _make(dataset: Dataset, root: Path, folder: Path, *, download: bool) -> Prepared:
+    """Read and write it, seen to be of the files that were there before and after reading."""
+    for _ in range(3):
+        source = dataset.source(root)
+        before = identity.of_source(dataset, source, root) if source else ""
+        raw = dataset.read(root, download)
+        source = dataset.source(root)
+        after = identity.of_source(dataset, source, root) if source else ""
+        if before == after or not before:
+            return _write(dataset, raw, folder, after)
+    raise BenchError(f"{dataset.name} under {root}: its files change while they are read")
+
+
+def _write(dataset: Dataset, raw: Raw, folder: Path, source: str) -> Prepared:
     hashes = pixel_hashes(raw.images)
     record_hashes = records(hashes, raw.columns, raw.names)
     counts, prints, notes = {}, {}, [raw.note] if raw.note else []
@@ -124,6 +185,7 @@ def _write(dataset: Dataset, raw: Raw, folder: Path) -> Prepared:
         "names": {column: list(values) for column, values in raw.names.items()},
         "note": raw.note,
         "partial": "; ".join(notes),
+        "source": source,
     }
     files: dict[str, Content] = {"images.npy": Rows(raw.images, order), "columns.npz": columns}
     return _prepared(folder, write_folder(folder, files, meta))
@@ -162,12 +224,6 @@ def _status(dataset: Dataset, split: str, count: int, found: str, *, pinned: boo
     return "ok"
 
 
-def fingerprints(name: str, root: Path) -> dict[str, str]:
-    """Split -> fingerprint, of what is prepared or else as pinned; reads no images."""
-    prepared = kept(name, root)
-    return {**get(name).pins, **(prepared.fingerprints if prepared else {})}
-
-
 def verify(name: str, root: Path) -> list[str]:
     """Hash the prepared arrays again; one line per split.
 
@@ -177,6 +233,11 @@ def verify(name: str, root: Path) -> list[str]:
     dataset, prepared = get(name), kept(name, root)
     if prepared is None:
         raise BenchError(f"{name} is not prepared: run `python -m bench data prepare {name}`")
+    if current(name, root) is None:
+        raise BenchError(
+            f"{name} was prepared from other files than are here now: run `python -m bench data "
+            f"prepare {name}`"
+        )
     columns = prepared.columns
     hashes = pixel_hashes(prepared.images)
     record_hashes = records(hashes, columns, prepared.names)
@@ -192,4 +253,27 @@ def verify(name: str, root: Path) -> list[str]:
             )
         status = _status(dataset, split, index.size, found, pinned=not prepared.note)
         lines.append(f"{name} {split}: {status}, {index.size:,} images, {found}")
+    prepared.verify()
+    return lines + _verify_parts(name, root)
+
+
+def _verify_parts(name: str, root: Path) -> list[str]:
+    """Hash the parts of a data set that tasks were given; a line on them, where there are any.
+
+    Raises:
+        BenchError: a part is damaged; names the first.
+    """
+    sound = unknown = 0
+    for folder in sorted((cache_root(root) / name / "parts").glob("*")):
+        if folder.is_dir() and not folder.name.endswith((".new", ".old")):
+            mend = f"delete {folder} and run the command again"
+            done = checksums.verify(folder, read_meta(folder, mend) or {}, mend)
+            sound, unknown = sound + done, unknown + (not done)
+    lines = [f"{name}: {sound} prepared parts are as they were written"] if sound else []
+    if unknown:
+        folder = cache_root(root) / name / "parts"
+        lines.append(
+            f"{name}: {unknown} prepared parts have no checksum, they are from before there were "
+            f"any; delete {folder} to have them made again"
+        )
     return lines

@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.datasets.dataset import get
-from bench.datasets.prepare import kept, prepare
+from bench.datasets.prepare import Prepared, current, prepare
 from bench.datasets.task_specs import TaskSpec
 from bench.errors import BenchError, Lack
 
 
-def lack(name: str, root: Path, splits: Iterable[str]) -> Lack | None:
+@dataclass(frozen=True)
+class Presence:
+    """What is here of a data set, as one look tells."""
+
+    name: str
+    root: Path
+    prepared: Prepared | None = None
+    """None too where it was prepared of files that have changed since."""
+    there: frozenset[str] = frozenset()
+    """The splits that a source holds."""
+    note: str = ""
+    """How that source's images are known to differ from the pinned ones."""
+    damage: str = ""
+    """What is wrong with its files."""
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Split -> fingerprint, of what is prepared or else as pinned."""
+        return {**get(self.name).pins, **(self.prepared.fingerprints if self.prepared else {})}
+
+
+def look(name: str, root: Path) -> Presence:
+    """Look at paths and headers, and read no images: cheap, yet not free for many files."""
+    dataset = get(name)
+    try:
+        prepared, source = current(name, root), dataset.source(root)
+        there = frozenset(source.splits(dataset, root)) if source else frozenset()
+    except BenchError as error:
+        return Presence(name, root, damage=str(error))
+    return Presence(name, root, prepared, there, getattr(source, "note", ""))
+
+
+def lack(name: str, root: Path, splits: Iterable[str], seen: Presence | None = None) -> Lack | None:
     """What of these splits is neither prepared nor in a source; None if all are here.
 
-    Cheap: it looks at paths and headers, and reads no images.
+    Args:
+        name: Of a data set.
+        root: The data root.
+        splits: Which are wanted.
+        seen: What `look` said, where that was asked before.
     """
-    dataset, wanted = get(name), set(splits)
-    try:
-        prepared = kept(name, root)
-        source = dataset.source(root)
-        there = source.splits(dataset, root) if source else set()
-    except BenchError as error:
-        return Lack(str(error))
+    dataset, wanted, seen = get(name), set(splits), seen or look(name, root)
+    if seen.damage:
+        return Lack(seen.damage)
+    prepared, there = seen.prepared, seen.there
     if prepared and wanted <= set(prepared.counts):
         return None
     if wanted <= there:
@@ -40,16 +74,18 @@ def availability(name: str, root: Path, splits: Iterable[str]) -> str:
     return str(lack(name, root, splits) or "")
 
 
-def unprepared(name: str, root: Path, splits: Iterable[str]) -> Lack | None:
-    """Of splits that are here, whether preparing them may yet change their fingerprint.
+def unprepared(
+    name: str, root: Path, splits: Iterable[str], seen: Presence | None = None
+) -> Lack | None:
+    """What to prepare first, of splits that are here: their fingerprint may yet change.
 
     A pinned one is known beforehand, since images of another fingerprint are refused: unless the
-    data set has known parts, or the source is known to hold other pixels.
+    data set has known parts, or the source is known to hold other pixels. Arguments as of `lack`.
     """
-    dataset, prepared = get(name), kept(name, root)
-    left = set(splits) - set(prepared.counts if prepared else ())
+    dataset, seen = get(name), seen or look(name, root)
+    left = set(splits) - set(seen.prepared.counts if seen.prepared else ())
     pinned = left <= dataset.pins.keys() and not dataset.partials
-    if not left or (pinned and not getattr(dataset.source(root), "note", "")):
+    if not left or (pinned and not seen.note):
         return None
     return Lack(name, f"`python -m bench data prepare {name}` does it, and so does `run`")
 

@@ -15,7 +15,7 @@ from bench.datasets.dataset import Dataset, Raw, register_dataset
 from bench.tasks import Images
 
 SIDE = 8
-"""Of an image, in pixels."""
+"""Width and height of an image, in pixels."""
 SQUARES = {16: 16, 32: 16, 64: 32}
 """Side of a square of a photograph -> distance between two of them, in pixels."""
 PHOTOGRAPHS = ("china", "flower")
@@ -40,8 +40,10 @@ def patches(photograph: npt.NDArray[np.uint8]) -> Images:
     return np.concatenate(found)[..., None]
 
 
-class Bundled:
+class BundledPhotos:
     """The photographs inside scikit-learn."""
+
+    bundled = True
 
     def splits(self, dataset: Dataset, root: Path) -> set[str]:  # noqa: ARG002
         """Always there."""
@@ -66,7 +68,7 @@ register_dataset(
         licence="CC BY 2.0",
         citation="danielbuechele (china) and vultilion (flower), flickr, by way of scikit-learn",
         how_to_get="it comes with scikit-learn",
-        sources=(Bundled(),),
+        sources=(BundledPhotos(),),
         # No pin: decoders of JPEG may differ in the last bit of a pixel.
     )
 )

@@ -13,7 +13,7 @@ from bench.datasets.sources import Folder, Npz, Torchvision
 
 NAMES = "airplane bird car cat deer dog horse monkey ship truck"
 PIXELS = (3, 96, 96)
-"""Of the binary file: channels, then columns, then rows."""
+"""How the binary file holds an image: channels, then columns, then rows."""
 
 
 def load(root: Path, split: str, download: bool) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

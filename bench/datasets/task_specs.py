@@ -95,6 +95,7 @@ class TaskSpec:
 
 
 _tasks: dict[str, TaskSpec] = {}
+_groups: dict[str, tuple[str, ...]] = {}
 
 
 def register_task(task: TaskSpec) -> TaskSpec:
@@ -104,7 +105,7 @@ def register_task(task: TaskSpec) -> TaskSpec:
         BenchError: the name is taken, `quick` names a role that the task lacks, or the target's
             classes are among those of its labelled source.
     """
-    if task.name in _tasks:
+    if task.name in _tasks or task.name in _groups:
         raise BenchError(f"task '{task.name}': the name is taken, choose another")
     for role in task.quick:
         if role not in task.parts():
@@ -142,9 +143,6 @@ def get_task(name: str, where: str = "") -> TaskSpec:
     if name not in _tasks:
         raise unknown("task", name, _tasks, where=where)
     return _tasks[name]
-
-
-_groups: dict[str, tuple[str, ...]] = {}
 
 
 def register_group(name: str, members: Iterable[str]) -> tuple[str, ...]:

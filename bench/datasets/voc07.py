@@ -45,6 +45,20 @@ class Devkit:
         """Where a list such as "trainval" or "chair_test" lies."""
         return root / self.folder / "ImageSets" / "Main" / f"{name}.txt"
 
+    def files(self, dataset: Dataset, root: Path) -> list[Path]:
+        """Its lists, and the folder of its photographs."""
+        lists = [
+            self.list_of(root, name)
+            for split in dataset.counts
+            for name in (split, *(f"{label}_{split}" for label in dataset.labels))
+        ]
+        images = root / self.folder / "JPEGImages"
+        return [path for path in (*lists, images) if path.exists()]
+
+    def layout(self, dataset: Dataset) -> str:
+        """Where its lists lie."""
+        return " and ".join(str(self.list_of(Path(), split)) for split in dataset.counts)
+
     def splits(self, dataset: Dataset, root: Path) -> set[str]:
         """The splits whose list of images is there."""
         return {split for split in dataset.counts if self.list_of(root, split).is_file()}
@@ -67,7 +81,7 @@ class Devkit:
             for name in dataset.labels:
                 columns[name] += self._values(root, f"{name}_{split}", images)
         return Raw(
-            photographs.squares(paths, cache_root(root)),
+            photographs.squares(paths, cache_root(root), as_published=True),
             {name: np.array(values, dtype=np.int64) for name, values in columns.items()},
             {"split": split_names, **dict.fromkeys(dataset.labels, SIGNS)},
         )

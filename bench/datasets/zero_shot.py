@@ -122,6 +122,8 @@ def _register(name: str, layout: Layout) -> None:
                 photographs.Photographs(
                     lambda root, _: root / "xlsa17" / "data" / layout.code / "att_splits.mat",
                     lambda root, split: photographs_of(layout, root, split),
+                    as_published=True,
+                    where=f"xlsa17/data/{layout.code}/att_splits.mat with {layout.images}",
                 ),
             ),
         )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-Part = nn.Module | Optimizer | torch.Generator | Tensor
+Stateful = nn.Module | Optimizer | torch.Generator | Tensor
 
 
 class Recorder(Protocol):
@@ -43,7 +43,7 @@ class Epochs:
     """
 
     def __init__(
-        self, run: Recorder, total: int, *, every: int = 1, unit: str = "epoch", **parts: Part
+        self, run: Recorder, total: int, *, every: int = 1, unit: str = "epoch", **parts: Stateful
     ) -> None:
         """Put the parts into the state of the last checkpoint, if there is one.
 
@@ -173,7 +173,7 @@ def autocast(device: str, dtype: str) -> AbstractContextManager[Any]:
     return torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
 
 
-def pack(**parts: Part) -> dict[str, Any]:
+def pack(**parts: Stateful) -> dict[str, Any]:
     """The state of networks, optimisers, generators and tensors, by name, for a checkpoint.
 
     Tensors are not copied: write the state before the next step of training.
@@ -189,7 +189,7 @@ def pack(**parts: Part) -> dict[str, Any]:
     return state
 
 
-def unpack(state: Mapping[str, Any], **parts: Part) -> None:
+def unpack(state: Mapping[str, Any], **parts: Stateful) -> None:
     """Put a state from `pack` back into the parts of the same names, which may keep its tensors."""
     for name, part in parts.items():
         if isinstance(part, Tensor):

@@ -14,10 +14,10 @@ from bench import registry
 
 Pairs = tuple[tuple[str, Any], ...]
 PROTOCOL = 1
-"""Of what the harness does before a method starts: seeds, draws, settings of workers, the order of
-images, what is handed over. Raise it when any of that changes what a method is given, and every
-cell is another one; `tests/results/test_protocol.py` tells when. At 1 it is left out of the key,
-so that cells stay valid which were measured before there was a number."""
+"""The version of what the harness does before a method starts: seeds, draws, settings of workers,
+the order of images, what is handed over. Raise it when any of that changes what a method is given,
+and every cell is another one; `tests/results/test_protocol.py` shows when. At 1 it is left out of
+the key, so that cells stay valid which were measured before there was a number."""
 MOST_SEEDS = 10_000
 """That a table or a command may ask for: with more, planning alone would take for ever."""
 LARGEST_SEED = 2**31 - 1

@@ -29,7 +29,7 @@ class Entry:
     tasks: tuple[str, ...] = ()
     """In place of one task: each seed's value is the mean over these."""
     setting: dict[str, Any] = field(default_factory=dict)
-    """Of the protocol, such as n_clusters = 100."""
+    """What of the task's protocol is otherwise here, such as n_clusters = 100."""
     method: str = ""
     """Empty: the published number alone, or a method that is yet to come."""
     params: dict[str, Any] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Entry:
     """Parameters for the quick preset alone."""
     metric: str = ""
     fact: str = ""
-    """In place of a metric: what is told in words, a role of the task ("auxiliary", "source",
+    """In place of a metric: what is said in words, a role of the task ("auxiliary", "source",
     "target") or an attribute of the method, such as a parameter."""
     unit: str = ""
     """"percent" (default), "fraction" or "count"."""
@@ -49,7 +49,7 @@ class Entry:
     seeds: int = 0
     """Fewer than the table's, for what is costly; 0: as the table."""
     tensor: str = ""
-    """Of a panel of an embedding or of images: which of the cell's stored tensors it shows."""
+    """Which of the cell's stored tensors a panel of an embedding or of images shows."""
     note: str = ""
     differs: str = ""
     """In what the measured number is of another experiment than the published one, if it is."""

@@ -37,7 +37,7 @@ class Table:
     published: dict[str, str] = field(default_factory=dict)
     """What the filters of all entries share, such as the table's number."""
     tasks: tuple[str, ...] = ()
-    """Of every entry that names no task of its own."""
+    """Those of every entry that names no task of its own."""
     seeds: int = 0
     """0: as the preset says."""
     notes: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class Experiment:
         shared = {"paper": self.paper} if self.paper else {}
         return dataclasses.replace(part, published={**shared, **table.published, **part.published})
 
-    def parts(self) -> list[Entry]:
+    def entries(self) -> list[Entry]:
         """Every entry of its tables and of its figures, under any preset."""
         found = [self.entry(t, r, c) for t in self.table for r in t.row for c in t.column]
         return found + [p for f in self.figure for c in f.curve for p in f.every_entry(c)]

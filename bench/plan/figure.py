@@ -75,32 +75,32 @@ class Figure:
     )
     x: Axis = Axis()
     y: Axis = Axis()
-    """Of a heat map."""
+    """A heat map's second axis."""
     group: tuple[Entry, ...] = ()
-    """Of bars: like a table's columns, each laid over by every part."""
+    """The groups of bars: like a table's columns, each has a bar of every curve."""
     tasks: tuple[str, ...] = ()
-    """Of bars: shorthand for one group each of these tasks."""
+    """For bars: shorthand for one group each of these tasks."""
     task: str = ""
     metric: str = ""
     logged: str = ""
-    """Of training: a value that the method logs, in place of a metric."""
+    """For training: a value that the method logs, in place of a metric."""
     tensor: str = ""
-    """Of an embedding, neighbours and filters: the stored tensor, unless the part names its own."""
+    """The stored tensor that an embedding, neighbours or filters show; a curve may name its own."""
     by: str = ""
-    """Of an embedding: "t-SNE", which is the default, or "umap"."""
+    """How an embedding is made: "t-SNE", which is the default, or "umap"."""
     show: str = ""
-    """Of images: "clusters" of the stored assignments, "neighbours" by the stored tensor, or that
-    tensor itself as the "filters" of a first convolution."""
+    """What images show: "clusters" of the stored assignments, "neighbours" by the stored tensor, or
+    that tensor itself as the "filters" of a first convolution."""
     pick: str = ""
-    """Of images of clusters: the "purest" ones or "random" ones."""
+    """Which clusters images show: the "purest" ones or "random" ones."""
     on: str = ""
-    """Of images of clusters: "probe" for the images that the network is tested on, in the same
+    """Whose images stand for clusters: "probe" for those that the network is tested on, in the same
     clusters as those of the images that it was trained on."""
     best: Literal["", "max"] = ""
-    """Of a heat map, "max": the best of the restarts and not their mean. It is chosen after
+    """For a heat map, "max": the best of the restarts and not their mean. It is chosen after
     scoring, so with the labels, and the caption says so."""
     y_label: str = ""
-    """Of the metric."""
+    """In place of the metric's own label."""
     published: dict[str, str] = field(default_factory=dict)
     """What the filters of all parts share that have one."""
     seeds: int = 0

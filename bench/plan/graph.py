@@ -5,20 +5,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.datasets import TaskSpec, get_task, lack, part_fingerprint, unprepared
+from bench.datasets import Presence, TaskSpec, get_task, lack, look, part_fingerprint, unprepared
 from bench.errors import BenchError, Lack
+from bench.plan import answers
 from bench.plan.cell import Cell, Pairs, frozen
 from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
 from bench.plan.slot import Slot, slots
-from bench.tasks import Method, Need
+from bench.tasks import Need
 
 PROBE = "probe"
+_DEEPEST = 32
+"""Of methods that need one another."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,6 @@ class Plan:
     unprepared: set[str] = field(default_factory=set)
     """Data sets that are here and whose fingerprint is not known before they are prepared: cells
     on them have other keys then, and are unavailable until then."""
-    packed: dict[str, Lack] = field(default_factory=dict)
-    """Key -> which needed cell the store has without its tensors; these are in `unavailable`."""
     slots: list[Slot] = field(default_factory=list)
     experiments: list[Experiment] = field(default_factory=list)
 
@@ -68,6 +69,8 @@ class Plan:
     """Task -> `_look`."""
     _stems: dict[str, _Stem] = field(default_factory=dict)
     """What is asked for, in words -> `_stem`."""
+    _seen: dict[str, Presence] = field(default_factory=dict)
+    """Data set -> what is here of it."""
 
     @property
     def shown(self) -> str:
@@ -100,7 +103,7 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
     plan.dtype = options.dtype
     plan.filtered = bool(options.methods or options.tasks)
     for name in options.methods:
-        refused = _refuses(registry.get(name, where="--methods"), options.dtype)
+        refused = answers.refuses(registry.get(name, where="--methods"), options.dtype)
         if refused:
             raise BenchError(f"--dtype {options.dtype}: {refused[0]}")
     for name in options.tasks:
@@ -158,7 +161,7 @@ class _Stem:
     needs: tuple[tuple[str, Need], ...]
     lacks: tuple[Lack, ...]
     """Of the task, the device and the type."""
-    unavailable: Callable[[], str]
+    unavailable: Callable[[], Lack | str]
 
 
 def _add(
@@ -168,6 +171,7 @@ def _add(
     *,
     setting: Mapping[str, Any] | None = None,
     needs: tuple[tuple[str, str], ...] | None = None,
+    chain: tuple[str, ...] = (),
 ) -> str:
     """Add one cell, those that it needs before it; return its key.
 
@@ -177,7 +181,12 @@ def _add(
         options: Preset and device.
         setting: Of the protocol, where it differs from the task's.
         needs: Role -> key, where they are not the method's own to name.
+        chain: The methods that need this cell, the first one first.
     """
+    chain = (*chain, asked.method)
+    if len(chain) > _DEEPEST:
+        circle = " needs ".join(f"'{name}'" for name in chain[:3])
+        raise BenchError(f"method {circle} needs …: no cell can be the first")
     task, seed = asked.task or "", asked.seed or 0
     preset = options.params.get(asked.method, {})
     words = repr((asked.method, asked.params, task, setting, preset, needs is None))
@@ -186,7 +195,8 @@ def _add(
         stem = plan._stems[words] = _stem(plan, asked, options, setting or {}, own=needs is None)
     if needs is None:
         needs = tuple(
-            (role, _add(plan, _filled_in(need, task, seed), options)) for role, need in stem.needs
+            (role, _add(plan, _filled_in(need, task, seed), options, chain=chain))
+            for role, need in stem.needs
         )
     cell = Cell(
         task=task,
@@ -208,7 +218,7 @@ def _add(
             lacks = lacks or plan.unavailable.get(key, ())
         if not lacks:
             reason = stem.unavailable()
-            lacks = (Lack(reason),) if reason else ()
+            lacks = (reason if isinstance(reason, Lack) else Lack(str(reason)),) if reason else ()
         if lacks:
             plan.unavailable[cell.key] = lacks
     return cell.key
@@ -221,8 +231,8 @@ def _stem(
     info, task = registry.get(asked.method), get_task(asked.task or "")
     preset = options.params.get(asked.method, {})
     params = info.params(options.preset, {**preset, **asked.params})
-    built = info.build(params).resolved()
-    needs = sorted(_wanted(built, asked.method, task).items()) if own else []
+    built = answers.asked(info.build(params), "resolved", asked.method)
+    needs = sorted(answers.wanted(built, asked.method, task).items()) if own else []
     defaults, chosen = task.settings({}), task.settings(setting)
     data, lacks = _look(plan, task, options)
     return _Stem(
@@ -230,17 +240,9 @@ def _stem(
         setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
         data=data,
         needs=tuple(needs),
-        lacks=lacks or _device_lacks(options.device) or _refuses(info, options.dtype),
-        unavailable=cache(built.unavailable),
+        lacks=lacks or answers.device_lacks(options.device) or answers.refuses(info, options.dtype),
+        unavailable=cache(partial(answers.asked, built, "unavailable", asked.method)),
     )
-
-
-def _wanted(built: Method, method: str, task: TaskSpec) -> Mapping[str, Need]:
-    """What a method needs on a task."""
-    try:
-        return built.needs(task.info())
-    except ValueError as error:
-        raise BenchError(f"method '{method}' on {task.name}: {error}") from error
 
 
 def _filled_in(need: Need, task: str, seed: int) -> Need:
@@ -261,37 +263,19 @@ def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack
     root, lacks = options.data_root, []
     known = True
     for name, splits in task.splits().items():
-        lacking = options.damaged.get(name) or lack(name, root, splits)
-        if not lacking and (lacking := unprepared(name, root, splits)):
+        seen = plan._seen.setdefault(name, plan._seen.get(name) or look(name, root))
+        lacking = options.damaged.get(name) or lack(name, root, splits, seen)
+        if not lacking and (lacking := unprepared(name, root, splits, seen)):
             plan.unprepared.add(name)
             known = False
         lacks += [lacking] if lacking else []
     found = {
-        role: part_fingerprint(part, root, task.limit(role, options.preset))
+        role: part_fingerprint(
+            part, plan._seen[part.dataset].fingerprints, task.limit(role, options.preset)
+        )
         for role, part in task.parts().items()
     }
     known = known and all(found.values())
     data = " ".join(f"{role}:{print_}" for role, print_ in found.items()) if known else ""
     plan._data[task.name] = data, tuple(lacks)
     return plan._data[task.name]
-
-
-def _refuses(info: registry.MethodInfo, dtype: str) -> tuple[Lack, ...]:
-    """Why a method does not compute in a type, () when it does."""
-    if dtype in info.dtypes:
-        return ()
-    accepted = " or ".join(info.dtypes)
-    return (Lack(f"method '{info.name}' computes in {accepted} alone, not in {dtype}"),)
-
-
-@cache
-def _device_lacks(device: str) -> tuple[Lack, ...]:
-    """Why cells cannot run on a device, () when they can."""
-    if device == "cpu":
-        return ()
-    import torch
-
-    # Asked of the driver, not of the runtime: a process that has touched CUDA cannot be forked.
-    if torch.cuda.device_count():
-        return ()
-    return (Lack("no CUDA device here; use --device cpu"),)

@@ -1,4 +1,4 @@
-"""What tables of settings tell in words: the data of a task, the parameters of a method."""
+"""What tables of settings say in words: the data of a task, the parameters of a method."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NONE = "\N{EN DASH}"
 _LISTED = 6
-"""Values that are told one by one; of more, their number."""
+"""So many values are listed at most; of more, only their number is said."""
 
 
 def tell(part: Entry, preset: str, *, where: str = "") -> str:
@@ -27,14 +27,14 @@ def tell(part: Entry, preset: str, *, where: str = "") -> str:
         where: The file and table, for errors.
 
     Raises:
-        BenchError: no task or method to tell it of, or the method has no such attribute.
+        BenchError: no task or method that it could be of, or the method has no such attribute.
     """
     if part.fact in ROLES:
         if len(part.all_tasks) != 1:
-            raise BenchError(f"{where}: fact '{part.fact}' is told of one task, from row or column")
+            raise BenchError(f"{where}: fact '{part.fact}' needs one task, from row or column")
         return _data(get_task(part.all_tasks[0], where=where), part.fact, preset)
     if not part.method:
-        raise BenchError(f"{where}: fact '{part.fact}' is told of a method, from row or column")
+        raise BenchError(f"{where}: fact '{part.fact}' needs a method, from row or column")
     info = registry.get(part.method, where=where)
     built = info.build(info.params(preset, part.params, where=where), where=where)
     known = [n for n in dir(built) if n[0] != "_" and not callable(getattr(built, n))]

@@ -22,7 +22,7 @@ class Slot:
 
     experiment: str
     name: str
-    """Of the table or figure."""
+    """The table or figure."""
     entry: Entry
     column: str
     """Label of the column, or of the group of bars; "" in other figures."""
@@ -61,7 +61,7 @@ def slots(one: Experiment, preset: str, extra: Iterable[str] = ()) -> Iterator[S
 
     Args:
         one: The experiment.
-        preset: Decides the grids of figures, and whose parameters are told in words.
+        preset: Decides the grids of figures, and whose parameters are said in words.
         extra: Of these methods, each that no table has becomes a row of the tables that it fits.
 
     Raises:
@@ -107,7 +107,7 @@ def _settled(one: Experiment, name: str, entry: Entry, column: str, preset: str)
 
 
 def _words(one: Experiment, name: str, entry: Entry, preset: str) -> str:
-    """What an entry of a table of settings tells, with the parameters that the preset would run."""
+    """What an entry of a table of settings says, with the parameters that the preset would run."""
     own = one.preset.get(preset, Preset()).params.get(entry.method, {})
     params = {**own, **entry.params, **(entry.quick if preset == "quick" else {})}
     return settings.tell(dataclasses.replace(entry, params=params), preset, where=name)

@@ -26,12 +26,12 @@ class Seen:
     label: str
     """Method, task and parameters that tell it from others, for people."""
     output: str
-    """Of prediction.safetensors; the failure of a cell that failed."""
+    """The digest of prediction.safetensors; the failure of a cell that failed."""
     logged: str
-    """Of values that were logged, at full precision and in order, and of snapshots. The number that
-    a step is given is a label: epochs counted from 0 or from 1 are the same training."""
+    """The digest of what was logged, at full precision and in order, and of snapshots. The number
+    that a step is given is a label: epochs counted from 0 or from 1 are the same training."""
     scores: str
-    """Of the metrics and of the scores of snapshots."""
+    """The digest of the metrics and of the scores of snapshots."""
     needs: tuple[str, ...] = ()
     """Names of the cells that it read."""
     code: str = ""

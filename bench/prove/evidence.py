@@ -18,12 +18,12 @@ Word = Literal["equal", "differs", "unjudged", "new", "gone"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one method, or network, or the protocol."""
+    """What a comparison says of one method, or network, or the protocol."""
 
     word: Word
     """unjudged: the cells that it reads are not what they were. new, gone: on one side only."""
     cells: int
-    """That both sides have."""
+    """How many cells both sides have."""
     seconds: float
     why: str = ""
 

@@ -22,7 +22,7 @@ from bench.store import code, equal, record
 
 PATH = SHIPPED / "results" / "reference" / "witness.json"
 DEVICE, DTYPE = "cpu", "float32"
-"""Of what is replayed."""
+"""What is replayed runs on these."""
 Machine = dict[str, Any]
 _MEND = "run `python -m bench prove --update` and commit what it writes"
 

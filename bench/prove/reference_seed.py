@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bench import ROOT
@@ -9,6 +10,10 @@ from bench.errors import BenchError
 from bench.plan import experiment
 from bench.prove.replay import python
 from bench.report import reference
+from bench.store import record
+
+NOTHING_COMPARED = 3
+"""Exit status where what differs may be the machine's doing."""
 
 
 def act(folder: Path, workers: int) -> int:
@@ -22,23 +27,41 @@ def act(folder: Path, workers: int) -> int:
         BenchError: it did not run, or the reference is damaged.
     """
     (folder / "data").mkdir()
+    os.environ.pop("BENCH_CACHE", None)  # run and plan prepare and look in the folder's own
     words = ["-m", "bench", "run", "digits", "--seeds", "1", "--workers", str(workers)]
     places = ["--results", str(folder / "results"), "--data-root", str(folder / "data")]
-    done = python(ROOT, [*words, *places], BENCH_CACHE=str(folder / "cache"))
+    done = python(ROOT, [*words, *places])
     if done.returncode not in (0, 1):
         raise BenchError(f"digits did not run: {done.stderr.strip()[-300:]}")
-    wanted, found = _reference(), _measured(folder)
+    numbers = reference.read(reference.path_of(experiment.load("digits"), "quick"))
+    wanted = {key: n.values[0] for key, n in numbers.items() if 0 in n.values}
+    found = _measured(folder)
     differing = [key for key in wanted if wanted[key] != found.get(key)]
     for key in differing:
         print(f"{' '.join(filter(None, key))}: {found.get(key)}, the reference has {wanted[key]}")
     print(f"{len(wanted) - len(differing)} of {len(wanted)} numbers are the same to the last digit")
+    others = sorted({_elsewhere(n.origin) for n in numbers.values()} - {""})
+    if differing and others:
+        print(
+            f"the reference is of another machine ({'; '.join(others)}), where bits may differ: "
+            "it judges nothing here; `python -m bench check digits --update --reason …` on this "
+            "machine, by the code that is trusted, makes one that does"
+        )
+        return NOTHING_COMPARED
     return 1 if differing else 0
 
 
-def _reference() -> dict[reference.Key, float]:
-    """Seed 0 of every number in the file."""
-    path = reference.path_of(experiment.load("digits"), "quick")
-    return {key: n.values[0] for key, n in reference.read(path).items() if 0 in n.values}
+def _elsewhere(origin: reference.Origin) -> str:
+    """What of a number's processor and libraries is not here, in words; "" when all is."""
+    here = record.versions()
+    words = [
+        f"{name} {' and '.join(sorted(versions))}, here {here.get(name, 'none')}"
+        for name, versions in sorted(origin.versions.items())
+        if name in record.DECISIVE and versions != {here.get(name)}
+    ]
+    if origin.hardware != {record.hardware()}:
+        words.append(f"{' and '.join(sorted(origin.hardware))}, here {record.hardware()}")
+    return ", ".join(words)
 
 
 def _measured(folder: Path) -> dict[reference.Key, float]:

@@ -37,7 +37,7 @@ class Replay:
     """What the witness gave with one code."""
 
     cells: dict[str, Seen] = field(default_factory=dict)
-    """By what the cell is, whatever its key; see `bench.prove.digests`."""
+    """What each cell is, whatever its key (see `bench.prove.digests`) -> what came of it."""
     codes: dict[str, str] = field(default_factory=dict)
     """Method, and networks that its parameters name, parted by blanks -> fingerprint."""
     scoring: str = ""

@@ -112,4 +112,7 @@ def _marked(mean: NDArray[np.float64], index: int) -> list[int]:
 def _label(curve: Curve) -> str:
     """The curve's name with its n."""
     counts = [n for n, mean in zip(curve.n, curve.mean, strict=True) if mean is not None]
-    return counted(curve.label, counts, curve.planned)
+    label = counted(curve.label, counts, curve.planned)
+    seeds = ", ".join(map(str, curve.damaged))
+    named = f"seed{'s' if len(curve.damaged) > 1 else ''} {seeds}"
+    return f"{label}, damaged: {named}" if seeds else label

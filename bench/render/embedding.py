@@ -14,7 +14,7 @@ from bench.report.view_types import Cloud, EmbeddingView
 
 _ACROSS = 3
 _SIZE = 5.0
-"""Of a point, square points of print."""
+"""Area of a dot, in square points (1/72 inch)."""
 
 
 def draw(view: EmbeddingView) -> Figure:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.render.legend import note_letters
-from bench.render.wording import DASH, DELTA, Printed, difference, measured_cell, spread
+from bench.render.wording import DASH, DELTA, CellText, difference, measured_cell, spread
 from bench.report.view_types import Measured, TableView
 from bench.score.statistics import Unit
 
@@ -44,8 +44,8 @@ class Row:
     """A line of the table; `cells` has one tuple for each column asked for."""
 
     group: str
-    label: Printed
-    cells: tuple[tuple[Printed, ...], ...]
+    label: CellText
+    cells: tuple[tuple[CellText, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -88,26 +88,26 @@ def rows(view: TableView, chosen: Iterable[Column]) -> list[Row]:
     ]
 
 
-def _label(label: str, entries: Iterable[Measured], letters: dict[str, str]) -> Printed:
+def _label(label: str, entries: Iterable[Measured], letters: dict[str, str]) -> CellText:
     slots = [e.slot for e in entries]
     oracle = any(slot.oracle for slot in slots)
     marks = dict.fromkeys(letters[slot.entry.note] for slot in slots if slot.entry.note)
-    return Printed(label, "(oracle)" if oracle else "", ",".join(marks), italic=oracle)
+    return CellText(label, "(oracle)" if oracle else "", ",".join(marks), italic=oracle)
 
 
-def _cells(entry: Measured | None, column: Column, letters: dict[str, str]) -> tuple[Printed, ...]:
+def _cells(entry: Measured | None, column: Column, letters: dict[str, str]) -> tuple[CellText, ...]:
     if entry is not None and entry.slot.words:
-        return (Printed(entry.slot.words),)
-    measured = Printed(DASH) if entry is None else measured_cell(entry)
+        return (CellText(entry.slot.words),)
+    measured = CellText(DASH) if entry is None else measured_cell(entry)
     if not column.published:
         return (measured,)
     if entry is None:
-        return Printed(DASH), measured, Printed("")
+        return CellText(DASH), measured, CellText("")
     paper, unit = entry.slot.published, entry.slot.unit
-    published = Printed(DASH)
+    published = CellText(DASH)
     if paper:
-        published = Printed(spread(paper.value, paper.std, unit), mark=letters.get(paper.note, ""))
-    return published, measured, Printed(difference(entry))
+        published = CellText(spread(paper.value, paper.std, unit), mark=letters.get(paper.note, ""))
+    return published, measured, CellText(difference(entry))
 
 
 def panels(view: TableView, width: int | None = None) -> list[Panel]:
@@ -135,7 +135,7 @@ def panels(view: TableView, width: int | None = None) -> list[Panel]:
     return [Panel(run, rows(view, run), labels + sum(sizes[c] for c in run)) for run in runs]
 
 
-def _width(column: Column, cells: list[tuple[Printed, ...]]) -> int:
+def _width(column: Column, cells: list[tuple[CellText, ...]]) -> int:
     """Characters that the column takes, with two between its cells."""
     sizes = [len(head) for head in column.heads]
     for line in cells:

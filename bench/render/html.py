@@ -8,7 +8,7 @@ from html import escape
 from bench.render import legend
 from bench.render.grid import Column, Row, columns, rows
 from bench.render.place import COLUMN, inches, stem
-from bench.render.wording import Printed
+from bench.render.wording import CellText
 from bench.report.view_types import Drawing, TableView
 
 _STYLE = """
@@ -90,7 +90,7 @@ def _body(lines: Sequence[Row], width: int) -> list[str]:
     return found
 
 
-def _cell(cell: Printed) -> str:
+def _cell(cell: CellText) -> str:
     text = escape(cell.text)
     text = f"<b>{text}</b>" if cell.bold else text
     text = f"<i>{text}</i>" if cell.italic else text

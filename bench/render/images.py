@@ -19,7 +19,7 @@ _LARGEST = 0.5
 _LABEL = 0.35
 """Inches that the labels of rows take."""
 _SIDE = 0.86
-"""Of a picture; what is left of 1 is the gap."""
+"""The side of a picture, as a share of its place; the rest is the gap."""
 _APART = 0.3
 """Further gap behind a query."""
 

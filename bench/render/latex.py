@@ -9,7 +9,7 @@ from bench.render import legend
 from bench.render.escape import latex as escape
 from bench.render.grid import LABEL, Column, Row, panels
 from bench.render.place import COLUMN, inches, stem
-from bench.render.wording import Printed
+from bench.render.wording import CellText
 from bench.report.view_types import Drawing, TableView
 
 WIDTH = 100
@@ -142,14 +142,14 @@ def _line(row: Row, columns: Sequence[Column]) -> str:
     return " & ".join(parts) + r" \\"
 
 
-def _styled(cell: Printed) -> str:
+def _styled(cell: CellText) -> str:
     text = escape(cell.text).replace(r" $\pm$ ", r"\,$\pm$\,")
     if cell.bold:
         text = rf"\textbf{{{text}}}"
     return rf"\textit{{{text}}}" if cell.italic else text
 
 
-def _small(cell: Printed) -> str:
+def _small(cell: CellText) -> str:
     return rf"{{\scriptsize {escape(cell.small)}}}" if cell.small else ""
 
 

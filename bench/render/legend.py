@@ -63,7 +63,7 @@ def figure_caption(view: Drawing) -> str:
 
 
 def _of_curves(view: FigureView) -> list[str]:
-    """Of bars, bands, lines and diamonds."""
+    """What bars, bands, lines and diamonds mean."""
     parts = [("Error bars: " if view.kind == "bars" else "Bars and bands: ") + SPREAD]
     if view.truth is not None:
         parts.append(f"Dashed: {sentence(view.truth_label)}")
@@ -75,7 +75,7 @@ def _of_curves(view: FigureView) -> list[str]:
 
 
 def _of_images(view: ImagesView) -> str:
-    """Of rows, their labels and frames."""
+    """What rows, their labels and frames mean."""
     if view.show == "filters":
         return "Filters of the first convolution, each scaled by itself from black to white."
     frame = "frame (colour and dashes): true class."
@@ -90,7 +90,7 @@ def _of_images(view: ImagesView) -> str:
 
 
 def _of_heatmap(view: HeatmapView) -> list[str]:
-    """Of its numbers and cut corners."""
+    """What its numbers and cut corners mean."""
     shown = (
         "Each field: the best of its restarts, the maximum over seeds, chosen after scoring with "
         "the labels"

@@ -15,9 +15,9 @@ from bench.render.wording import SEEDS
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*")
 FRAMES = (*COLOURS[:-1], "#999999")
-"""Of pictures: black would not be seen around dark ones."""
+"""Colours around pictures, without black, which would not be seen around dark ones."""
 DASHES: tuple[Any, ...] = ("-", (0, (3, 1)), (0, (1, 1)))
-"""Of frames, beyond the seventh class."""
+"""Lines of frames: another for each seven classes."""
 MISSING: dict[str, Any] = {
     "facecolor": "0.93",
     "edgecolor": "0.6",

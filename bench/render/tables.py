@@ -12,7 +12,7 @@ from tabulate import tabulate
 from bench.render import legend
 from bench.render.escape import markdown as escape
 from bench.render.grid import Column, Row, panels
-from bench.render.wording import Printed
+from bench.render.wording import CellText
 from bench.report.view_types import Measured, TableView
 
 
@@ -47,7 +47,7 @@ def _long_head(column: Column, part: str) -> str:
 
 
 def _lines(
-    rows: Sequence[Row], show: Callable[[Printed], str], heading: Callable[[str], str]
+    rows: Sequence[Row], show: Callable[[CellText], str], heading: Callable[[str], str]
 ) -> list[list[str]]:
     """The printed cells, line by line; a group starts with its heading, or a blank."""
     lines, group = [], ""
@@ -68,7 +68,7 @@ def _tabulate(
     return tabulate(full, ["", *heads], tablefmt=style, disable_numparse=True, colalign=align)
 
 
-def _markdown_cell(cell: Printed) -> str:
+def _markdown_cell(cell: CellText) -> str:
     stars = "**" * cell.bold + "*" * cell.italic
     text = f"{stars}{escape(cell.text)}{stars}{_superscript(cell.mark)}"
     return f"{text} {escape(cell.small)}" if cell.small else text
@@ -78,7 +78,7 @@ def _superscript(letter: str) -> str:
     return f"<sup>{letter}</sup>" if letter else ""
 
 
-def _console_cell(cell: Printed) -> str:
+def _console_cell(cell: CellText) -> str:
     star, mark = "*" * cell.bold, f"[{cell.mark}]" if cell.mark else ""
     return " ".join(part for part in (cell.text + star, cell.small, mark) if part)
 

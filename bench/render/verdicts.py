@@ -97,14 +97,14 @@ def told(comparison: Comparison) -> str:
 
 
 def text(comparisons: Sequence[Comparison]) -> str:
-    """For the console."""
+    """What the console shows: the numbers to look at, then a summary."""
     rows = listed(comparisons)
     table = tabulate(rows, headers="keys", disable_numparse=True) + "\n\n" if rows else ""
     return table + "\n".join(summary(comparisons))
 
 
 def markdown(comparisons: Sequence[Comparison]) -> str:
-    """For the summary of a CI job."""
+    """What the summary of a CI job shows."""
     bad = sum(c.verdict in FAILURES for c in comparisons)
     head = f"{bad} numbers are not what they were" if bad else "No number moved"
     rows = [
@@ -116,12 +116,12 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
 
 
 def as_json(comparisons: Sequence[Comparison]) -> str:
-    """For programs: every number."""
+    """Every number as JSON, for programs."""
     return json.dumps([dataclasses.asdict(c) for c in comparisons], indent=1)
 
 
 def junit(comparisons: Sequence[Comparison]) -> str:
-    """For CI systems: a test suite an experiment, a test case a number."""
+    """JUnit's XML for CI systems: a test suite an experiment, a test case a number."""
     suites = ET.Element("testsuites", name="bench check")
     for name in dict.fromkeys(c.experiment for c in comparisons):
         mine = [c for c in comparisons if c.experiment == name]
@@ -163,7 +163,7 @@ def _xml(words: str) -> str:
 
 
 def written(comparisons: Sequence[Comparison], form: str) -> str:
-    """As text, markdown, json or junit."""
+    """The comparisons as "text", "markdown", "json" or "junit"."""
     forms = {"text": text, "markdown": markdown, "json": as_json, "junit": junit}
     return forms[form](comparisons)
 

@@ -17,7 +17,7 @@ _STATES = ("failed", "unavailable", "blocked", "missing", "undefined", "stale")
 
 
 @dataclass(frozen=True)
-class Printed:
+class CellText:
     """A cell of a table as it is printed: a text, and what follows it in small type."""
 
     text: str
@@ -32,12 +32,12 @@ class Printed:
         return len(self.text) + len(self.small) + bool(self.small)
 
 
-def measured_cell(entry: Measured) -> Printed:
+def measured_cell(entry: Measured) -> CellText:
     """Mean ± standard deviation with its n where that is not ten, or the state's word."""
     slot, summary = entry.slot, entry.summary
     text = spread(summary.mean, summary.std, slot.unit)
     if not text:
-        return Printed(*_state(entry), italic=slot.oracle)
+        return CellText(*_state(entry), italic=slot.oracle)
     small = []
     if summary.n < len(slot.cells):
         small.append(f"(n={summary.n}/{len(slot.cells)})")
@@ -45,7 +45,7 @@ def measured_cell(entry: Measured) -> Printed:
         small.append(f"(n={summary.n})")
     if entry.states.get("stale"):
         small.append("†stale")
-    return Printed(text, " ".join(small), bold=entry.best, italic=slot.oracle)
+    return CellText(text, " ".join(small), bold=entry.best, italic=slot.oracle)
 
 
 def _state(entry: Measured) -> tuple[str, str]:

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.files import replace
+from bench.files import content, replace
 from bench.store import outputs
+from bench.store.record import Record
 
 Points = npt.NDArray[np.float32]
 
@@ -26,18 +27,21 @@ IMAGES = 1000
 """At most so many, the first in canonical order: a uniform sample, since that order is by hash."""
 PERPLEXITY = 30.0
 NEIGHBOURS = 15
-"""Of UMAP."""
+"""How many UMAP looks at, its `n_neighbors`."""
 _FEWEST = 5
+_MOST_BYTES = 1 << 20
 _FOLDER = ".embeddings"
 
 
-def coordinates(runs: Path, folder: Path, digest: str, tensor: str, *, n: int, by: str) -> Points:
+def coordinates(
+    runs: Path, folder: Path, record: Record, tensor: str, *, n: int, by: str
+) -> Points:
     """A cell's tensor in the plane, float32, (at most `IMAGES`, 2): kept from before, or now.
 
     Args:
         runs: The folder of all cells; the coordinates are kept in a hidden folder below it.
         folder: The cell's.
-        digest: Of the cell's output, from its record.
+        record: The cell's; the digest of its output names what is kept.
         tensor: Its name.
         n: The number of the task's images.
         by: "t-SNE" or "umap".
@@ -47,17 +51,15 @@ def coordinates(runs: Path, folder: Path, digest: str, tensor: str, *, n: int, b
         ValueError: there is no such tensor, it has another length, it cannot be embedded, or
             umap-learn is not installed.
     """
-    options: dict[str, Any] = {"output": digest, "tensor": tensor, "images": IMAGES}
+    options: dict[str, Any] = {"output": record.output, "tensor": tensor, "images": IMAGES}
     # t-SNE's name says nothing of the algorithm: such files are kept from before there were two.
     options |= {"perplexity": PERPLEXITY} if by == "t-SNE" else {"by": by, "neighbours": NEIGHBOURS}
     name = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:32]
     path = runs / _FOLDER / f"{name}.npy"
-    try:
-        kept: Points = np.load(path, allow_pickle=False)
+    kept = _kept(path)
+    if kept is not None:
         return kept
-    except (OSError, ValueError, EOFError):
-        pass  # None yet, or a damaged one.
-    tensors = outputs.of_cell(folder, tensors=True).tensors
+    tensors = outputs.of_cell(folder, record, tensors=True).tensors
     if tensor not in tensors:
         raise ValueError(f"no tensor '{tensor}' is stored")
     values = tensors[tensor].float().numpy()
@@ -66,7 +68,19 @@ def coordinates(runs: Path, folder: Path, digest: str, tensor: str, *, n: int, b
     found = embed(values, by)
     out = io.BytesIO()
     np.save(out, found)
-    replace(path, out.getvalue())
+    replace(path, out.getvalue() + hashlib.sha256(out.getvalue()).digest())
+    return found
+
+
+def _kept(path: Path) -> Points | None:
+    """Coordinates from before, with their SHA-256 behind them; None where they are not whole."""
+    try:
+        data = content(path, _MOST_BYTES)
+        if hashlib.sha256(data[:-32]).digest() != data[-32:]:
+            return None
+        found: Points = np.load(io.BytesIO(data[:-32]), allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
     return found
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench.errors import BenchError
 from bench.plan.experiment import Experiment
 from bench.plan.figure import Figure
 from bench.plan.slot import Slot
@@ -15,7 +15,7 @@ from bench.score import statistics
 from bench.score.metric_names import METRICS, is_count
 from bench.score.snapshots import NATS
 from bench.score.statistics import Summary
-from bench.store.folders import CURVES
+from bench.store import traces
 from bench.store.states import USABLE, Results, measured
 
 
@@ -53,7 +53,7 @@ def _scale(figure: Figure) -> float:
 
 
 def _metric_label(figure: Figure) -> str:
-    """Of the axis: what the figure says, or the one thing that all its curves show."""
+    """The label of the y axis: what the figure says, or the one thing that all its curves show."""
     own = {curve.metric for curve in figure.curve}
     named = figure.logged or figure.metric or (own.pop() if len(own) == 1 else "")
     known = figure.metric in METRICS and _scale(figure) == 100.0
@@ -150,8 +150,14 @@ def _training(
     scale, curves = _scale(figure), []
     for slot in slots:
         values: dict[float, list[float]] = {}
+        damaged = []
         for seed in sorted(slot.cells):
-            for step, value in _series(slot.cells[seed][0], slot.entry.metric, figure, results):
+            try:
+                series = _series(slot.cells[seed][0], slot.entry.metric, figure, results)
+            except BenchError:  # `status` says of which file, and why
+                damaged.append(seed)
+                continue
+            for step, value in series:
                 values.setdefault(step, []).append(value)
         steps = sorted(values)
         summaries = [statistics.summarise(values[step]) for step in steps]
@@ -163,6 +169,7 @@ def _training(
                 std=_times(scale, [s.std for s in summaries]),
                 n=tuple(s.n for s in summaries),
                 planned=len(slot.cells),
+                damaged=tuple(damaged),
             )
         )
     return FigureView(
@@ -175,17 +182,31 @@ def _training(
     )
 
 
-def _series(key: str, metric: str, figure: Figure, results: Results) -> list[tuple[float, float]]:
-    """Steps and values of one cell; none where it is not done or left no such curve."""
+def _series(key: str, metric: str, figure: Figure, results: Results) -> traces.Series:
+    """Steps and values of one cell; none where it is not done or left no such curve.
+
+    Raises:
+        BenchError: its curves are damaged.
+    """
     if results.states[key] not in USABLE:
         return []
-    path = results.runs / results.plan.cells[key].folder / CURVES
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if figure.logged:
-            return [(float(step), float(v)) for step, v in content["logged"][figure.logged]]
-        snapshots = content["snapshots"]
-        pairs = zip(snapshots["step"], snapshots[metric], strict=True)
-        return [(float(step), float(v)) for step, v in pairs]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    folder, record = results.runs / results.plan.cells[key].folder, results.records[key]
+    if figure.logged:
+        return traces.logged(folder, record, figure.logged)
+    return traces.scored(folder, record, metric)
+
+
+def damaged_curves(results: Results) -> dict[str, str]:
+    """Folder -> what is wrong with its curves, of all cells that a figure over training shows."""
+    figures = {(e.name, f.name): f for e in results.plan.experiments for f in e.figure}
+    found: dict[str, str] = {}
+    for slot in results.plan.slots:
+        figure = figures.get((slot.experiment, slot.name))
+        if figure is None or figure.kind != "training":
+            continue
+        for keys in slot.cells.values():
+            try:
+                _series(keys[0], slot.entry.metric, figure, results)
+            except BenchError as error:
+                found[results.plan.cells[keys[0]].folder] = str(error)
+    return found

@@ -30,6 +30,7 @@ from bench.report.view_types import (
 from bench.score.metrics import contingency, matching
 from bench.score.snapshots import entropies
 from bench.store import outputs
+from bench.store.record import Record
 from bench.store.states import USABLE, Results
 from bench.tasks import Ints
 
@@ -54,6 +55,11 @@ class _Cell:
     def folder(self) -> Path:
         """Where its output lies."""
         return self.results.runs / self.results.plan.cells[self.key].folder
+
+    @property
+    def record(self) -> Record:
+        """How it was computed, and the digest of its output."""
+        return self.results.records[self.key]
 
     @cached_property
     def files(self) -> PartFiles:
@@ -85,7 +91,7 @@ class _Cell:
         Raises:
             ValueError: none are stored, or not one for each image.
         """
-        found = outputs.of_cell(self.folder).assignments
+        found = outputs.of_cell(self.folder, self.record).assignments
         if found is None:
             raise ValueError(f"{of}no assignments are stored")
         if len(found) != self.files.n:
@@ -94,7 +100,7 @@ class _Cell:
 
     def tensor(self) -> npt.NDArray[np.float32]:
         """The stored tensor that the part names; raises ValueError where there is none."""
-        tensors = outputs.of_cell(self.folder, tensors=True).tensors
+        tensors = outputs.of_cell(self.folder, self.record, tensors=True).tensors
         if self.entry.tensor not in tensors:
             raise ValueError(f"no tensor '{self.entry.tensor}' is stored")
         values: npt.NDArray[np.float32] = tensors[self.entry.tensor].float().numpy()
@@ -154,13 +160,13 @@ def _panel(empty: type[P], make: Callable[[_Cell], P], slot: Slot, results: Resu
     except Unavailable:
         return empty(label, words="the data are not here")
     except (BenchError, ValueError) as error:
-        return empty(label, words=str(error))
+        return empty(label, words=str(error).replace(f"{results.runs}/", ""))
 
 
 def _cloud(cell: _Cell, *, by: str) -> Cloud:
     """The points of one cell with their true classes."""
-    part, runs, digest = cell.entry, cell.results.runs, cell.results.records[cell.key].output
-    points = coordinates(runs, cell.folder, digest, part.tensor, n=cell.files.n, by=by)
+    part, runs = cell.entry, cell.results.runs
+    points = coordinates(runs, cell.folder, cell.record, part.tensor, n=cell.files.n, by=by)
     pairs = tuple((float(x), float(y)) for x, y in points)
     return Cloud(part.label, pairs, tuple(int(c) for c in cell.labels[: len(points)]))
 
@@ -230,7 +236,7 @@ def _filters(cell: _Cell) -> Sheet:
 
 
 def _picture(pixels: npt.NDArray[np.uint8], *, frame: int | None = None) -> Picture:
-    """From uint8, (height, width, channels)."""
+    """A picture of pixels, uint8, (height, width, channels)."""
     height, width, channels = pixels.shape
     return Picture((height, width, channels), np.ascontiguousarray(pixels).tobytes(), frame)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,15 +19,17 @@ from typing import Any
 
 from bench import SHIPPED
 from bench.errors import BenchError
-from bench.files import replace, safe
+from bench.files import content, replace, safe
 from bench.plan import experiment
 from bench.plan.experiment import Experiment
 from bench.plan.slot import Slot
+from bench.report import seals
 from bench.score import statistics
 from bench.store import code, record
 from bench.store.states import Results, measured
 
 FOLDER = SHIPPED / "results" / "reference"
+_MOST_BYTES = 1 << 26
 Key = tuple[str, str, str, str, str, str]
 _COLUMNS = (
     "name", "group", "row", "column", "x", "metric",
@@ -51,7 +54,7 @@ class Number:
     """One number of a table or figure."""
 
     values: Mapping[int, float]
-    """By seed, at least one."""
+    """Seed -> value, of one seed at least."""
     origin: Origin
 
 
@@ -79,26 +82,28 @@ def read(path: Path) -> dict[Key, Number]:
     Raises:
         BenchError: a file cannot be read or was altered; names file and line.
     """
-    if not path.exists():
+    beside = path.with_suffix(".json")
+    if not os.path.lexists(path) and not os.path.lexists(beside):
         return {}
-    noted = _noted(path.with_suffix(".json"))
     found: dict[Key, Number] = {}
     number = 1
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for line in csv.DictReader(file):
-                number += 1
-                name, group, row, column, x, metric = (line[c] for c in _COLUMNS[:6])
-                values = _values(line["values"], float(line["mean"]))
-                origin = Origin(
-                    frozenset({line.get("code") or ""} - {""}),
-                    frozenset({line.get("data") or ""} - {""}),
-                    noted.versions,
-                    noted.hardware,
-                )
-                found[name, group, row, column, x, metric] = Number(values, origin)
+        text = content(path, _MOST_BYTES).decode()
+        noted = _noted(beside, text)
+        for line in csv.DictReader(io.StringIO(text, newline="")):
+            number += 1
+            name, group, row, column, x, metric = (line[c] for c in _COLUMNS[:6])
+            values = _values(line["values"], float(line["mean"]))
+            origin = Origin(
+                frozenset({line.get("code") or ""} - {""}),
+                frozenset({line.get("data") or ""} - {""}),
+                noted.versions,
+                noted.hardware,
+            )
+            found[name, group, row, column, x, metric] = Number(values, origin)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BenchError(f"{path}: cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise BenchError(f"{path}: cannot be read: {why}") from error
     except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise BenchError(f"{path.name} line {number}: damaged: {error}") from error
     return found
@@ -118,25 +123,26 @@ def _values(text: str, mean: float) -> dict[int, float]:
     return values
 
 
-def _noted(path: Path) -> Origin:
+def _noted(path: Path, numbers: str) -> Origin:
     """Versions and hardware of a whole reference.
 
     Raises:
-        BenchError: the file is there and damaged.
+        BenchError: the file is there and damaged, or the numbers are not those beside it.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        told = json.loads(content(path, _MOST_BYTES).decode())
+        seals.check(told, numbers)
         versions: dict[str, set[str]] = {}
-        for one in content["versions"]:
+        for one in told["versions"]:
             for library, version in one.items():
                 versions.setdefault(library, set()).add(str(version))
         return Origin(
             versions={library: frozenset(found) for library, found in versions.items()},
-            hardware=frozenset(map(str, content["hardware"])),
+            hardware=frozenset(map(str, told["hardware"])),
         )
     except FileNotFoundError:
         return Origin()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BenchError(f"{path.name}: damaged: {error!r}") from error
 
 
@@ -244,9 +250,10 @@ def _written(
         "commits": sorted({r.commit + ("+" if r.dirty else "") for r in mine}),
         "record_layout": record.VERSION,
     }
+    sealed = seals.sealed(provenance, text.getvalue())
     return {
         path: text.getvalue(),
-        path.with_suffix(".json"): json.dumps(provenance, indent=1) + "\n",
+        path.with_suffix(".json"): json.dumps(sealed, indent=1) + "\n",
     }
 
 

@@ -17,7 +17,7 @@ class Comparison:
     experiment: str
     preset: str
     name: str
-    """Of the table or figure."""
+    """The table or figure."""
     group: str
     row: str
     column: str

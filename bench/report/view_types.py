@@ -104,7 +104,9 @@ class Curve:
     published: tuple[float | None, ...] = ()
     """A printed number for each x; () for none at all."""
     failed: tuple[bool, ...] = ()
-    """Of what was not measured, what failed; () for nothing."""
+    """Whether each x failed, of those that were not measured; () where none did."""
+    damaged: tuple[int, ...] = ()
+    """Seeds that are left out, since their stored curves are damaged."""
 
     def __post_init__(self) -> None:
         lengths = {len(self.x), len(self.mean), len(self.std), len(self.n)}
@@ -147,7 +149,7 @@ class Heatmap:
     """Mean over seeds, or the best of them; None where nothing was measured."""
     n: tuple[tuple[int, ...], ...]
     failed: tuple[tuple[bool, ...], ...]
-    """Of what was not measured, what failed."""
+    """Whether each field failed, of those that were not measured."""
     planned: int
 
     def __post_init__(self) -> None:
@@ -243,9 +245,9 @@ class ImagesView:
     """"clusters", "neighbours" (the first picture of a strip is the query) or "filters"."""
     panels: tuple[Sheet, ...]
     pick: str = ""
-    """Of clusters: the "purest" or "random" ones."""
+    """For clusters: the "purest" ones or "random" ones."""
     on: str = ""
-    """Of clusters, "probe": chosen by the images trained on, shown by those tested on."""
+    """For clusters, "probe": chosen by the images trained on, shown by those tested on."""
 
 
 @dataclass(frozen=True)

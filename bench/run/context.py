@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -140,20 +141,22 @@ class WorkerRun:
         if time.monotonic() - self._written < self._interval:
             return
         harness = {"logged": self.logged, "snapshots": self.snapshots}
+        content = {"method": dict(state), "harness": harness}
         with blame.ours():
             self._work.mkdir(parents=True, exist_ok=True)
-            checkpoint.save(self._work / CHECKPOINT, {"method": dict(state), "harness": harness})
+            checkpoint.save(self._work / CHECKPOINT, content, of=self._work.name)
         self._written = time.monotonic()
 
     def resume(self) -> dict[str, Any] | None:
-        """The method's state of the last checkpoint; a damaged one is as good as none."""
+        """The method's state of the last checkpoint; a damaged one is named and taken away."""
         path = self._work / CHECKPOINT
-        if not path.exists():
+        if not os.path.lexists(path):
             return None
         try:
-            state = checkpoint.load(path)
+            state = checkpoint.load(path, of=self._work.name)
         except BenchError as error:
             print(f"starting over: {error}")
+            checkpoint.discard(path)
             return None
         self.logged = state["harness"]["logged"]
         self.snapshots = state["harness"]["snapshots"]

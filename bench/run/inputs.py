@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import registry, tasks
-from bench.datasets import PartFiles, get_task, materialise, prepare
+from bench.datasets import PartFiles, TaskSpec, checksums, get_task, materialise
+from bench.datasets.cache import read_meta
 from bench.errors import BenchError, DamagedData
 from bench.plan.cell import Cell, seed_for
 from bench.run.draws import draw_answers, draw_episodes, draw_pairs
@@ -67,9 +68,10 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
             role: materialise(part, root, limit=task.limit(role, cell.preset))
             for role, part in task.parts().items()
         }
-        partial = "; ".join(sorted({prepare(n, root).partial for n, _ in task.datasets()} - {""}))
     except BenchError as error:
         raise DamagedData(str(error)) from error
+    _refuse_other_data(cell, task, parts)
+    partial = "; ".join(sorted({files.partial for files in parts.values()} - {""}))
     setting = task.settings(dict(cell.setting))
     target = parts["target"]
     try:
@@ -87,6 +89,38 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
         drawn=drawn,
     )
     return inputs, Truth(target.labels, target.n, target.n_classes, partial)
+
+
+def verify(inputs: Inputs, truth: Truth) -> None:
+    """Hold what a cell was given, and is scored with, against its checksums, whatever its size.
+
+    Raises:
+        DamagedData: a file is not as it was prepared.
+    """
+    for path in sorted({truth.labels, *inputs.images.values()}):
+        mend = f"delete {path.parent} and run the command again"
+        try:
+            checksums.verify(path.parent, read_meta(path.parent, mend) or {}, mend)
+        except BenchError as error:
+            raise DamagedData(str(error)) from error
+
+
+def _refuse_other_data(cell: Cell, task: TaskSpec, parts: Mapping[str, PartFiles]) -> None:
+    """Data that are not what the plan, or the task's declaration, takes them for.
+
+    Raises:
+        DamagedData: they were prepared anew since, or have another number of classes.
+    """
+    now = " ".join(f"{role}:{files.images.parent.name}" for role, files in parts.items())
+    if now != cell.data:
+        names = ", ".join(task.splits())
+        raise DamagedData(f"{names} changed since this run was planned: run the command again")
+    found = parts["target"].n_classes
+    if task.n_clusters and found != task.n_clusters:
+        raise DamagedData(
+            f"task '{task.name}' declares n_clusters = {task.n_clusters}, and its target in "
+            f"'{task.target.dataset}' has {found} classes: declare that number, or mend the data"
+        )
 
 
 def _draw(

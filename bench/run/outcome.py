@@ -9,8 +9,8 @@ from bench.plan.cell import Cell
 from bench.run.inputs import Truth
 from bench.run.scoring import score
 from bench.run.worker import Job, Report
-from bench.store import outputs, record
-from bench.store.folders import PREDICTION
+from bench.store import outputs, record, traces
+from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS
 from bench.store.locks import CellLock
 from bench.store.record import Record
 
@@ -67,6 +67,8 @@ def record_of(started: Started, report: Report, commit: str, *, dirty: bool) -> 
         scoring=started.scoring,
         needs={role: needed for role, (_, needed) in started.job.needs.items()},
         output=digest,
+        curves=traces.digest(attempt / CURVES) if digest else "",
+        snapshots=traces.digest(attempt / SNAPSHOTS) if digest else "",
         wall_seconds=report.wall_seconds,
         cpu_seconds=report.cpu_seconds,
         peak_memory=report.peak_memory,

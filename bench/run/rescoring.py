@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -12,8 +14,8 @@ from bench.errors import BenchError
 from bench.plan.cell import Cell
 from bench.run.inputs import gather
 from bench.run.scoring import score
-from bench.store import code
-from bench.store.folders import Store
+from bench.store import code, outputs, traces
+from bench.store.folders import CURVES, SNAPSHOTS, Store
 
 
 class Impossible(BenchError):  # noqa: N818 - named like what is printed
@@ -45,16 +47,47 @@ def rescore(cell: Cell, store: Store, root: Path, scratch: Path) -> list[str]:
         record = store.read(cell)
         if record is None or record.state != "done":
             raise Impossible("it is not done")
+        folder = store.folder(cell)
+        outputs.verified(folder, record)
+        traces.verify(folder, record)
         inputs, truth = gather(cell, root, work)
-        metrics = score(cell, inputs, truth, store.folder(cell))
-        before = record.metrics
-        store.rewrite(cell, dataclasses.replace(record, metrics=metrics, scoring=code.scoring()))
+        before, attempt = record.metrics, store.work(cell) / "rescored"
+        _copy(folder, attempt)
+        metrics = score(cell, inputs, truth, attempt)
+        new = dataclasses.replace(
+            record,
+            metrics=metrics,
+            scoring=code.scoring(),
+            curves=traces.digest(attempt / CURVES),
+            snapshots=traces.digest(attempt / SNAPSHOTS),
+        )
+        store.publish(cell, attempt, new)
     except Impossible:
         raise
     except (BenchError, ValueError, OSError) as error:
         raise Impossible(str(error)) from error
     finally:
+        store.clear_work(cell)
         lock.release()
         shutil.rmtree(work, ignore_errors=True)
     names = before.keys() | metrics.keys()
     return sorted(name for name in names if before.get(name) != metrics.get(name))
+
+
+def _copy(folder: Path, attempt: Path) -> None:
+    """The files of a finished cell, less its record, in a folder to score: links where that goes.
+
+    What is scored anew is renamed into place there, so that the cell itself stays as it is.
+    """
+    shutil.rmtree(attempt, ignore_errors=True)
+
+    def link(source: str, target: str) -> None:
+        with contextlib.suppress(OSError):
+            os.link(source, target, follow_symlinks=False)
+            return
+        shutil.copy2(source, target, follow_symlinks=False)
+
+    shutil.copytree(
+        folder, attempt, symlinks=True, ignore=shutil.ignore_patterns("record.json"),
+        copy_function=link,
+    )  # fmt: skip

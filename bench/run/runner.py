@@ -16,7 +16,7 @@ from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.run import grouping
 from bench.run.executor import Executor
-from bench.run.inputs import gather
+from bench.run.inputs import gather, verify
 from bench.run.order import Order
 from bench.run.outcome import Started, record_of
 from bench.run.pool import Pool, new_attempt
@@ -27,6 +27,8 @@ from bench.store.locks import CellLock
 from bench.store.record import Record
 
 _POLL_SECONDS = 0.5
+_MAYBE_THE_DATA = ("exception", "non-finite", "invalid prediction")
+"""Failures that damaged images or labels may lead to."""
 _VANISHED = 3
 _WORTH_RESUMING = ("timeout", "out of memory", "worker died")
 
@@ -79,7 +81,7 @@ class Runner:
         """Look what there is to do.
 
         Args:
-            plan: Its cells; what turns out to be damaged is noted in it.
+            plan: Its cells; it is not written to.
             store: Where results are and go.
             options: See there.
             display: Told how it goes.
@@ -88,9 +90,9 @@ class Runner:
         self._plan, self._store, self._options, self._display = plan, store, options, display
         self.records = store.records()
         self.states = states.states(plan, self.records)
-        self._wanted = states.to_run(
-            plan, self.states, retry_failed=options.retry_failed, rerun_stale=options.rerun_stale
-        )
+        self.lacks = states.lacking(plan, self.records)
+        again = {"retry_failed": options.retry_failed, "rerun_stale": options.rerun_stale}
+        self._wanted = states.to_run(plan, self.states, self.lacks, **again)
         self._pool = pool or Pool(options.workers, options.timeout, self._progressed)
         self._started: dict[str, Started] = {}
         self._elsewhere: list[str] = []
@@ -255,6 +257,12 @@ class Runner:
     def _publish(self, started: Started, report: Report) -> None:
         """Score a cell that ended, and put it in its place."""
         cell, attempt = started.cell, started.job.attempt
+        if report.failure in _MAYBE_THE_DATA:
+            try:
+                verify(started.job.inputs, started.truth)
+            except DamagedData as error:
+                self._give_up(cell, Lack(str(error)))
+                return
         with writable(self._store.root):
             result = record_of(started, report, self._commit, dirty=self._dirty)
             log = attempt / LOG
@@ -271,7 +279,7 @@ class Runner:
         for key in (cell.key, *self._order.lost(cell.key)):
             gone = self._plan.cells[key]
             self._store.clear_work(gone)
-            self._plan.unavailable[key] = (reason,)
+            self.lacks[key] = (reason,)
             self.states[key] = "unavailable"
             self._display.gave_up(gone, str(reason))
 

@@ -52,9 +52,9 @@ class Job:
     """Role -> folder and output hash of the needed cell."""
     plugins: tuple[Path, ...]
     work: Path
-    """Of the cell: checkpoints, kept over attempts."""
+    """The cell's folder for checkpoints, kept over attempts."""
     attempt: Path
-    """Of this attempt: what becomes the cell's folder."""
+    """This attempt's folder, which becomes the cell's."""
     memory: int
     """Bytes of memory it may take; 0: no limit."""
     checkpoint_seconds: float = CHECKPOINT_SECONDS

@@ -55,14 +55,14 @@ class FineTune(Method):
     momentum: float = 0.9
     weight_decay: float = 1e-6
     max_norm: float = 10.0
-    """Of the gradient; a longer one is shortened."""
+    """The gradient's length at most; a longer one is shortened."""
     crop_scale: tuple[float, float] = (0.1, 0.5)
     """Smallest and largest area of a square crop, as a fraction of the image's."""
     size: int = 224
     """Side that crops are resized to, the image's at most, for a network whose description does
     not say how its images were prepared."""
     crops: int = 10
-    """Of a test image, whose logits are added."""
+    """Crops of a test image, whose logits are added."""
     redraw: bool = True
     """Start the fully-connected layers from fresh weights."""
 
@@ -108,7 +108,7 @@ class FineTune(Method):
         optimiser = torch.optim.SGD(
             chosen, self.learning_rate, self.momentum, weight_decay=self.weight_decay
         )
-        parts: dict[str, training.Part] = {
+        parts: dict[str, training.Stateful] = {
             "model": model,
             "optimiser": optimiser,
             "order": (order := run.generator("batches")),

@@ -53,7 +53,7 @@ class Probe(Method):
     limit: int = 9600
     """Features of a block at most; larger maps are max-pooled."""
     epochs: int = 36
-    """Of each linear classifier."""
+    """Epochs that each linear classifier is trained for."""
     learning_rate: float = 0.01
     milestones: tuple[int, ...] = (5, 15, 25)
     """Epochs at which the learning rate falls to a fifth."""
@@ -191,7 +191,7 @@ class _Prepared(Network):
         return names
 
     def outputs(self, x: Tensor) -> Tensor:
-        """Of all heads, (n, heads · K), the first head's first."""
+        """The logits of all heads, (n, heads · K), the first head's first."""
         found: Tensor = self.network(self._prepared(x))
         return found
 

@@ -37,7 +37,7 @@ class Summary:
 
     @property
     def standard_error(self) -> float:
-        """Of the mean; 0 where the spread is unknown."""
+        """The standard error of the mean; 0 where the spread is unknown."""
         return 0.0 if self.std is None else self.std / math.sqrt(self.n)
 
 

@@ -1,5 +1,6 @@
 """A fingerprint of the code behind a result: the method's module and what it imports of ours.
 
+Of a plug-in, what it reaches through `sys.path` counts too, unless it is an installed library.
 Networks are imported by name, so a network counts where its name stands in one of these modules or
 among the cell's parameters: another network more changes no fingerprint. Comments, docstrings and
 layout do not count. The harness itself does not count either: what it hands to a method is pinned
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
 _SCORING = ("bench.score.scores", "bench.score.snapshots")
 _PARTS = ("bench.nn", "bench.score.probe", "bench.score.finetune", "bench_")
+_SHIPPED = ("bench.", "bench_methods.", "bench_baselines.")
+_INSTALLED = {"site-packages", "dist-packages"}
+_KNOWN = frozenset(
+    (*sys.stdlib_module_names, "bench", "numpy", "scipy", "sklearn", "torch", "torchvision", "timm")
+)
+"""Never a helper of a plug-in, wherever they lie."""
 
 
 def of_cell(cell: Cell) -> str:
@@ -81,31 +88,54 @@ def _reached(queue: list[str], parts: tuple[str, ...]) -> dict[str, str]:
         if source is None:
             continue
         found[name], imports, strings = _read(name, source)
-        queue += [n for n in imports if n.startswith(parts)]
+        plugin = not name.startswith(_SHIPPED)
+        queue += [n for n in imports if n.startswith(parts) or (plugin and _helps(n))]
         queue += _modules({named(text) for text in strings} - {""})
     return found
 
 
 @cache
+def _helps(name: str) -> bool:
+    """Whether a plug-in that imports this reaches code of its author's: not installed, not ours."""
+    top = name.partition(".")[0]
+    if top in _KNOWN or not top:
+        return False
+    file = _file(top) or _file(name)  # a folder without __init__.py has none
+    return file is not None and not _INSTALLED & set(file.parts)
+
+
+@cache
 def _read(name: str, source: str) -> tuple[str, list[str], list[str]]:
     """A module's text without docstrings, the names that it imports, and its strings."""
-    tree = _without_docstrings(ast.parse(source))
+    try:
+        tree = _without_docstrings(ast.parse(source))
+    except SyntaxError:  # of a helper that nobody has imported yet
+        return repr(source), [], []
     values = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
     strings = sorted(value for value in values if isinstance(value, str))
     return _text(tree), _imports(tree, name), strings
 
 
 def _source(name: str) -> str | None:
-    """The text of a project's module; None for a name that is no module (an imported function)."""
+    """The text of a project's module; None for a name that is no module (an imported function).
+
+    Read as Python reads it: a byte-order mark or a declared encoding is heeded.
+    """
+    file = _file(name)
+    return importlib.util.decode_source(file.read_bytes()) if file else None
+
+
+def _file(name: str) -> Path | None:
+    """Where a module's text lies; None for a name that is no module, or has no text."""
     loaded = sys.modules.get(name)
     file = getattr(loaded, "__file__", None)
     if file is None:
         try:
             spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError):
+        except (ImportError, ValueError, AttributeError):
             return None
         file = spec.origin if spec else None
-    return Path(file).read_text(encoding="utf-8") if file and file.endswith(".py") else None
+    return Path(file) if file and file.endswith(".py") else None
 
 
 def _imports(tree: ast.Module, module: str) -> list[str]:

@@ -1,80 +1,170 @@
-"""How long cells take: from records here, else from those that the reference was measured with."""
+"""How long cells take: from records here, else from those that the reference was measured with.
+
+What nobody has measured is estimated: seconds of the same method, in proportion to the work that
+the parameters of both ask for (`bench.store.work`). That is right to a factor of two or three.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import statistics
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
 
-from bench import SHIPPED
+from bench import SHIPPED, registry
+from bench.errors import BenchError
 from bench.files import replace
 from bench.plan.cell import Cell
+from bench.store import work
 from bench.store.record import Record
 
 REFERENCE = SHIPPED / "results" / "reference" / "costs.csv"
 Kind = tuple[str, str, str]
+"""Method, task and preset."""
+Source = Literal["measured", "another preset", "another task", "unknown"]
 
 
-def medians(records: Iterable[Record]) -> dict[Kind, float]:
-    """Median wall seconds of finished cells, or shares in a group, by method, task and preset."""
-    seconds: dict[Kind, list[float]] = {}
+class Measured(NamedTuple):
+    """Cells of a kind: medians over them."""
+
+    seconds: float
+    """CPU seconds where they ran on a CPU, each on one thread; else wall seconds."""
+    work: float
+    """What `bench.store.work` says that they were; 0 where it cannot tell."""
+
+
+class Cost(NamedTuple):
+    """What a cell may take."""
+
+    seconds: float
+    """0 where nothing tells."""
+    source: Source
+    """How it is known: cells of the same kind were measured, or the nearest in work of another."""
+
+
+def medians(records: Iterable[Record], root: Path) -> dict[Kind, Measured]:
+    """Of finished cells, or shares in a group, by kind.
+
+    Args:
+        records: Those of failed and of resumed cells, whose times are not whole, do not count.
+        root: The data root, for the number of images.
+    """
+    found: dict[Kind, list[Measured]] = {}
     for r in records:
         if r.state == "done" and not r.resumed:
             kind = (r.cell["method"], r.cell["task"], r.cell["preset"])
-            seconds.setdefault(kind, []).append(r.wall_seconds / r.group)
-    return {kind: statistics.median(values) for kind, values in sorted(seconds.items())}
+            on_cpu = r.cell.get("device") == "cpu" and r.cpu_seconds > 0
+            seconds = (r.cpu_seconds if on_cpu else r.wall_seconds) / r.group
+            found.setdefault(kind, []).append(Measured(seconds, _work(*kind, r.cell, root)))
+    return {
+        kind: Measured(*map(statistics.median, zip(*of, strict=True)))
+        for kind, of in sorted(found.items())
+    }
+
+
+def _work(method: str, task: str, preset: str, cell: Mapping[str, Any], root: Path) -> float:
+    """The work of a recorded cell; 0 where its method or task is not known here."""
+    try:
+        params = {**registry.get(method).neutral, **cell["params"]}
+        # JSON has lists where parameters have tuples.
+        params = {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+        return work.of(params, work.size(task, preset, root))
+    except (BenchError, KeyError, TypeError):
+        return 0.0
 
 
 @cache
-def reference(path: Path = REFERENCE) -> dict[Kind, float]:
+def reference(path: Path = REFERENCE) -> dict[Kind, Measured]:
     """The medians that came with the project; empty where there are none."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return {
-                (line["method"], line["task"], line["preset"]): float(line["seconds"])
+                (line["method"], line["task"], line["preset"]): Measured(
+                    float(line["seconds"]), float(line["work"])
+                )
                 for line in csv.DictReader(file)
             }
     except (OSError, KeyError, ValueError):
         return {}
 
 
-def update(records: Iterable[Record], path: Path = REFERENCE) -> Path:
+def update(records: Iterable[Record], root: Path, path: Path = REFERENCE) -> Path:
     """Keep the medians of these records, with those of other cells as they are."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("method", "task", "preset", "seconds"))
-    merged = reference(path) | medians(records)
-    for kind, seconds in sorted(merged.items()):
-        writer.writerow((*kind, f"{seconds:.2f}"))
+    writer.writerow(("method", "task", "preset", "seconds", "work"))
+    merged = reference(path) | medians(records, root)
+    for kind, (seconds, units) in sorted(merged.items()):
+        writer.writerow((*kind, f"{seconds:.2f}", f"{units:.4g}"))
     return replace(path, text.getvalue().encode())
 
 
-def known(records: Iterable[Record]) -> dict[Kind, float]:
-    """Seconds by kind of cell: as measured here, else as in the reference."""
-    return reference() | medians(records)
+class Costs:
+    """What cells cost, by all that was measured here or came with the project."""
+
+    def __init__(self, records: Iterable[Record], root: Path) -> None:
+        """Costs.
+
+        Args:
+            records: Measured here; they count before the project's.
+            root: The data root.
+        """
+        self._root = root
+        self._known = reference() | medians(records, root)
+        self._by_method: dict[str, list[tuple[Kind, Measured]]] = {}
+        for kind, measured in self._known.items():
+            self._by_method.setdefault(kind[0], []).append((kind, measured))
+
+    def of(self, cell: Cell) -> Cost:
+        """The seconds that a cell may take."""
+        kind = (cell.method, cell.task, cell.preset)
+        data = work.size(cell.task, cell.preset, self._root)
+        wanted = work.of(dict(cell.params), data)
+        if kind in self._known:
+            seconds, done = self._known[kind]
+            # Without the data, nothing says that the same kind is other work than it was.
+            scale = wanted / done if done and data.certain else 1.0
+            return Cost(seconds * scale, "measured")
+        others = [(k, m) for k, m in self._by_method.get(cell.method, []) if m.work and m.seconds]
+        if not others:
+            return Cost(0.0, "unknown")
+        near, measured = min(others, key=lambda one: _apart(one[1].work, wanted))
+        source: Source = "another preset" if near[1] == cell.task else "another task"
+        return Cost(measured.seconds * wanted / measured.work, source)
 
 
-def each(cells: Iterable[Cell], records: Iterable[Record]) -> dict[str, float]:
-    """The seconds that each cell may take, by key; 0 where no record tells."""
-    table = known(records)
-    return {c.key: table.get((c.method, c.task, c.preset), 0.0) for c in cells}
+def _apart(one: float, other: float) -> float:
+    return abs(math.log(one / other))
 
 
-def estimate(cells: Iterable[Cell], known: Mapping[Kind, float]) -> tuple[float, int]:
-    """Seconds that cells take one after another, and how many of them no record tells of."""
-    total, unknown = 0.0, 0
+class Total(NamedTuple):
+    """Many cells together."""
+
+    seconds: float
+    """One after another."""
+    counts: dict[Source, int]
+    """How many are known in which way."""
+
+
+def total(cells: Iterable[Cell], costs: Costs) -> Total:
+    """The seconds that cells take one after another, and how many of them are estimates."""
+    seconds, counts = 0.0, dict.fromkeys(get_args(Source), 0)
     for cell in cells:
-        seconds = known.get((cell.method, cell.task, cell.preset))
-        total += seconds or 0.0
-        unknown += seconds is None
-    return total, unknown
+        cost = costs.of(cell)
+        seconds += cost.seconds
+        counts[cost.source] += 1
+    return Total(seconds, counts)
 
 
 def words(seconds: float) -> str:
     """A duration as people say it."""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 100 else f"{hours:,.0f} h"

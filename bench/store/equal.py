@@ -36,7 +36,7 @@ class Line(NamedTuple):
     was: str
     now: str
     by: str
-    """Of which proof."""
+    """Which proof showed it."""
 
 
 @dataclass(frozen=True)

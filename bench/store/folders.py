@@ -6,18 +6,17 @@
     work/shared/                  what cells of one seed compute alike: may be lost at any time
     locks/KEY.lock                held by the runner that computes the cell
 
-The folders are the truth. An index line counts only while the size and time of the record that it
-copies are unchanged, so a torn, old or missing index costs time and nothing else.
+The folders are the truth. An index line counts only while its checksum is right and the size and
+time of the record that it copies are unchanged, so a torn, altered, old or missing index costs time
+and nothing else. Below the results folder no link is followed: what lies there may be a stranger's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,8 @@ from typing import Protocol
 from filelock import Timeout
 
 from bench.errors import BenchError
-from bench.store import durable
+from bench.plan.cell import address
+from bench.store import durable, index, walk
 from bench.store import record as records
 from bench.store.locks import CellLock
 from bench.store.record import Record
@@ -69,7 +69,7 @@ class Store:
         self._read_only = read_only
         self.runs = self.root / "runs"
         self.damaged: dict[str, str] = {}
-        """Folder -> what is wrong with its record; such a cell counts as missing."""
+        """What below `runs/` is no sound cell -> why; such a cell counts as missing."""
 
     def folder(self, cell: Placed) -> Path:
         """Where a finished cell lies."""
@@ -80,37 +80,77 @@ class Store:
         return self.root / "work" / cell.key
 
     def records(self) -> dict[str, Record]:
-        """Every record by key; damaged ones are left out and named in `damaged`."""
-        index = self._index()
+        """Every record by key; damaged ones are left out and named in `damaged`.
+
+        Raises:
+            BenchError: a folder cannot be listed, so that nobody knows what is there.
+        """
+        self.damaged.clear()
+        known = self._index()
         found: dict[str, Record] = {}
         fresh: list[str] = []
-        self.damaged.clear()
-        for folder, stamp in self._folders():
-            line = index.get(folder)
+        for folder, stamp in walk.cells(self.runs, self.damaged):
+            line = known.get(folder)
             if line is not None and line[0] == stamp:
                 record = line[1]
             else:
                 try:
-                    record = records.read(self.runs / folder)
+                    record = self._verified(folder)
                 except BenchError as error:
                     self.damaged[folder] = str(error)
                     continue
-                fresh.append(_index_line(folder, stamp, record))
+                if stamp:
+                    fresh.append(index.line(folder, stamp, record))
             found[record.key] = record
         if fresh and not self._read_only:
-            self._append(fresh)
+            index.append(self.runs / index.NAME, fresh)
         return found
+
+    def folders(self) -> list[str]:
+        """Every cell's folder below `runs/`; what is none is named in `damaged`.
+
+        Raises:
+            BenchError: a folder cannot be listed.
+        """
+        return [folder for folder, _ in walk.cells(self.runs, self.damaged)]
 
     def read(self, cell: Placed) -> Record | None:
         """The record of one cell, straight from its folder; None when missing or damaged."""
-        folder = self.folder(cell)
-        if not (folder / "record.json").exists():
-            return None
         try:
-            return records.read(folder)
+            walk.refuse_links(self.root, f"runs/{cell.folder}")
+            (self.folder(cell) / "record.json").lstat()
+            return self._verified(cell.folder)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.damaged[cell.folder] = f"{self.folder(cell)}: {error.strerror}"
         except BenchError as error:
             self.damaged[cell.folder] = str(error)
-            return None
+        return None
+
+    def _verified(self, folder: str) -> Record:
+        """The record in a cell's folder.
+
+        Raises:
+            BenchError: it is missing or damaged, or that of another cell.
+        """
+        found = records.read(self.runs / folder)
+        self.verify(folder, found)
+        return found
+
+    def verify(self, folder: str, found: Record) -> None:
+        """Raises BenchError where a record is not of the cell that its folder is called after."""
+        where = f"{self.runs / folder / 'record.json'}: damaged record"
+        try:
+            place = address(found.cell)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise BenchError(f"{where}: {error}") from error
+        if place.key != found.key:
+            raise BenchError(f"{where}: its key is not that of its cell")
+        if not isinstance(found.cell.get("preset"), str):
+            raise BenchError(f"{where}: its cell has no preset")
+        if place.folder != folder:
+            raise BenchError(f"{where}: it tells of {place.folder}, not of its own folder")
 
     def publish(self, cell: Placed, attempt: Path, record: Record) -> None:
         """Put a finished attempt in its place, as one rename; an older result gives way.
@@ -126,27 +166,14 @@ class Store:
             record.write(attempt)
             durable.sync_all(attempt)
             durable.make_folder(place.parent)
-            if place.exists():
+            if os.path.lexists(place):
                 place.rename(attempt.with_name(f"{_OLD}{attempt.name}"))
                 durable.sync(attempt.parent)
             attempt.rename(place)
             durable.sync(place.parent)
-            status = (place / "record.json").stat()
-            self._append([_index_line(cell.folder, _stamp(status), record)])
-
-    def rewrite(self, cell: Placed, record: Record) -> None:
-        """Put another record in a finished cell's place, whole or not at all.
-
-        Raises:
-            BenchError: the folder cannot be written; the old one is still there.
-        """
-        place = self.folder(cell)
-        with writable(self.root), tempfile.TemporaryDirectory(dir=place) as half:
-            record.write(Path(half))
-            durable.sync_all(Path(half))
-            (Path(half) / "record.json").replace(place / "record.json")
-            status = (place / "record.json").stat()
-            self._append([_index_line(cell.folder, _stamp(status), record)])
+            status = (place / "record.json").lstat()
+            line = index.line(cell.folder, index.stamp_of(status), record.sealed())
+            index.append(self.runs / index.NAME, [line])
 
     def clear_work(self, cell: Placed, *, keep_checkpoint: bool = False) -> None:
         """Drop what attempts left behind, and the checkpoint unless it is of use yet."""
@@ -186,7 +213,13 @@ class Store:
                     old.rename(place)
 
     def lock(self, cell: Placed) -> CellLock:
-        """The lock of a cell, released by the system when its holder dies."""
+        """The lock of a cell, released by the system when its holder dies.
+
+        Raises:
+            BenchError: it cannot be made, or what the cell writes would lie elsewhere.
+        """
+        parent = f"runs/{cell.folder.rpartition('/')[0]}"
+        walk.refuse_links(self.root, parent, f"work/{cell.key}", "locks")
         folder = self.root / "locks"
         with writable(self.root):
             folder.mkdir(parents=True, exist_ok=True)
@@ -205,59 +238,16 @@ class Store:
             probe.write_text("yes")
             probe.unlink()
 
-    def _folders(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Every cell's folder below `runs/`, with the stamp of its record."""
-        for task in _subfolders(self.runs):
-            for method in _subfolders(task):
-                for folder in _subfolders(method):
-                    try:
-                        status = (folder / "record.json").stat()
-                    except OSError:
-                        status = None
-                    name = f"{task.name}/{method.name}/{folder.name}"
-                    yield name, _stamp(status) if status else (0, 0)
-
-    def _index(self) -> dict[str, tuple[tuple[int, int], Record]]:
-        """Folder -> stamp and record; lines that cannot be read are passed over."""
+    def _index(self) -> dict[str, tuple[index.Stamp, Record]]:
+        """Folder -> stamp and record; lines that do not count are passed over."""
+        path = self.runs / index.NAME
         try:
-            text = (self.runs / "index.jsonl").read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            return index.read(path)
+        except FileNotFoundError:
             return {}
-        found = {}
-        for line in text.splitlines():
-            try:
-                content = json.loads(line)
-                stamp = (int(content["stamp"][0]), int(content["stamp"][1]))
-                found[content["folder"]] = (stamp, records.parse(content["record"], "index"))
-            except (ValueError, KeyError, TypeError, IndexError, BenchError):
-                continue
-        return found
-
-    def _append(self, lines: list[str]) -> None:
-        """Add lines to the index in one write; a failure to do so is no failure of the cell."""
-        try:
-            with (self.runs / "index.jsonl").open("a", encoding="utf-8") as file:
-                # The leading break closes a line that a killed process left half-written.
-                file.write("\n" + "\n".join(lines) + "\n")
-        except OSError:
-            return
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(Path(e.path) for e in entries if e.is_dir())
-    except OSError:
-        return []
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int]:
-    return status.st_mtime_ns, status.st_size
-
-
-def _index_line(folder: str, stamp: tuple[int, int], record: Record) -> str:
-    content = {"folder": folder, "stamp": stamp, "record": vars(record)}
-    return json.dumps(content, separators=(",", ":"))
+        except OSError as error:
+            self.damaged[index.NAME] = f"{path} is {error.strerror}: delete it"
+            return {}
 
 
 @contextmanager

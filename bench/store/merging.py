@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from bench.errors import BenchError
 from bench.plan.cell import Address, address
-from bench.store import outputs, packing, record
+from bench.store import outputs, packing, record, traces
 from bench.store.folders import ARRAYS, PREDICTION, Store, writable
 from bench.store.record import Record
 
@@ -34,7 +34,7 @@ _MANIFEST_BYTES = 1 << 26
 _BLOCK = 1 << 20
 _UNREADABLE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, TypeError,
-    RuntimeError, OverflowError, AttributeError,
+    RuntimeError, ArithmeticError, AttributeError, RecursionError,
 )  # fmt: skip
 """What zipfile, json and a look into what they give raise over bytes that nobody packed."""
 
@@ -195,7 +195,7 @@ def _cells(archive: zipfile.ZipFile, staging: Path) -> tuple[list[_Staged], list
 
 
 def _manifest(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> dict[str, Any]:
-    """Key -> what the manifest tells of a cell; raises ValueError where it tells nothing."""
+    """Key -> what the manifest says of a cell; raises ValueError where it is no manifest."""
     if entry.file_size > _MANIFEST_BYTES:
         raise ValueError(f"{entry.file_size} bytes are too many")
     with _opened(archive, entry) as file:
@@ -229,12 +229,13 @@ def _cell(
     found = record.read(folder)
     place = address(found.cell)
     if not key == found.key == place.key:
-        raise ValueError("its key is not that of the cell that it tells of")
+        raise ValueError("its key is not that of its cell")
     if described["folder"] != place.folder:
         raise ValueError(f"a cell of the folder {place.folder}")
     if described["output"] != found.output:
         raise ValueError("its output is not its record's")
     _verify_prediction(folder, found)
+    traces.verify(folder, found)
     return _Staged(place, found, folder)
 
 
@@ -243,13 +244,13 @@ def _verify_prediction(folder: Path, found: Record) -> None:
     name, absent = (ARRAYS, PREDICTION) if found.arrays else (PREDICTION, ARRAYS)
     wanted = found.arrays or found.output
     if (folder / absent).exists() or (folder / name).exists() != bool(wanted):
-        raise ValueError("its files are not those that its record tells of")
+        raise ValueError("its files are not those that its record names")
     if found.state == "done" and not found.output:
         raise ValueError("it is done and has no output")
     if wanted:
         if outputs.digest(folder / name) != wanted:
             raise ValueError(f"{name}: its SHA-256 is not the record's")
-        outputs.of_cell(folder)
+        outputs.load(folder / name)
         if found.arrays and outputs.without_tensors(folder / ARRAYS) is not None:
             raise ValueError(f"{ARRAYS} holds tensors")
 

@@ -11,7 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialised
 
 from bench.errors import BenchError
+from bench.files import opened
 from bench.store.folders import ARRAYS, PREDICTION
+from bench.store.record import Record
 from bench.tasks import Prediction
 
 _TENSORS = "tensors/"
@@ -35,7 +37,11 @@ def save(path: Path, prediction: Prediction) -> None:
     for name, tensor in prediction.tensors.items():
         arrays[f"{_TENSORS}{name}"] = tensor.detach().cpu().contiguous().clone()
     half = path.with_suffix(".half")
+    half.unlink(missing_ok=True)
+    half.touch()
+    mode = half.stat().st_mode  # as the umask says; safetensors lets nobody else read
     save_file(arrays, half, metadata={"architecture": prediction.architecture})
+    half.chmod(mode)
     half.replace(path)
 
 
@@ -64,18 +70,32 @@ def without_tensors(path: Path) -> bytes | None:
     return None if len(arrays) == len(names) else serialised(arrays, metadata)
 
 
-def of_cell(folder: Path, *, tensors: bool = False) -> Prediction:
-    """Read the prediction in a cell's folder, be it whole or less its tensors.
+def verified(folder: Path, record: Record, *, tensors: bool = False) -> Path:
+    """The file of a cell's prediction, whole or less its tensors, its SHA-256 the record's.
 
     Raises:
-        BenchError: it is missing or damaged, or tensors are asked for that a pack left out.
+        BenchError: it is missing or another one, or tensors are asked for that a pack left out.
     """
-    path = folder / PREDICTION
-    if not path.exists() and (folder / ARRAYS).exists():
-        if tensors:
-            raise BenchError(f"{folder}: {WITHOUT_TENSORS}")
-        path = folder / ARRAYS
-    return load(path, tensors=tensors)
+    if tensors and record.arrays:
+        raise BenchError(f"{folder}: {WITHOUT_TENSORS}")
+    path = folder / (ARRAYS if record.arrays else PREDICTION)
+    wanted = record.arrays or record.output
+    if not wanted:
+        raise BenchError(f"{folder}: no prediction is stored")
+    if digest(path) != wanted:
+        raise BenchError(
+            f"{path}: damaged: its SHA-256 is not the record's; delete {folder} to compute it again"
+        )
+    return path
+
+
+def of_cell(folder: Path, record: Record, *, tensors: bool = False) -> Prediction:
+    """Read the prediction in a cell's folder, once its digest was found to be the record's.
+
+    Raises:
+        BenchError: as `verified`.
+    """
+    return load(verified(folder, record, tensors=tensors), tensors=tensors)
 
 
 def load(path: Path, *, tensors: bool = False) -> Prediction:
@@ -115,13 +135,13 @@ def load(path: Path, *, tensors: bool = False) -> Prediction:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal.
+    """SHA-256 of a plain file, in hexadecimal.
 
     Raises:
-        BenchError: the file cannot be read.
+        BenchError: the file cannot be read, or is none.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
+        raise BenchError(f"{path}: damaged or missing: {error.strerror}") from error

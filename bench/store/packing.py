@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.files import opened
 from bench.plan.cell import address
-from bench.store import outputs
+from bench.store import outputs, traces
 from bench.store.folders import ARRAYS, CURVES, LOG, PREDICTION, SNAPSHOTS, TRACEBACK, Store
 from bench.store.record import Record
 
@@ -70,7 +71,8 @@ def write(
     Raises:
         BenchError: no cell is finished, or the archive cannot be written.
     """
-    known, damaged = store.records(), dict[str, str]()
+    known = store.records()
+    damaged = dict[str, str]()
     found = {_folder(known[key]): known[key] for key in set(keys) & known.keys()}
     half = path.with_name(f".{path.name}.{os.getpid()}")
     cells: dict[str, Any] = {}
@@ -113,7 +115,7 @@ def is_pack(path: Path) -> bool:
 
 
 def is_sealed(path: Path) -> bool:
-    """Whether a pack's bytes are those that its end tells of."""
+    """Whether a pack's bytes have the sum that stands at its end."""
     with path.open("rb") as file:
         wanted = _sum(file, path.stat().st_size - _DIGITS)
         return file.read() == wanted
@@ -159,21 +161,25 @@ def _content(
     content: dict[str, bytes] = {}
     name, wanted = (ARRAYS, record.arrays) if record.arrays else (PREDICTION, record.output)
     if wanted:
-        if outputs.digest(folder / name) != wanted:
-            raise BenchError(f"{folder / name}: damaged: its SHA-256 is not the record's")
+        outputs.verified(folder, record)
         bare = None if tensors or record.arrays else outputs.without_tensors(folder / name)
         if bare is None:
             content[name] = (folder / name).read_bytes()
         else:
             content[ARRAYS] = bare
             record = dataclasses.replace(record, arrays=hashlib.sha256(bare).hexdigest())
-    for other in (CURVES, SNAPSHOTS):
-        if (folder / other).is_file():
-            content[other] = (folder / other).read_bytes()
-    for text in (LOG, TRACEBACK):
-        if (folder / text).is_file():
-            said = (folder / text).read_text(encoding="utf-8", errors="replace")
-            content[text] = _without(private, said).encode()
+    traces.verify(folder, record)
+    for other in (CURVES, SNAPSHOTS, LOG, TRACEBACK):
+        try:
+            with opened(folder / other) as file:
+                data = file.read()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise BenchError(f"{folder / other}: cannot be packed: {error.strerror}") from error
+        if other in (LOG, TRACEBACK):
+            data = _without(private, data.decode(errors="replace")).encode()
+        content[other] = data
     record = dataclasses.replace(record, message=_without(private, record.message))
     return {RECORD: record.text().encode(), **content}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
-import math
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import BenchError
+from bench.files import content as content_of
+from bench.score.metric_names import metric
 
 VERSION = 1
 State = Literal["done", "failed", "missing", "stale", "blocked", "unavailable"]
@@ -26,12 +30,18 @@ Failure = Literal[
 ]
 DECISIVE = ("numpy", "scikit-learn", "timm", "torch", "torchvision")
 """Libraries whose version may change a result."""
+_MOST_BYTES = 1 << 22
+"""Of a record, which has some two thousand."""
+_LARGEST = 2.0**53
+"""No count, time or size is larger: sums and squares of such numbers are finite."""
+_ROUNDING = 1e-9
+"""By which a metric may pass either end of its range, as `metric_names.in_range` has it."""
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm", "safetensors")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One finished cell; `record.json` in its folder. Only `bench rescore` changes it."""
+    """One finished cell; `record.json` in its folder. Only `bench rescore` puts another there."""
 
     key: str
     """The cell's key: the hash of `cell`."""
@@ -57,6 +67,10 @@ class Record:
     arrays: str = ""
     """SHA-256 of arrays.safetensors, all that is here of the prediction where a pack left its
     tensors out; "" where the prediction is whole."""
+    curves: str = ""
+    """SHA-256 of curves.json; "" where there is none, or in records without a checksum."""
+    snapshots: str = ""
+    """SHA-256 of snapshots.npy, likewise."""
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory: int = 0
@@ -75,8 +89,10 @@ class Record:
     commit: str = ""
     dirty: bool = False
     """Tracked files differed from the commit."""
+    checksum: str = ""
+    """Of all else; "" in records from before there was one, and in those that were never stored."""
     version: int = VERSION
-    """Of this layout."""
+    """This layout's number."""
 
     def write(self, folder: Path) -> None:
         """Write `record.json` into a folder."""
@@ -84,40 +100,96 @@ class Record:
 
     def text(self) -> str:
         """The content of `record.json`."""
-        return json.dumps(vars(self), indent=1, sort_keys=True) + "\n"
+        return json.dumps(vars(self.sealed()), indent=1, sort_keys=True) + "\n"
+
+    def sealed(self) -> Record:
+        """The same with its checksum, as it lies in the store."""
+        return dataclasses.replace(self, checksum=_checksum(vars(self)))
 
 
-_FIELDS = {
-    name: (int, float) if isinstance(value, float) else type(value)
-    for name, value in vars(Record("", {}, "done")).items()
-}
-"""Name -> the type of its value in JSON."""
+_FIELDS = {name: type(value) for name, value in vars(Record("", {}, "done")).items()}
+"""Name -> the type of its value; whole numbers stand for floats too."""
+_NUMBERS = {name: 0 for name, kind in _FIELDS.items() if kind in (int, float)} | {"group": 1}
+"""Name -> the smallest value."""
 
 
-def parse(content: Any, where: str) -> Record:
+def _checksum(content: Mapping[str, Any]) -> str:
+    """Of a record's content, less the checksum: 32 hexadecimal digits of its SHA-256."""
+    rest = {name: value for name, value in content.items() if name != "checksum"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def parse(content: Any, where: str, *, verified: bool = False) -> Record:
     """A record from parsed JSON.
 
+    Args:
+        content: What was parsed.
+        where: The file, for the error.
+        verified: Whether another checksum has covered all of it.
+
     Raises:
-        BenchError: it is of another layout or lacks what every record has.
+        BenchError: it is of another layout, lacks what every record has, holds what cannot be, or
+            is not what was written.
     """
     if not isinstance(content, dict) or not {"key", "cell", "state"} <= content.keys():
         raise BenchError(f"{where}: damaged record: not a record's JSON")
     values = {k: v for k, v in content.items() if k in _FIELDS}
     for name, value in values.items():
-        if not isinstance(value, _FIELDS[name]):
+        if type(value) is not _FIELDS[name] and not (name in _NUMBERS and type(value) is int):
             raise BenchError(f"{where}: damaged record: {name} is a {type(value).__name__}")
+    for name, least in _NUMBERS.items():
+        if not least <= values.get(name, least) <= _LARGEST:
+            raise BenchError(f"{where}: damaged record: {name} = {_short(values[name])} cannot be")
     for name, value in values.get("metrics", {}).items():
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            raise BenchError(f"{where}: damaged record: {name} = {value!r} is no result")
+        low, high = _range(name)
+        if type(value) not in (int, float) or not low <= value <= high:
+            raise BenchError(f"{where}: damaged record: {name} = {_short(value)} is no result")
     if content.get("version", 0) > VERSION or content["state"] not in ("done", "failed"):
         raise BenchError(f"{where}: record of a newer layout; update bench")
+    if not verified:
+        _check_sum(content, where)
     # The same in nearly all of very many records: held once.
-    values["versions"] = _shared(tuple(sorted(values.get("versions", {}).items())))
+    for name in ("needs", "versions"):
+        try:
+            values[name] = _shared(tuple(sorted(values.get(name, {}).items())))
+        except TypeError:
+            raise BenchError(f"{where}: damaged record: {name} holds other than text") from None
     return Record(**values)
 
 
 @cache
+def _range(name: str) -> tuple[float, float]:
+    """What a metric can be, as far as sums and squares of it are finite."""
+    known = metric(name)
+    if known is None:
+        return -_LARGEST, _LARGEST
+    return max(known.low - _ROUNDING, -_LARGEST), min(known.high + _ROUNDING, _LARGEST)
+
+
+def _short(value: object) -> str:
+    """A value as an error shows it."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:30]}… ({len(text)} characters)"
+
+
+def _check_sum(content: Mapping[str, Any], where: str) -> None:
+    """Raises BenchError where a record is not what was written.
+
+    Records from before there were checksums have none, and no field that is unknown here.
+    """
+    if content.get("checksum"):
+        if content["checksum"] != _checksum(content):
+            raise BenchError(f"{where}: damaged record: its checksum is not that of its content")
+    elif odd := sorted(content.keys() - _FIELDS.keys()):
+        raise BenchError(f"{where}: damaged record: no checksum, and a field {_short(odd[0])}")
+
+
+@cache
 def _shared(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """A dictionary of texts, one for all that are equal; raises TypeError where one is no text."""
+    if not all(isinstance(text, str) for _, text in items):
+        raise TypeError
     return dict(items)
 
 
@@ -129,10 +201,12 @@ def read(folder: Path) -> Record:
     """
     path = folder / "record.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(content_of(path, _MOST_BYTES).decode())
+        return parse(content, str(path))
+    except OSError as error:
+        raise BenchError(f"{path}: damaged record: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise BenchError(f"{path}: damaged record: {error}") from error
-    return parse(content, str(path))
 
 
 @cache
@@ -150,26 +224,43 @@ def versions() -> dict[str, str]:
 @cache
 def lacks_bfloat16() -> bool:
     """Whether the processor has no instructions for products of bfloat16, as far as it says."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "flags" in text and not {"avx512_bf16", "amx_bf16"} & set(text.split())
+    flags = _flags()
+    return bool(flags) and not {"avx512_bf16", "amx_bf16"} & flags
 
 
 @cache
 def hardware(dtype: str = "float32") -> str:
-    """The processor's name, and whether it takes a detour for bfloat16."""
-    detour = dtype == "bfloat16" and lacks_bfloat16()
-    return f"{_processor()}, no instructions for bfloat16" if detour else _processor()
+    """The processor's name, its widest instructions, and whether bfloat16 takes a detour."""
+    words = [_processor()]
+    # Many clouds hide the model: two processors of one name may give other bits.
+    widest = next((name for flag, name in _KERNELS if flag in _flags()), "")
+    words += [widest] if widest else []
+    words += ["no instructions for bfloat16"] if dtype == "bfloat16" and lacks_bfloat16() else []
+    return ", ".join(words)
+
+
+_KERNELS = (("avx512f", "AVX-512"), ("avx2", "AVX2"))
+
+
+@cache
+def _flags() -> frozenset[str]:
+    """What the processor can, by the kernel's names; none where nobody says."""
+    for line in _processor_lines():
+        if line.startswith("flags"):
+            return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
 
 
 def _processor() -> str:
     """The processor's name, as the operating system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
+    for line in _processor_lines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def _processor_lines() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []

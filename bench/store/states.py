@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bench.errors import Lack
@@ -30,6 +31,11 @@ class Results:
     runs: Path = Path("runs")
     """Where the cells' folders lie, for what figures read beside the records."""
 
+    @cached_property
+    def lacks(self) -> dict[str, tuple[Lack, ...]]:
+        """Key -> what a cell needs to run and cannot have here."""
+        return lacking(self.plan, self.records)
+
 
 def read(plan: Plan, store: Store) -> Results:
     """The results of a plan, as they lie in a store."""
@@ -46,38 +52,40 @@ def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:
     unavailable: data, weights, device or a needed cell's tensors are not here. missing: can run,
     has not.
     """
-    _note_packed(plan, records)
+    lacks = lacking(plan, records)
     found: dict[str, State] = {}
     for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
-        found[key] = state(cell, plan, records, found)
+        found[key] = state(cell, lacks, records, found)
     return found
 
 
-def _note_packed(plan: Plan, records: Mapping[str, Record]) -> None:
-    """Put into a plan what cannot run since a needed cell's tensors are not in this store."""
-    for key in plan.packed:  # as another store had it, or this one before a merge
-        plan.unavailable.pop(key, None)
-    plan.packed.clear()
+def lacking(plan: Plan, records: Mapping[str, Record]) -> dict[str, tuple[Lack, ...]]:
+    """Key -> what a cell lacks, of those that do: as planned, and tensors that no store packed."""
+    packed: dict[str, tuple[Lack, ...]] = {}
     for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
         if key in plan.unavailable:
             continue
         for _, needed in cell.needs:
             record = records.get(needed)
             if record is not None and record.arrays:
-                plan.packed[key] = Lack(f"{plan.cells[needed].folder}: {WITHOUT_TENSORS}")
-            elif record is None and needed in plan.packed:
-                plan.packed[key] = plan.packed[needed]
-    plan.unavailable |= {key: (lack,) for key, lack in plan.packed.items()}
+                folder = str(plan.cells[needed].folder)
+                packed[key] = (Lack(folder, WITHOUT_TENSORS, kind="packed"),)
+            elif record is None and needed in packed:
+                packed[key] = packed[needed]
+    return {**plan.unavailable, **packed}
 
 
 def state(
-    cell: Cell, plan: Plan, records: Mapping[str, Record], known: Mapping[str, State]
+    cell: Cell,
+    lacks: Mapping[str, tuple[Lack, ...]],
+    records: Mapping[str, Record],
+    known: Mapping[str, State],
 ) -> State:
     """One cell's state, those that it needs being known."""
     record = records.get(cell.key)
     before = [known[key] for _, key in cell.needs]
     if record is None:
-        if cell.key in plan.unavailable:
+        if cell.key in lacks:
             return "unavailable"
         return "blocked" if {"failed", "blocked"} & set(before) else "missing"
     if record.state == "failed":
@@ -93,16 +101,29 @@ def state(
 
 
 def to_run(
-    plan: Plan, found: Mapping[str, State], *, retry_failed: bool, rerun_stale: bool
+    plan: Plan,
+    found: Mapping[str, State],
+    lacks: Mapping[str, tuple[Lack, ...]],
+    *,
+    retry_failed: bool,
+    rerun_stale: bool,
 ) -> set[str]:
-    """Keys of the cells that a run would compute, those that it would unblock among them."""
+    """Keys of the cells that a run would compute, those that it would unblock among them.
+
+    Args:
+        plan: All of them.
+        found: Their states.
+        lacks: See `lacking`; a cell that failed once may lack something now.
+        retry_failed: Compute failed ones again.
+        rerun_stale: Compute stale ones again.
+    """
     again = {"missing"}
     again |= {"failed"} if retry_failed else set()
     again |= {"stale"} if rerun_stale else set()
     chosen: set[str] = set()
     for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
         ready = all(n in chosen or found[n] in ("done", "stale") for _, n in cell.needs)
-        if found[key] in again | {"blocked"} and ready and key not in plan.unavailable:
+        if found[key] in again | {"blocked"} and ready and key not in lacks:
             chosen.add(key)
     for key, cell in reversed(plan.cells.items()):
         # A result must not be built on one that is already known to be out of date.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from harness import FAULTY, PLUGINS, bench, make_plan, places, run, write_experiment
 
-from bench.plan import graph
+from bench.plan import answers
 from bench.store import states
 from bench.store.folders import Store
 
@@ -224,10 +224,10 @@ def test_a_missing_device_is_a_state(tmp_path, monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    graph._device_lacks.cache_clear()
+    answers.device_lacks.cache_clear()
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
     made = make_plan(toml, device="cuda")
-    graph._device_lacks.cache_clear()
+    answers.device_lacks.cache_clear()
     assert [str(why) for (why,) in made.unavailable.values()] == [
         "no CUDA device here; use --device cpu"
     ]

@@ -1,5 +1,7 @@
 """Experiment files: what a good one means, and what is said of a bad one."""
 
+from typing import Any
+
 import pytest
 from harness import bench, make_plan, places, write_experiment
 
@@ -135,7 +137,7 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path):
 def test_a_row_may_have_fewer_seeds_than_its_table(tmp_path):
     from harness import make_plan
 
-    rows = [{"method": "centroids"}, {"method": "carrier", "seeds": 1}]
+    rows: list[dict[str, Any]] = [{"method": "centroids"}, {"method": "carrier", "seeds": 1}]
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows, n=3)
     counts = {slot.entry.method: len(slot.cells) for slot in make_plan(toml).slots}
     assert counts == {"centroids": 3, "carrier": 1}

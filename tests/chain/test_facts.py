@@ -6,8 +6,7 @@ import pytest
 from harness import bench, make_plan, places
 
 from bench import registry
-from bench.datasets import Part as Data
-from bench.datasets import TaskSpec, tasks
+from bench.datasets import Part, TaskSpec, tasks
 from bench.errors import BenchError
 from bench.plan import experiment, settings
 from bench.plan.entry import Entry
@@ -75,9 +74,9 @@ class Made:
 
 
 def test_data_are_told_by_dataset_split_selection_and_limit(monkeypatch):
-    some = Data("digits", where={"label": (0, 1, 2)}, half=1)
-    parts = {"source": Data("digits", where={"label": tuple(range(3, 10))})}
-    made = TaskSpec("made", "cluster", "", some, 3, quick={"target": 1500}, **parts)
+    some = Part("digits", where={"label": (0, 1, 2)}, half=1)
+    others = Part("digits", where={"label": tuple(range(3, 10))})
+    made = TaskSpec("made", "cluster", "", some, 3, quick={"target": 1500}, source=others)
     known = {**tasks(), "made": made}
     monkeypatch.setattr(settings, "get_task", lambda name, where: known[name])
 
@@ -118,8 +117,8 @@ def test_the_losses_of_the_paper_s_table_4():
 
 BAD = {
     "attribute": ('"n_init"\n', '"n_int"\n', "of kmeans 'n_int': did you mean 'n_init'?"),
-    "no task": ('label = "clusters"\ntask = "tiny/cluster"', 'label = "c"', "told of one task"),
-    "no method": ('method = "kmeans"', "", "fact 'n_init' is told of a method"),
+    "no task": ('label = "clusters"\ntask = "tiny/cluster"', 'label = "c"', "needs one task"),
+    "no method": ('method = "kmeans"', "", "fact 'n_init' needs a method"),
     "a metric too": ('method = "kmeans"', 'method = "kmeans"\nmetric = "ACC"', "make two tables"),
     "some without": ('fact = "target"', "", "some entries name a fact, others a metric"),
     "two facts": (

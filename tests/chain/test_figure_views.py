@@ -4,19 +4,14 @@ import numpy as np
 import pytest
 import torch
 from figures import ALL, BARS, CURVE, EMBEDDING, HEATMAP, TRAINING, finish, shown, write
-from harness import FAULTY, PLUGINS, bench, make_plan, places
+from harness import bench, make_plan, places
+from scored import scored
 
-from bench import registry
 from bench.report import coordinates, reference
 from bench.report.comparisons import compare_all
+from bench.report.table_views import views
 from bench.store import states
 from bench.store.folders import Store
-
-
-@pytest.fixture(autouse=True)
-def _plugins():
-    registry.load([PLUGINS, FAULTY])
-
 
 # --- what they show -----------------------------------------------------------------------------
 
@@ -42,6 +37,35 @@ def test_a_heatmap_shows_the_best_or_the_mean_and_never_a_zero(rule, value, tmp_
     assert four.n == ((1, 2), (0, 0))
     assert four.failed == ((False, False), (False, True))
     assert eight.value == ((None, None), (None, None))
+
+
+def by_place(slot, seed):
+    """A value that tells which field and seed it belongs to."""
+    x, y = slot.entry.setting["dissimilar_recall"], slot.entry.setting["similar_recall"]
+    return x / 2 + y / 4 + seed / 8
+
+
+def test_each_value_stands_at_its_x_and_y(tmp_path):
+    (_, (view,)) = views(scored(make_plan(write(tmp_path, HEATMAP)), by_place))
+    assert (view.x, view.y, view.top) == ((0.0, 1.0), (0.25, 0.75), 100.0)
+    for panel in view.panels:
+        assert panel.value == ((18.75, 68.75), (31.25, 81.25))
+        assert (panel.n, panel.planned) == (((2, 2),) * 2, 2)
+
+
+def partly(slot, seed):
+    """One field blocked, one missing, one with half of its seeds, one whole."""
+    place = (slot.entry.setting["dissimilar_recall"], slot.entry.setting["similar_recall"])
+    half = 0.5 if seed == 0 else "failed"
+    return {(0.0, 0.25): "blocked", (1.0, 0.25): "missing", (0.0, 0.75): half}.get(place, 0.9)
+
+
+def test_what_is_missing_or_failed_has_no_value(tmp_path):
+    (_, (view,)) = views(scored(make_plan(write(tmp_path, HEATMAP)), partly))
+    panel = view.panels[0]
+    assert panel.value == ((None, None), (50.0, 90.0))
+    assert panel.n == ((0, 0), (1, 2))
+    assert panel.failed == ((True, False), (False, False))
 
 
 def test_bars_show_the_spread_and_the_printed_number(tmp_path):

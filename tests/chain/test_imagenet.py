@@ -1,6 +1,7 @@
 """ImageNet's class lists and images, and Places205."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,9 +172,11 @@ def test_large_ones_are_prepared_on_request_only(tmp_path):
 
 
 def test_882_and_118_are_all_classes(tmp_path):
-    rest = get("imagenet882").sources[1].classes(tmp_path)
+    source: Any = get("imagenet882").sources[1]
+    rest = source.classes(tmp_path)
     assert sorted([*rest, *imagenet.held_out(tmp_path)]) == list(imagenet.synsets())
-    rest = get("imagenet882-2016").sources[1].classes(tmp_path)
+    source = get("imagenet882-2016").sources[1]
+    rest = source.classes(tmp_path)
     assert not {*rest} & {*imagenet.of_2016(imagenet.HELD_OUT_2016)}
     assert len(rest) == 882
 
@@ -234,6 +237,7 @@ def test_places_are_read_as_their_lists_say(tmp_path):
             (square,) = squares([tmp_path / "places205" / places205.IMAGES / name], tmp_path)
             assert found[square.tobytes()] == (split, int(scene))
     probe = get_task("places205/probe")
+    assert probe.train is not None
     assert (materialise(probe.train, tmp_path).n, materialise(probe.target, tmp_path).n) == (3, 2)
 
 

@@ -1,12 +1,11 @@
 """A number that is the mean over several tasks, as CCN's table 1 prints them."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from bench.errors import BenchError
 from bench.plan import experiment, published
 from bench.store import states
+from bench.store.record import Record, State
 
 TOML = """
 title = "Means"
@@ -38,9 +37,11 @@ def means_plan(tmp_path, **options):
 
 def results_of(chosen, values):
     """Task -> the ACC of its cells; cells of other tasks are missing."""
-    state = {k: "done" if c.task in values else "missing" for k, c in chosen.cells.items()}
+    state: dict[str, State] = {
+        k: "done" if c.task in values else "missing" for k, c in chosen.cells.items()
+    }
     metrics_of = {
-        k: SimpleNamespace(metrics={"ACC": values[c.task] + c.seed / 10})
+        k: Record(k, {}, "done", metrics={"ACC": values[c.task] + c.seed / 10})
         for k, c in chosen.cells.items()
         if c.task in values
     }

@@ -50,7 +50,7 @@ def toml(tmp_path_factory):
 
 
 def traced(toml, preset="quick", task=""):
-    """Of each group of entries: name -> (value, origin)."""
+    """For each group of entries: name -> (value, origin)."""
     registry.load([PLUGINS])
     found = origin.trace(registry.get("kmeans"), experiment.load(str(toml)), preset, task)
     return [{v.name: (v.value, v.origin) for v in values} for _, values in found]

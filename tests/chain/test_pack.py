@@ -1,5 +1,6 @@
 """Packs: what is packed comes out as it was, what was damaged or made up does not come in."""
 
+import dataclasses
 import json
 import shutil
 import zipfile
@@ -22,7 +23,8 @@ def swept(tmp_path_factory, forkserver):
 
 @pytest.fixture(scope="module")
 def small(swept, tmp_path_factory):
-    return pack_two(*swept, tmp_path_factory.mktemp("small") / "small.zip")
+    toml, results = swept
+    return pack_two(toml, results, tmp_path_factory.mktemp("small") / "small.zip")
 
 
 def found(toml, results):
@@ -114,9 +116,9 @@ def test_a_cell_less_its_tensors_is_done_and_runs_nothing_that_needs_them(
     (original,) = (results / "runs/tiny-cluster/mean-image").glob("seed0-*")
     assert not (needed / "prediction.safetensors").exists()
     assert record.read(needed).output == record.read(original).output
-    assert outputs.of_cell(needed).tensors == {}
+    assert outputs.of_cell(needed, record.read(needed)).tensors == {}
     with pytest.raises(BenchError, match="packed without tensors: merge a pack with --tensors"):
-        outputs.of_cell(needed, tensors=True)
+        outputs.of_cell(needed, record.read(needed), tensors=True)
     plan = make_plan(toml, seeds=(0,), methods=("carrier",))
     assert set(states.states(plan, store.records()).values()) == {"done"}
     # Its dependent is lost: it cannot run here, which is no failure of the method.
@@ -162,9 +164,7 @@ def test_a_conflict_is_named_and_neither_side_touched(swept, small, tmp_path, ca
     shutil.copytree(results, tmp_path / "results")
     store = Store(tmp_path / "results")
     (folder,) = (store.runs / "tiny-cluster" / "carrier").glob("seed0-*")
-    content = json.loads((folder / "record.json").read_text())
-    content["output"] = "0" * 64
-    (folder / "record.json").write_text(json.dumps(content))
+    dataclasses.replace(record.read(folder), output="0" * 64).write(folder)
     before, packed = files(store.root), small.read_bytes()
     assert bench("merge", small, "--results", store.root) == 1
     said = capsys.readouterr()

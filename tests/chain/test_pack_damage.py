@@ -11,14 +11,15 @@ import pytest
 from harness import bench
 from packs import files, pack_two, sweep
 
-from bench.store import merging, packing
+from bench.store import merging, packing, record
 from bench.store.folders import Store
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory, forkserver):
     folder = tmp_path_factory.mktemp("hostile")
-    return pack_two(*sweep(folder), folder / "small.zip")
+    toml, results = sweep(folder)
+    return pack_two(toml, results, folder / "small.zip")
 
 
 def rewritten(path, to, change):
@@ -156,6 +157,7 @@ def other_record(edit):
         cell, begin = first(manifest)
         told = json.loads(content[f"{begin}record.json"])
         edit(told)
+        told["checksum"] = record._checksum(told)
         data = json.dumps(told).encode()
         content[f"{begin}record.json"], cell["files"]["record.json"] = data, described(data)
 
@@ -208,8 +210,8 @@ HOSTILE = {
     "folder parent": (other_folder("../../../outside"), "a cell of the folder tiny-cluster/"),
     "folder of another": (other_folder("a/b/seed0-0123456789abcdef"), "a cell of the folder"),
     "method parent": (other_record(renamed_method), "no name of a task or method"),
-    "key": (other_record(lambda r: r.update(key="0" * 16)), "its key is not that of the cell"),
-    "seed": (other_record(lambda r: r["cell"].update(seed=7)), "its key is not that of the cell"),
+    "key": (other_record(lambda r: r.update(key="0" * 16)), "its key is not that of its cell"),
+    "seed": (other_record(lambda r: r["cell"].update(seed=7)), "its key is not that of its cell"),
     "metric": (other_record(lambda r: r.update(metrics={"ACC": float("nan")})), "is no result"),
     "output": (other_record(lambda r: r.update(output="0" * 64)), "its output is not its record's"),
     "deep": (other_record(lambda r: r.update(cell=1)), "damaged record"),
@@ -218,7 +220,7 @@ HOSTILE = {
     "bomb": (bomb, "log.txt has 5000000 bytes, 100 were packed"),
     "huge": (huge, "bytes where"),
     "lacking": (lambda c, m: c.pop(first(m)[1] + "record.json") and None, "is lacking"),
-    "no prediction": (no_prediction, "its files are not those that its record tells of"),
+    "no prediction": (no_prediction, "its files are not those that its record names"),
     "layout": (lambda c, m: m.update(layout=2), "update bench"),
     "no cells": (lambda c, m: m.update(cells=[1]), "cannot be used"),
 }

@@ -5,13 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from figures import EMBEDDING, publish, shown, view_of, write
+from figures import EMBEDDING, publish, refused, shown, view_of, write
 from harness import DATA, FAULTY, PLUGINS, make_plan
 
 from bench import registry
 from bench.datasets import get_task, materialise
-from bench.errors import BenchError
-from bench.plan import experiment
 from bench.render import figures, legend
 from bench.store.folders import Store
 from bench.tasks import Prediction
@@ -65,11 +63,6 @@ BAD = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _plugins():
-    registry.load([PLUGINS, FAULTY])
-
-
 @pytest.fixture(scope="module")
 def tiny():
     """Images and labels of the task."""
@@ -81,10 +74,7 @@ def tiny():
 @pytest.mark.parametrize("case", BAD)
 def test_what_is_wrong_is_said_in_one_sentence(case, tmp_path):
     text, old, new, expected = BAD[case]
-    assert text.count(old) >= 1
-    with pytest.raises(BenchError) as caught:
-        experiment.load(str(write(tmp_path, text.replace(old, new, 1))))
-    assert expected in str(caught.value)
+    assert expected in refused(tmp_path, text, old, new)
 
 
 def place(picture, images):

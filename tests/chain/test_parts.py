@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from bench.datasets import (
     TaskSpec,
     get,
     get_task,
+    look,
     materialise,
     part_fingerprint,
     prepare,
@@ -39,7 +41,7 @@ def root(tmp_path, monkeypatch):
 def write_npz(root, keep=slice(None)):
     images = np.random.default_rng(0).integers(0, 256, (60, 2, 2), dtype=np.uint8)
     split = np.repeat([0, 1], [40, 20])
-    arrays = {"images": images, "labels": np.arange(60) % 5, "split": split}
+    arrays: dict[str, Any] = {"images": images, "labels": np.arange(60) % 5, "split": split}
     np.savez(root / "tiny.npz", **{key: value[keep] for key, value in arrays.items()})
 
 
@@ -128,16 +130,19 @@ def test_unbalanced_tasks_are_what_the_paper_removes():
 
 def test_fingerprint_of_a_part(root):
     part = Part("tiny", "test")
-    assert part_fingerprint(part, root) == ""  # neither prepared nor pinned
+    assert (
+        part_fingerprint(part, look("tiny", root).fingerprints) == ""
+    )  # neither prepared nor pinned
     first = materialise(part, root)
-    assert part_fingerprint(part, root) == first.images.parent.name
+    assert part_fingerprint(part, look("tiny", root).fingerprints) == first.images.parent.name
     others = [
         (Part("tiny", "test", half=0), None), (Part("tiny", "train"), None), (Part("tiny"), None),
         (Part("tiny", "test", {"label": (0,)}), None), (Part("tiny", "test", label="split"), None),
         (Part("tiny", "test", keep={0: 0.5}), None), (Part("tiny", "test", keep={0: 0.4}), None),
         (part, 5), (part, None),
     ]  # fmt: skip
-    assert len({part_fingerprint(p, root, limit) for p, limit in others}) == len(others)
+    known = look("tiny", root).fingerprints
+    assert len({part_fingerprint(p, known, limit) for p, limit in others}) == len(others)
 
 
 def test_fingerprint_is_known_from_pins_alone_and_follows_the_data(root, monkeypatch):
@@ -145,10 +150,10 @@ def test_fingerprint_is_known_from_pins_alone_and_follows_the_data(root, monkeyp
     before = materialise(part, root).images.parent.name
     pinned = dataclasses.replace(get("tiny"), pins=prepare("tiny", root).fingerprints)
     monkeypatch.setitem(_datasets, "tiny", pinned)
-    assert part_fingerprint(part, absent) == before
+    assert part_fingerprint(part, look("tiny", absent).fingerprints) == before
     other = dataclasses.replace(pinned, pins={**pinned.pins, "test": "0" * 64})
     monkeypatch.setitem(_datasets, "tiny", other)
-    assert part_fingerprint(part, absent) != before
+    assert part_fingerprint(part, look("tiny", absent).fingerprints) != before
 
 
 def test_a_split_that_is_absent_is_never_left_out_silently(root):

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from harness import (
@@ -20,6 +21,7 @@ from harness import (
 
 from bench import registry
 from bench.plan import experiment, graph
+from bench.plan.cell import Cell
 from bench.store import code, states
 from bench.store.folders import Store
 from bench.tasks import Method
@@ -111,7 +113,7 @@ def test_changed_code_makes_stale_and_changed_words_do_not(made, tmp_path, monke
 def test_what_is_built_anew_is_not_built_on_a_stale_cell(made, tmp_path):
     write, folder = made
     toml, results = write(), tmp_path / "results"
-    options = {"plugins": (PLUGINS, FAULTY, folder)}
+    options: dict[str, Any] = {"plugins": (PLUGINS, FAULTY, folder)}
     run(toml, results, **options)
     write(value=2)
     for path in (results / "runs" / "tiny-cluster").glob("made-after-*/*/record.json"):
@@ -152,10 +154,8 @@ def test_a_neutral_parameter_leaves_old_keys_as_they_were(tmp_path, monkeypatch)
 
 
 def test_the_key_covers_what_decides_a_result():
-    base = graph.Cell(
-        "t", (), "centroids", (("iterations", 5),), "quick", 0, "cpu", "float32", 1, "d"
-    )
-    changes = {
+    base = Cell("t", (), "centroids", (("iterations", 5),), "quick", 0, "cpu", "float32", 1, "d")
+    changes: dict[str, Any] = {
         "task": "u", "setting": (("n_clusters", 3),), "method": "carrier",
         "params": (("iterations", 6),), "preset": "paper", "seed": 1, "device": "cuda",
         "dtype": "bfloat16", "threads": 2, "data": "e", "needs": (("a", "b"),),

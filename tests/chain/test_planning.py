@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,7 +107,11 @@ def test_a_source_of_other_pixels_than_the_pinned_ones(tmp_path):
 
 def test_damage_is_found_once_for_all_tasks(tmp_path, listed, monkeypatch):
     labels, names = np.zeros(7, np.int64), np.array([str(i) for i in range(10)])
-    arrays = {"images": np.zeros((7, 3, 3, 1), np.uint8), "labels": labels, "split": labels}
+    arrays: dict[str, Any] = {
+        "images": np.zeros((7, 3, 3, 1), np.uint8),
+        "labels": labels,
+        "split": labels,
+    }
     np.savez(tmp_path / "mnist.npz", **arrays, label_names=names)
     reads, read = [], dataset.Dataset.read
 
@@ -118,5 +123,5 @@ def test_damage_is_found_once_for_all_tasks(tmp_path, listed, monkeypatch):
     tasks = [get_task("mnist/train"), get_task("digits/cluster"), get_task("mnist/train")]
     damaged = make_ready(tasks, tmp_path)
     assert reads == ["mnist", "digits"]
-    assert "images are uint8 (3, 3, 1)" in str(damaged.pop("mnist"))
+    assert "images are uint8 (7, 3, 3, 1)" in str(damaged.pop("mnist"))
     assert not damaged

@@ -8,7 +8,7 @@ import pytest
 from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, declare, write_npz
 
 from bench import ROOT
-from bench.datasets import availability, fingerprints, get, prepare, verify
+from bench.datasets import availability, get, look, prepare, verify
 from bench.datasets.fingerprint import fingerprint, pixel_hashes, records
 from bench.errors import BenchError, Unavailable
 
@@ -91,11 +91,11 @@ def test_a_failed_download_says_how_to_go_on(tmp_path, tiny):
 
 
 def test_fingerprints_without_data_are_the_pins(tmp_path, tiny):
-    assert fingerprints("mnist", tmp_path) == get("mnist").pins
-    assert fingerprints("tiny", tmp_path) == {}
+    assert look("mnist", tmp_path).fingerprints == get("mnist").pins
+    assert look("tiny", tmp_path).fingerprints == {}
     write_npz(tmp_path)
-    assert fingerprints("tiny", tmp_path) == {}
-    assert prepare("tiny", tmp_path).fingerprints == fingerprints("tiny", tmp_path)
+    assert look("tiny", tmp_path).fingerprints == {}
+    assert prepare("tiny", tmp_path).fingerprints == look("tiny", tmp_path).fingerprints
 
 
 def test_verify_notices_a_changed_pixel(tmp_path, tiny):
@@ -164,7 +164,7 @@ def test_a_cache_that_cannot_be_written(tmp_path, tiny, monkeypatch):
     with pytest.raises(BenchError, match=r"cannot write .*file/cache.*BENCH_CACHE"):
         prepare("tiny", tmp_path)
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "good"))
-    assert prepare("tiny", tmp_path).folder == tmp_path / "good/tiny/whole"
+    assert prepare("tiny", tmp_path).folder.parent == tmp_path / "good/tiny"
 
 
 def test_what_is_prepared_needs_no_writable_cache(tmp_path, tiny, monkeypatch):

@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def test_the_caption_explains_only_the_marks_that_the_table_shows():
 
 
 def test_the_caption_says_why_numbers_do_not_compare():
-    fields = {"values": [0.5], "published": 0.9, "verdict": "not comparable"}
+    fields: dict[str, Any] = {"values": [0.5], "published": 0.9, "verdict": "not comparable"}
     both = view(
         entry(reason="quick preset", **fields), entry("dec", reason="part of the data", **fields)
     )

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -38,7 +39,7 @@ def test_what_was_not_measured_is_a_gap_and_no_zero():
 
 def test_a_point_alone_between_gaps_of_a_long_curve_has_a_marker():
     mean = tuple(None if i in (36, 38) else 1.0 for i in range(80))
-    line = figures.draw(figure(curve(x=tuple(range(80)), mean=mean))).axes[0].lines[-1]
+    line: Any = figures.draw(figure(curve(x=tuple(range(80)), mean=mean))).axes[0].lines[-1]
     assert 37 in line.get_markevery()
     assert len(line.get_markevery()) < 12
 

@@ -1,172 +1,15 @@
-"""Heat maps: from the TOML to the drawn fields; what was not measured is hatched and no zero."""
+"""How heat maps are drawn; what was not measured is hatched and no zero."""
 
 import matplotlib as mpl
 import pytest
-from harness import FAULTY, PLUGINS, bench, make_plan, outputs, places
+from harness import bench, outputs, places
 from matplotlib.patches import Polygon, Rectangle
-from scored import scored
+from views import heatmap
 
-from bench import registry
 from bench.errors import BenchError
-from bench.plan import experiment
 from bench.render import figures, html, legend
 from bench.render.write import write
-from bench.report.table_views import views
-from bench.report.view_types import Heatmap, HeatmapView
-
-GOOD = """
-title = "T"
-preset.quick.seeds = 2
-[[figure]]
-kind = "heatmap"
-name = "map"
-caption = "Noisy answers."
-task = "tiny/pairs"
-metric = "NMI"
-best = "max"
-x = { label = "dissimilar", setting = "dissimilar_recall", values = [0.0, 0.25, 0.5], quick = [0.0, 0.5] }
-y = { label = "similar", setting = "similar_recall", values = [0.0, 0.2, 1.0] }
-[[figure.curve]]
-label = "all pairs"
-method = "clusternet"
-setting = { density = 1.0 }
-[[figure.curve]]
-label = "a tenth"
-method = "clusternet"
-setting = { density = 0.1 }
-"""  # noqa: E501 - as it is written in a file
-
-X, Y = (line for line in GOOD.splitlines() if line.startswith(("x =", "y =")))
-# What is replaced by what, and what the error then says.
-BAD = {
-    "kind": ('"heatmap"', '"heatmaps"', "kind = 'heatmaps' is none of 'curve', 'heatmap'"),
-    "rule": ('best = "max"', 'best = "min"', "best = 'min' is none of"),
-    "another kind": ('"heatmap"', '"curve"', "y is not for this kind"),
-    "no y": (Y, "", "y must name either a setting or a param"),
-    "no x": (X, "", "x must name either a setting or a param"),
-    "both": (
-        ' "similar_recall"',
-        ' "similar_recall", param = "steps"',
-        "either a setting or a param",
-    ),
-    "no values": ("[0.0, 0.2, 1.0]", "[]", "y names no values"),
-    "twice": ("[0.0, 0.2, 1.0]", "[0.0, 0.2, 0.2]", "y names a value twice"),
-    "quick twice": ("quick = [0.0, 0.5]", "quick = [0.5, 0.5]", "x names a value twice"),
-    "no label": ('label = "similar", ', "", "y has no label"),
-    "one setting": ('"similar_recall"', '"dissimilar_recall"', "both vary 'dissimilar_recall'"),
-    "setting": ('"similar_recall"', '"similar_recal"', "did you mean 'similar_recall'?"),
-    "value": ("[0.0, 0.2, 1.0]", "[0.0, 0.2, 1.5]", "similar_recall = 1.5"),
-    "quick value": ("quick = [0.0, 0.5]", "quick = [0.0, 5.0]", "dissimilar_recall = 5.0"),
-    "truth": ('label = "similar", ', 'label = "similar", truth = 0.2, ', "neither log nor truth"),
-    "groups": ('best = "max"', 'tasks = ["tiny/pairs"]', "tasks is for kind"),
-    "same label": ('label = "a tenth"', 'label = "all pairs"', "two curves are called 'all pairs'"),
-    "metric": ('"NMI"', '"NMY"', "unknown metric 'NMY': did you mean 'NMI'?"),
-}
-
-
-@pytest.fixture(autouse=True)
-def _plugins():
-    registry.load([PLUGINS, FAULTY])
-
-
-def toml(folder, old="", new=""):
-    path = folder / "maps.toml"
-    path.write_text(GOOD.replace(old, new) if old else GOOD)
-    return path
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_what_is_wrong_is_said_with_its_place(case, tmp_path):
-    old, new, expected = BAD[case]
-    assert GOOD.count(old) == 1
-    with pytest.raises(BenchError) as caught:
-        experiment.load(str(toml(tmp_path, old, new)))
-    assert expected in str(caught.value)
-    assert "maps.toml: figure" in str(caught.value)
-
-
-def test_the_plan_has_a_cell_for_each_field_and_seed(tmp_path):
-    quick = make_plan(toml(tmp_path))
-    asked = {
-        (s.entry.label, *(s.entry.setting[k] for k in ("dissimilar_recall", "similar_recall")))
-        for s in quick.slots
-    }
-    both = ("all pairs", "a tenth")
-    assert asked == {(c, x, y) for c in both for x in (0.0, 0.5) for y in (0.0, 0.2, 1.0)}
-    mine = [c for c in quick.cells.values() if c.method == "clusternet"]
-    assert len(mine) == 2 * 2 * 3 * 2
-    assert all(len(s.cells) == 2 for s in quick.slots)
-    paper = make_plan(toml(tmp_path), preset="paper", seeds=(0,))
-    assert len([c for c in paper.cells.values() if c.method == "clusternet"]) == 2 * 3 * 3
-
-
-def test_an_experiment_names_its_fields_under_every_preset(tmp_path):
-    settings = [
-        p.setting["dissimilar_recall"] for p in experiment.load(str(toml(tmp_path))).parts()
-    ]
-    assert set(settings) == {0.0, 0.25, 0.5}
-
-
-def measured(tmp_path, score, old="", new=""):
-    """The view of the file's heat map, with scores in place of a run."""
-    (_, (view,)) = views(scored(make_plan(toml(tmp_path, old, new)), score))
-    return view
-
-
-def by_place(slot, seed):
-    """A value that tells which field and seed it belongs to."""
-    x, y = slot.entry.setting["dissimilar_recall"], slot.entry.setting["similar_recall"]
-    return x / 2 + y / 4 + seed / 8
-
-
-def test_each_value_stands_at_its_x_and_y(tmp_path):
-    view = measured(tmp_path, by_place)
-    assert (view.x, view.y, view.top) == ((0.0, 0.5), (0.0, 0.2, 1.0), 100.0)
-    for panel in view.panels:
-        assert panel.value == ((12.5, 37.5), (17.5, 42.5), (37.5, 62.5))
-        assert panel.n == ((2, 2),) * 3
-        assert panel.planned == 2
-    assert [p.label for p in view.panels] == ["all pairs", "a tenth"]
-
-
-def test_best_is_the_maximum_and_its_absence_the_mean(tmp_path):
-    best = measured(tmp_path, by_place)
-    mean = measured(tmp_path, by_place, 'best = "max"\n', "seeds = 2\n")
-    assert best.panels[0].value[1] == (17.5, 42.5)
-    assert mean.panels[0].value[1] == pytest.approx((11.25, 36.25))
-    assert "maximum over seeds" in legend.figure_caption(best)
-    assert "after scoring" in legend.figure_caption(best)
-    assert "mean over seeds" in legend.figure_caption(mean)
-    assert "maximum" not in legend.figure_caption(mean)
-
-
-def partly(slot, seed):
-    """One field failed, one missing, one with half of its seeds."""
-    place = (slot.entry.setting["dissimilar_recall"], slot.entry.setting["similar_recall"])
-    if place == (0.0, 0.2):
-        return 0.5 if seed == 0 else "failed"
-    return {(0.5, 0.0): "failed", (0.0, 0.0): "missing", (0.0, 1.0): "blocked"}.get(place, 0.9)
-
-
-def test_what_is_missing_or_failed_has_no_value(tmp_path):
-    panel = measured(tmp_path, partly).panels[0]
-    assert panel.value == ((None, None), (50.0, 90.0), (None, 90.0))
-    assert panel.n == ((0, 0), (1, 2), (0, 2))
-    assert panel.failed == ((False, True), (False, False), (True, False))
-
-
-# --- drawing ------------------------------------------------------------------------------------
-
-
-def heatmap(value, n=None, failed=None, panels=1, planned=2, **fields):
-    """A view of equal panels, all of whose seeds are there unless `n` says otherwise."""
-    n = n or [[0 if v is None else planned for v in row] for row in value]
-    failed = failed or [[False] * len(row) for row in value]
-    grids = (tuple(map(tuple, grid)) for grid in (value, n, failed))
-    one = Heatmap("K = 10", *grids, planned)
-    fields = {"x_label": "x", "y_label": "y", "value_label": "NMI (%)", "top": 100.0} | fields
-    x, y = tuple(range(len(value[0]))), tuple(range(len(value)))
-    return HeatmapView("e", "m", "C", "quick", x=x, y=y, panels=(one,) * panels, **fields)
+from bench.report.view_types import Heatmap
 
 
 def fields(axes):
@@ -239,8 +82,9 @@ def test_the_title_shows_n_and_a_corner_the_field_that_lacks_seeds(n, planned, t
     view = heatmap([[10.0, 20.0]], n, planned=planned)
     axes = figures.draw(view).axes[0]
     assert axes.get_title() == title
-    cut = [p for p in axes.patches if isinstance(p, Polygon) and not isinstance(p, Rectangle)]
-    assert len(cut) == sum(count < planned for count in n[0])
+    cut = [p for p in axes.patches if isinstance(p, Polygon)]
+    corners = [tuple(p.get_xy().min(axis=0)) for p in cut]
+    assert corners == [(i + 0.25, 0.25) for i, count in enumerate(n[0]) if count < planned]
     assert ("White corner" in legend.figure_caption(view)) == bool(cut)
 
 
@@ -254,6 +98,17 @@ def test_panels_stand_two_a_row(panels, width, rows):
     assert len({round(axes.get_position().y0, 3) for axes in titled}) == rows
 
 
+@pytest.mark.parametrize(
+    ("best", "words"),
+    [
+        (True, "maximum over seeds, chosen after scoring with the labels; n"),
+        (False, "the mean over"),
+    ],
+)
+def test_the_best_of_restarts_is_said_in_the_caption(best, words):
+    assert words in legend.figure_caption(heatmap([[1.0]], best=best))
+
+
 def test_nothing_measured_is_all_hatched_and_says_so():
     axes = figures.draw(heatmap([[None, None]])).axes[0]
     assert axes.get_title() == "K = 10 (not measured)"
@@ -265,9 +120,6 @@ def test_a_panel_needs_one_shape():
         Heatmap("p", ((1.0,), (2.0,)), ((1,),), ((False,), (False,)), 1)
     with pytest.raises(BenchError, match=r"panel 'p'.*one shape"):
         Heatmap("p", ((1.0, 2.0), (2.0,)), ((1, 1), (1,)), ((False, False), (False,)), 1)
-
-
-# --- files --------------------------------------------------------------------------------------
 
 
 def test_files_are_the_same_bytes_each_time_and_the_page_shows_them(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Images, confusion and embeddings as they are drawn."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -74,6 +76,7 @@ def test_captions_say_what_is_seen():
 
 def test_confusion_has_bars_over_its_map_and_no_number_for_what_rounds_to_nothing():
     drawn = figures.draw(confusion_view(MATRIX, Matrix("n", words="not measured")))
+    bars: Any
     bars, _, fields, empty = drawn.axes[:4]
     assert [p.get_height() for p in bars.patches] == [40, 10, 50]
     assert [t.get_text() for t in fields.texts] == ["75", "25", "100"]

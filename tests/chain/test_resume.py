@@ -11,6 +11,7 @@ from collections import Counter
 import psutil
 import pytest
 from harness import (
+    DRIVER,
     bench,
     make_plan,
     outputs,
@@ -50,10 +51,10 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path, forkserver):
     assert len(wanted) >= 4
     notes.unlink()
     rng, broken = random.Random(1), tmp_path / "broken"
-    before = {}
+    before: dict[str, int] = {}
     for goal in (1, 5, 9):
         process = start("run", toml, *places(broken), "--workers", 2)
-        wait_for(lambda goal=goal: len(stamps(broken)) >= goal, process)
+        wait_for(lambda: len(stamps(broken)) >= goal, process)  # noqa: B023 - called in this turn
         time.sleep(rng.uniform(0, 0.5))
         kill_tree(process)
         assert not rewritten(before, broken)
@@ -154,16 +155,6 @@ def test_a_cell_that_ran_out_of_time_resumes_from_its_checkpoint(tmp_path, unint
     done = (tmp_path / "notes").read_text().splitlines()
     assert 12 <= len(done) <= 13  # the step that was cut off may have been noted
     assert list(predictions(tmp_path / "results").values()) == [uninterrupted]
-
-
-DRIVER = """
-import sys
-from pathlib import Path
-sys.path.insert(0, "tests")
-from harness import run
-if __name__ == "__main__":
-    run(Path(sys.argv[1]), Path(sys.argv[2]), checkpoint_seconds=0)
-"""
 
 
 def test_a_run_that_was_killed_resumes_within_the_cell(tmp_path, uninterrupted):

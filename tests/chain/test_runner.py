@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from typing import Any
 
 import pytest
 from harness import (
@@ -20,12 +21,14 @@ from harness import (
 )
 
 from bench import ROOT
+from bench.errors import Lack
 from bench.store import code, states
 from bench.store.folders import Store
+from bench.store.record import State
 from bench.store.states import to_run
 
 GOLDEN = ROOT / "tests" / "golden" / "sweep"
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"method": "centroids"},
     {"label": "longer", "method": "centroids", "params": {"iterations": 9}},
     {"method": "carrier"},
@@ -163,7 +166,7 @@ def test_pairs_and_answers_are_drawn_by_seed_alone(tmp_path, forkserver):
 
     from bench.run.inputs import gather
 
-    drawn = {}
+    drawn: dict[int, dict[str, bytes]] = {}
     for method in ("answers", "spy", "spy"):
         toml = write_experiment(tmp_path / "x.toml", "tiny/pairs", [{"method": method}], n=2)
         for cell in make_plan(toml).cells.values():
@@ -211,10 +214,10 @@ def test_a_report_at_the_last_moment_is_not_lost():
         sender.send([Report()])
         return False
 
-    process = SimpleNamespace(is_alive=reports_and_leaves, exitcode=0)
+    process: Any = SimpleNamespace(is_alive=reports_and_leaves, exitcode=0)
     pool = Pool.__new__(Pool)
     pool.timeout = 60.0
-    job = SimpleNamespace(key="k")
+    job: Any = SimpleNamespace(key="k")
     running = _Running((job,), process, receiver, time.monotonic(), begun=True)
     assert pool._ended(running) == [Report()]
 
@@ -222,11 +225,11 @@ def test_a_report_at_the_last_moment_is_not_lost():
 def test_nothing_is_computed_from_a_need_that_failed_or_cannot_be_had(tmp_path):
     made = make_plan(write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "carrier"}]))
     needed, needing = made.cells
-    found = {needed: "failed", needing: "stale"}
-    assert to_run(made, found, retry_failed=False, rerun_stale=True) == set()
-    assert to_run(made, found, retry_failed=True, rerun_stale=True) == {needed, needing}
-    made.unavailable |= {needed: "gone", needing: "gone"}
-    assert to_run(made, found, retry_failed=True, rerun_stale=True) == set()
+    found: dict[str, State] = {needed: "failed", needing: "stale"}
+    assert to_run(made, found, {}, retry_failed=False, rerun_stale=True) == set()
+    assert to_run(made, found, {}, retry_failed=True, rerun_stale=True) == {needed, needing}
+    gone = {needed: (Lack("gone"),), needing: (Lack("gone"),)}
+    assert to_run(made, found, gone, retry_failed=True, rerun_stale=True) == set()
 
 
 def test_what_others_wait_for_comes_first_and_seed_0_before_seed_1(tmp_path, forkserver):

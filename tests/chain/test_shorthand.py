@@ -239,7 +239,7 @@ def test_names_that_are_spelled_alike():
 
 
 def test_no_two_printed_names_of_a_table_are_alike():
-    by_table = {}
+    by_table: dict[tuple[str, str, str], set[str]] = {}
     for number in published.numbers():
         for key in ("method", "group", "dataset", "metric"):
             name = getattr(number, key)

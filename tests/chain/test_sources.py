@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, declare, write_folders, write_npz
 
-from bench.datasets import Raw, dataset, get, prepare, verify
+from bench.datasets import Raw, cifar10, dataset, get, prepare, verify
 from bench.datasets.fingerprint import pixel_hashes
 from bench.errors import BenchError
 
@@ -82,10 +82,11 @@ def test_npz_without_images(tmp_path, tiny):
 def test_damaged_npz(tmp_path, tiny, damage):
     write_npz(tmp_path)
     path = tmp_path / "tiny.npz"
-    data = bytearray(path.read_bytes())
+    data: bytes | bytearray = bytearray(path.read_bytes())
     if damage == "truncated":
         data = data[: len(data) // 2]
     elif damage == "flipped":
+        data = bytearray(data)
         data[400] ^= 255
     elif damage == "npy":
         np.save(tmp_path / "x.npy", PIXELS)
@@ -163,7 +164,7 @@ def test_mnist_as_torchvision_keeps_it(tmp_path, monkeypatch):
     path = raw / "t10k-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-100])
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "fresh"))
-    with pytest.raises(BenchError, match="t10k-images-idx3-ubyte: torchvision cannot read"):
+    with pytest.raises(BenchError, match="t10k-images-idx3-ubyte: damaged"):
         prepare("mnist", tmp_path)
 
 
@@ -193,7 +194,7 @@ class Bomb:
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("cifar10", ["cifar-10-batches-py/data_batch_1", "cifar-10-batches-py/test_batch"]),
+        ("cifar10", [*cifar10.FILES, cifar10.TEST]),
         ("cifar100", ["cifar-100-python/train", "cifar-100-python/test"]),
     ],
 )
@@ -267,6 +268,8 @@ def test_omniglot_npz_in_any_numbering_is_the_same_data(tmp_path, monkeypatch):
 
 def test_cifar100_gets_its_groups():
     raw = Raw(np.zeros((3, 32, 32, 3), np.uint8), {"label": np.array([0, 53, 99])}, {})
-    raw = get("cifar100").complete(raw)
+    complete = get("cifar100").complete
+    assert complete is not None
+    raw = complete(raw)
     groups = [raw.names["coarse"][i] for i in raw.columns["coarse"]]
     assert groups == ["fruit_and_vegetables", "fruit_and_vegetables", "non-insect_invertebrates"]

@@ -1,5 +1,6 @@
 """Damage to the results folder is noticed, named and mended; nothing else is lost."""
 
+import dataclasses
 import errno
 import json
 import shutil
@@ -115,11 +116,10 @@ def test_the_index_is_only_a_copy(copied, damage):
     elif damage == "foreign":
         index.write_text('{"folder": 3}\n[]\n{"stamp": [1]}\n' + text)
     else:
-        path = cell_of(results, "centroids") / "record.json"
-        content = json.loads(path.read_text())
-        content["metrics"]["ACC"] = 0.125  # a newer record than the index's line
-        path.write_text(json.dumps(content))
-        wanted[content["key"]].metrics["ACC"] = 0.125
+        folder = cell_of(results, "centroids")
+        old = record.read(folder)  # a newer record than the index's line
+        dataclasses.replace(old, metrics=old.metrics | {"ACC": 0.125}).write(folder)
+        wanted[old.key] = record.read(folder)
     store = Store(results)
     assert store.records() == wanted
     assert not store.damaged
@@ -160,6 +160,7 @@ def test_publishing_replaces_and_leaves_nothing_beside(copied):
     attempt = store.work(cell) / "attempt"
     attempt.mkdir(parents=True)
     old = store.read(cell)
+    assert old is not None
     store.publish(cell, attempt, old)
     store.clear_work(cell)
     assert store.read(cell) == old
@@ -201,6 +202,9 @@ def test_errors_of_the_file_system_name_the_folder(tmp_path):
 
 def test_records_of_a_newer_layout_are_refused_and_unknown_keys_passed_over():
     content = {"key": "k", "cell": {}, "state": "done", "something": 1}
+    content["checksum"] = record._checksum(content)
     assert record.parse(content, "x").key == "k"
+    with pytest.raises(BenchError, match="no checksum, and a field 'something'"):
+        record.parse({**content, "checksum": ""}, "x")
     with pytest.raises(BenchError, match="newer layout"):
         record.parse({**content, "version": record.VERSION + 1}, "x")

@@ -1,5 +1,6 @@
 """UMAP in place of t-SNE."""
 
+import hashlib
 import sys
 import types
 
@@ -12,6 +13,7 @@ from harness import FAULTY, PLUGINS
 from bench import registry
 from bench.render import legend
 from bench.report import coordinates
+from bench.store.record import Record
 from bench.tasks import Prediction
 
 
@@ -58,5 +60,8 @@ def test_coordinates_of_t_sne_keep_the_name_that_they_had(tmp_path):
     folder.mkdir()
     # SHA-256 of {"images": 1000, "output": "d", "perplexity": 30.0, "tensor": "t"}.
     np.save(folder / "b562c37d735bf9ba24aa0fe65ec77649.npy", np.ones((3, 2), np.float32))
-    found = coordinates.coordinates(tmp_path, tmp_path, "d", "t", n=3, by="t-SNE")
+    (path,) = folder.iterdir()
+    path.write_bytes(path.read_bytes() + hashlib.sha256(path.read_bytes()).digest())
+    one = Record("k", {}, "done", output="d")
+    found = coordinates.coordinates(tmp_path, tmp_path, one, "t", n=3, by="t-SNE")
     assert found.tolist() == [[1, 1]] * 3

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_start_from_leaves_heads_alone(folder):
     tensors = write(folder)
     given = fit().tensors
     inner = networks.build(networks.describe("timm", channels=3, outputs=4, model="test_resnet"))
-    module = torch.nn.Sequential(inner, torch.nn.Linear(4, 2))
+    module: Any = torch.nn.Sequential(inner, torch.nn.Linear(4, 2))
     heads = [module[0].head.weight.clone(), module[1].weight.clone()]
     start_from(module, given)
     torch.testing.assert_close(module[0].trunk.state_dict(), {
@@ -184,7 +185,7 @@ def test_without_the_file_the_cells_are_unavailable(toml, folder):
     assert len(plan.cells) == 3  # the weights once, for both seeds
     assert set(plan.unavailable) == set(plan.cells)
     ((why,),) = set(plan.unavailable.values())
-    assert f"weights {folder / NAME}.safetensors are not here" in str(why)
+    assert f"weights {NAME}: no {NAME}.safetensors in {folder}: put it there" in str(why)
     assert f"`python -m bench weights fetch {NAME}`" in str(why)
 
 

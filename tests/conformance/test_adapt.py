@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,12 @@ def alike(_, x):
 def test_pairs_of_the_target_help_where_the_source_misleads(pair_loss, needed, monkeypatch):
     monkeypatch.setattr(module().transferred, "label", alike)
     task, labels = domains()
-    long = {"iterations": 80, "widths": (8, 16), "crop_scale": (0.9, 1.0), "learning_rate": 0.05}
+    long: dict[str, Any] = {
+        "iterations": 80,
+        "widths": (8, 16),
+        "crop_scale": (0.9, 1.0),
+        "learning_rate": 0.05,
+    }
     clustered = fit("ccn+", needed, task=task, pair_loss=pair_loss, target_batch=30, **long)
     groups = [set(clustered[labels == c].tolist()) for c in range(3)]
     assert [len(g) for g in groups] == [1, 1, 1]
@@ -83,7 +89,8 @@ def test_labels_of_the_target_are_never_used(name, needed):
 @pytest.mark.parametrize("name", ALL)
 def test_a_resumed_cell_ends_in_the_same_bytes(name, needed, monkeypatch):
     monkeypatch.setattr(module(), "_LOG", 2)
-    params, whole = {"crop_scale": (0.7, 1.0)}, FakeRun()
+    params: dict[str, Any] = {"crop_scale": (0.7, 1.0)}
+    whole = FakeRun()
     wanted = fit(name, needed, whole, **params)
     assert [c["step"] for c in whole.checkpoints] == [2, 4, 6]
     run = whole.resumed(whole.checkpoints[0])

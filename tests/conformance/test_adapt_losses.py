@@ -61,7 +61,9 @@ def test_the_loss_of_ccn_plus_by_loops(pair_loss, literal, mode, needed):
     assert similar.any()
     assert not similar.all()
     wanted = classification / 5 + literal(p, similar, 1.5)
-    assert run.logged == [(1, {"loss": pytest.approx(wanted, abs=1e-5)})]
+    ((step, values),) = run.logged
+    assert (step, *values) == (1, "loss")
+    assert values["loss"] == pytest.approx(wanted, abs=1e-5)
 
 
 def test_ccn_plus_plus_adds_both_terms(needed):

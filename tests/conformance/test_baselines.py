@@ -1,6 +1,7 @@
 """K-means, DEC, pretraining, the supervised bound and the probe, each on a few real digits."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,19 +12,19 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 from torch.nn import functional
 
-import bench.score.probe  # noqa: F401  (registers "probe")
 from bench import ROOT, registry
 from bench.errors import BenchError
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.networks import load
-from bench.tasks import ClusterTask, Labelled, ProbeTask, TaskInfo
+from bench.score import probe  # which registers "probe"
+from bench.tasks import ClusterTask, Labelled, ProbeTask, RepresentTask, TaskInfo
 
-for stem in ("dec", "kmeans", "pretrain", "supervised"):
+for stem in ("dec", "kmeans", "pretrain", "supervised", "untrained"):
     registry.import_from(ROOT / "baselines", stem)
 
 DIGITS = load_digits()
 IMAGES, LABELS = (DIGITS.images * 15).astype(np.uint8)[..., None], DIGITS.target.astype(np.int64)
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "pretrain": {"epochs": 3, "milestones": (2,), "batch_size": 64},
     "autoencoder": {"widths": (16, 6), "layer_iterations": 4, "finetune_iterations": 6},
     "dec": {"max_epochs": 4, "tolerance": 0.0, "n_init": 2},
@@ -54,7 +55,7 @@ def probing(n=300):
 
 def fit(name, task, run, **params):
     info = registry.get(name)
-    return info.build(info.params("quick", SMALL[name] | params)).fit(task, run)
+    return info.build(info.params("quick", SMALL.get(name, {}) | params)).fit(task, run)
 
 
 LEARNED = {"widths": (64, 32, 10), "layer_iterations": 40, "finetune_iterations": 200}
@@ -126,7 +127,8 @@ def test_bfloat16_is_honoured(name):
         fit(name, CELLS[name](), run)
     pairs = [(a["loss"], b["loss"]) for (_, a), (_, b) in zip(low.logged, full.logged, strict=True)]
     assert any(a != b for a, b in pairs)
-    np.testing.assert_allclose(*zip(*pairs, strict=True), rtol=0.1)
+    ours, theirs = np.transpose(pairs)
+    np.testing.assert_allclose(ours, theirs, rtol=0.1)
 
 
 @pytest.mark.parametrize("name", ["kmeans", "dec"])
@@ -197,6 +199,7 @@ def test_kmeans_on_source_features_needs_the_network_and_uses_it():
         learned.needs(without)
     task, network = transfer(), fit("pretrain", transfer(), FakeRun())
     out = learned.fit(task, FakeRun(needs={"network": network})).assignments
+    assert out is not None
     assert len(set(out)) == 5
     assert not np.array_equal(out, fit("kmeans", task, FakeRun()).assignments)
 
@@ -252,3 +255,17 @@ def test_the_probe_ranks_classes_for_every_block_and_for_neighbours():
     for ranked in out.values():
         assert ranked.shape == (50, 5)
         assert (ranked[:, 0] == truth).mean() > 0.5
+
+
+def test_an_untrained_network_is_given_images_of_the_size_that_the_trained_are():
+    """AlexNet's last maps of an image of 32 pixels have no extent left that a probe could pool."""
+    images = np.zeros((2, 32, 32, 1), np.uint8)
+    large = {"network": "alexnet", "size": 96, "mean": 0.0}
+    found = {}
+    for name, params in (("as they are", large | {"size": 0}), ("resized", large)):
+        drawn = fit("untrained", RepresentTask("tiny/represent", images), FakeRun(), **params)
+        network = probe._Prepared(drawn.architecture, drawn.tensors)
+        maps = network.blocks(torch.zeros(2, 1, 32, 32))
+        found[name] = (tuple(maps["conv5"].shape[2:]), drawn.tensors)
+    assert found["as they are"][0] == (1, 1) != found["resized"][0]
+    assert all(torch.equal(w, found["resized"][1][k]) for k, w in found["as they are"][1].items())

@@ -5,43 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from characters import LONG, G, build, characters, cluster, cluster_task, similarity_task
 from fake_run import FakeRun
 from torchvision.transforms import functional as torchvision
 
-from bench import registry
 from bench.nn.images.views import Views, random_boxes, resized_crop
 from bench.nn.losses import pairs
 from bench.nn.networks import transferred
 from bench.nn.networks.similarity import similarity
 from bench.score import metrics
-from bench.tasks import ClusterTask, Labelled, SimilarityTask, TaskInfo
-
-PLAIN = {"widths": (8, 16), "epochs": 12, "milestones": (9,)}
-G = {**PLAIN, "classes_per_batch": 8, "images_per_class": 4, "size": 8}
-LONG = {"epochs": 40, "milestones": (30,), "batch_size": 15, "learning_rate": 1e-2}
-
-
-def characters(classes, each, seed):
-    """Dark strokes on bright paper, 12 by 12, each image a shifted and noisy copy of its class."""
-    rng = np.random.default_rng(seed)
-    drawn = np.kron(rng.random((classes, 5, 5)) < 0.4, np.ones((2, 2)))
-    images = np.full((classes * each, 12, 12, 1), 230.0)
-    for row in range(len(images)):
-        top, left = rng.integers(0, 3, 2)
-        images[row, top : top + 10, left : left + 10, 0] -= 200 * drawn[row // each]
-    images += rng.normal(0, 8, images.shape)
-    return images.clip(0, 255).astype(np.uint8), np.repeat(np.arange(classes), each)
-
-
-def similarity_task(classes=40, each=8):
-    images, labels = characters(classes, each, seed=0)
-    target, _ = characters(3, 10, seed=1)
-    queries = np.array([(0, 1), (1, 0), (0, 25), (7, 7)])
-    return SimilarityTask("made/similarity", Labelled(images, labels, classes), target, queries)
-
-
-def build(name, **params):
-    return registry.get(name).build(params)
+from bench.tasks import TaskInfo
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +24,7 @@ def trained():
 
 @pytest.fixture
 def task():
-    return ClusterTask("made/cluster", characters(3, 10, seed=1)[0], 3)
-
-
-def cluster(name, task, needed, run=None, **params):
-    run = run or FakeRun()
-    run.needs["similarity"] = needed
-    return build(name, **{**PLAIN, "hidden": 16, **params}).fit(task, run).assignments
+    return cluster_task()
 
 
 # Views

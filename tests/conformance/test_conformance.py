@@ -19,7 +19,7 @@ SAME_FOR_ALL_SEEDS: set[str] = set()
 HELPERS = {"carrier", "spy", "oracle-spy", "artifact-spy", "spy-carrier"}
 DINO = {"network": "dino", "pretraining": "tiny/represent"}
 PARAMS = dict.fromkeys(("tsp", "scan", "tsp-kmeans", "tsp-test", "tsp-finetuned"), DINO)
-"""Of methods that would otherwise ask for a file."""
+"""Parameters of methods that would otherwise ask for a file."""
 WITNESS = (HERE / "witness.toml").read_text()
 BUDGETS = WITNESS[WITNESS.index("[preset.quick.params]") : WITNESS.index("[[table]]")]
 """Short ones, as methods are replayed with: what holds here does not hang on the epochs."""
@@ -49,7 +49,7 @@ def experiment(folder, name, kind, task=None, **column):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Of all methods together: a cell that several of them need is computed once."""
+    """One run of all methods together: a cell that several of them need is computed once."""
     return tmp_path_factory.mktemp("conformance")
 
 
@@ -64,7 +64,7 @@ def conformed(request, folder, forkserver):
 
 
 def own(found, name, kind):
-    """Of predictions by folder, those of one method on one task, by seed."""
+    """The predictions of one method on one task by seed, out of those by folder."""
     mine = {}
     for path, content in found.items():
         task, method, leaf = path.split("/")
@@ -99,11 +99,13 @@ def test_its_prediction_has_the_shape_of_its_task(conformed):
         if registry.get(name).artifact:
             assert prediction.tensors
         elif kind == "similarity":
+            assert prediction.scores is not None
             assert prediction.scores.shape == (300,)
             assert ((prediction.scores >= 0) & (prediction.scores <= 1)).all()
         elif kind == "represent":
             assert prediction.architecture
         else:
+            assert prediction.assignments is not None
             assert prediction.assignments.shape == (n,)
             assert set(np.unique(prediction.assignments)) <= set(range(4))
 
@@ -145,7 +147,7 @@ def test_it_documents_itself(conformed):
     if not info.module.startswith("bench_plugins"):
         module = sys.modules[info.module]
         assert len((module.__doc__ or "").splitlines()) >= 3
-        assert "python -m bench run" in module.__doc__
+        assert "python -m bench run" in (module.__doc__ or "")
 
 
 CLUSTERING = [name for name, kind in cases() if kind == "cluster"]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from characters import LONG, PLAIN, G, build, characters, similarity_task
 from fake_run import FakeRun
-from test_ccn import LONG, PLAIN, G, build, characters, similarity_task
 
 from bench import registry
 from bench.datasets import get_task

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from domains import transfer_task
 from fake_run import FakeRun
 from harness import run, write_experiment
-from test_supreme import task
 from torch import nn
 
 from bench import registry
@@ -120,14 +120,14 @@ def test_golden_loops(mode):
 
 @pytest.fixture(scope="module")
 def pretrained():
-    return registry.get("pretrain").cls(epochs=2).fit(task(), FakeRun())
+    return registry.get("pretrain").cls(epochs=2).fit(transfer_task(), FakeRun())
 
 
 def fit(pretrained, run=None, the_task=None, **params):
     run = run or FakeRun()
     run.needs["network"] = pretrained
     options = {"warmup_epochs": 2, "epochs": 4, "n_init": 2, "batch_size": 16, "refresh": 2}
-    return DTC(**(options | params)).fit(the_task or task(), run)
+    return DTC(**(options | params)).fit(the_task or transfer_task(), run)
 
 
 @pytest.mark.parametrize("mode", ["baseline", "PI", "TE", "TEP"])
@@ -157,12 +157,12 @@ def test_a_resumed_cell_ends_in_the_same_bytes(mode, at, pretrained):
 @pytest.mark.parametrize("k", [1, 41])
 def test_k_out_of_range_is_refused(k, pretrained):
     with pytest.raises(ValueError, match=rf"n_clusters = {k} for 40 images"):
-        fit(pretrained, the_task=task(k=k))
+        fit(pretrained, the_task=transfer_task(k=k))
 
 
 def test_a_batch_smaller_than_k_is_refused(pretrained):
     with pytest.raises(ValueError, match="batch_size = 3 is smaller than the 6 clusters"):
-        fit(pretrained, the_task=task(k=6), batch_size=3)
+        fit(pretrained, the_task=transfer_task(k=6), batch_size=3)
 
 
 def test_weights_of_another_network_are_refused(pretrained):
@@ -189,3 +189,31 @@ def test_a_damaged_pretrained_network_is_refused_and_named(tmp_path, forkserver)
     (record,) = [r for r in results.records.values() if r.cell["method"] == "dtc"]
     assert (record.state, record.failure) == ("failed", "exception")
     assert f"{stored}: damaged" in record.message
+
+
+@pytest.mark.parametrize(
+    ("task", "wanted"),
+    [
+        ("cifar10/transfer", DTC(mode="TE")),
+        (
+            "cifar100/transfer",
+            DTC(
+                mode="TE",
+                warmup_epochs=30,
+                milestones=(20, 40, 60, 80),
+                weight_decay=1e-5,
+                refresh=10,
+            ),
+        ),
+        ("svhn/transfer", DTC(mode="TE", learning_rate=0.001, weight_decay=0.0, epochs=60)),
+        (
+            "imagenet/30-A",
+            DTC(mode="TE", weight_decay=1e-5, epochs=60, consistency=100.0),
+        ),
+        ("mnist/transfer", DTC(mode="TE")),
+    ],
+)
+def test_the_recipe_is_that_of_the_script_for_the_data(task, wanted):
+    """Values of the released scripts, of which the defaults here are CIFAR-10's."""
+    assert DTC(mode="TE", recipe="dtc").by_recipe(task) == wanted
+    assert DTC(mode="TE", epochs=3).by_recipe(task) == DTC(mode="TE", epochs=3)

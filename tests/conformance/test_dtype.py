@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 import torch
+from characters import G, build, cluster, cluster_task, similarity_task
 from fake_run import FakeRun
 from harness import FAULTY, PLUGINS, bench, make_plan, places, write_experiment
-from test_ccn import G, build, cluster, similarity_task, task  # noqa: F401 - a fixture
 
 from bench import registry
 from bench.errors import BenchError
@@ -40,7 +41,7 @@ def test_a_method_that_does_not_accept_it_is_refused_by_name(toml):
         make_plan(toml, dtype="bfloat16", methods=("kmeans",))
     with pytest.raises(BenchError, match="bfloat17"):
 
-        @registry.method("half", kinds=("cluster",), dtypes=("bfloat17",))
+        @registry.method("half", kinds=("cluster",), dtypes=("bfloat17",))  # type: ignore[arg-type]
         @dataclasses.dataclass(frozen=True)
         class Half:
             def fit(self, task, run): ...
@@ -64,9 +65,9 @@ def test_tables_and_records_say_which_type_and_never_mix(toml, tmp_path, forkser
 
 
 @pytest.mark.parametrize("name", ["kcl", "mcl"])
-def test_networks_alone_compute_in_bfloat16(name, task, monkeypatch):  # noqa: F811 - the fixture
+def test_networks_alone_compute_in_bfloat16(name, monkeypatch):
     """The loss is given probabilities in float32 that bfloat16 cannot hold."""
-    method = type(build(name))
+    method: Any = type(build(name))
     given, loss = [], method.loss
     monkeypatch.setattr(
         method, "loss", lambda self, p, similar: given.append(p.detach()) or loss(self, p, similar)
@@ -75,7 +76,7 @@ def test_networks_alone_compute_in_bfloat16(name, task, monkeypatch):  # noqa: F
         similarity_task(), FakeRun(dtype="bfloat16")
     )
     assert all(t.dtype != torch.bfloat16 for t in needed.tensors.values())
-    cluster(name, task, needed, FakeRun(dtype="bfloat16"), epochs=1)
+    cluster(name, cluster_task(), needed, FakeRun(dtype="bfloat16"), epochs=1)
     assert all(p.dtype == torch.float32 for p in given)
     assert all(not torch.equal(p, p.bfloat16().float()) for p in given)
     torch.testing.assert_close(given[0].sum(dim=1), torch.ones(len(given[0])), rtol=0, atol=1e-6)

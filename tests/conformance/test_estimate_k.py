@@ -24,7 +24,8 @@ def images(classes, each, rng):
 
 def task(most=9, target=(10, 11, 12, 13), source=(0, 1, 2, 3), each=20):
     rng = np.random.default_rng(0)
-    known = Labelled(*images(source, each, rng), len(source))
+    x, labels = images(source, each, rng)
+    known = Labelled(x, labels, len(source))
     return ClusterTask("blobs", images(target, each, rng)[0], most, known)
 
 

@@ -1,5 +1,7 @@
 """Features of frozen networks, against a bare forward pass of timm."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import timm
@@ -98,18 +100,18 @@ def test_features_of_a_residual_network_are_pooled(folder):
 def test_a_tag_that_timm_knows_decides_mean_and_deviation(folder):
     assert weights.model("vit_small_patch16_224.dino") == "vit_small_patch16_224.dino"
     assert weights.model(NAME) == "test_vit"
-    options = {"channels": 3, "outputs": 0}
+
+    def known(name):
+        network: Any = networks.build(networks.describe("timm", channels=3, outputs=0, model=name))
+        return network.trunk.pretrained_cfg
+
     with torch.device("meta"):
-        bare, dino = (
-            networks.build(networks.describe("timm", model=name, **options)).trunk.pretrained_cfg
-            for name in ("vit_small_patch16_224", "vit_small_patch16_224.dino")
-        )
-    assert bare["mean"] == (0.5, 0.5, 0.5)
-    assert dino["mean"] == (0.485, 0.456, 0.406)
+        bare, dino = map(known, ("vit_small_patch16_224", "vit_small_patch16_224.dino"))
+    assert (bare["mean"], dino["mean"]) == ((0.5, 0.5, 0.5), (0.485, 0.456, 0.406))
 
 
 def test_a_crop_is_the_middle_of_a_larger_image():
-    network = networks.build(small_vit(size=28).architecture)
+    network = cast(ViT, networks.build(small_vit(size=28).architecture))
     x = torch.rand(2, 1, 20, 20)
     found = sized(x, network, crop=True)
     wanted = torch.nn.functional.interpolate(x, (32, 32), mode="bicubic", antialias=True)
@@ -117,7 +119,7 @@ def test_a_crop_is_the_middle_of_a_larger_image():
 
 
 def test_resized_images_keep_to_the_range_of_pixels():
-    network = networks.build(small_vit(size=28).architecture)
+    network = cast(ViT, networks.build(small_vit(size=28).architecture))
     edge = torch.zeros(1, 1, 8, 8)
     edge[..., 4:] = 1.0
     found = sized(edge, network)
@@ -127,8 +129,7 @@ def test_resized_images_keep_to_the_range_of_pixels():
 
 
 def test_channels_become_those_of_a_trained_network():
-    grey, colour = (networks.build(small_vit(channels).architecture) for channels in (1, 3))
-    assert isinstance(grey, ViT)
+    grey, colour = (cast(ViT, networks.build(small_vit(n).architecture)) for n in (1, 3))
     x = torch.rand(2, 3, 8, 8)
     found = sized(x, grey)
     luma = 0.299 * x[:, 0] + 0.587 * x[:, 1] + 0.114 * x[:, 2]

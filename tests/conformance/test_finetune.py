@@ -1,6 +1,7 @@
 """Fine-tuning a network of another cell: what trains, what is scored, and resuming."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from bench.score.average_precision import mean_average_precision
 from bench.tasks import FineTuneTask, MultiLabelled, Prediction
 
 ALEXNET = networks.describe("alexnet", channels=1, outputs=7, variant="tiny")
-SMALL = {"iterations": 24, "halve_every": 10, "batch_size": 8, "crops": 3}
+SMALL: dict[str, Any] = {"iterations": 24, "halve_every": 10, "batch_size": 8, "crops": 3}
 
 
 def corners(n, seed):
@@ -56,7 +57,8 @@ def test_scores_of_both_settings():
     for found in out.class_scores.values():
         assert found.shape == (40, 3)
         assert found.dtype == np.float64
-    assert not np.array_equal(*out.class_scores.values())
+    one, other = out.class_scores.values()
+    assert not np.array_equal(one, other)
 
 
 def test_it_learns_what_is_in_an_image():
@@ -72,8 +74,11 @@ def test_it_learns_what_is_in_an_image():
     truth = corners(40, 1)[1]
     rng = np.random.default_rng(0)
     chance = mean_average_precision(truth, rng.normal(size=truth.shape))
+    learned = mean_average_precision(truth, out.class_scores["all"])
+    assert chance is not None
+    assert learned is not None
     assert chance < 0.75
-    assert mean_average_precision(truth, out.class_scores["all"]) > 0.9
+    assert learned > 0.9
 
 
 def test_same_seed_same_bytes_another_seed_another_result():
@@ -151,6 +156,7 @@ def test_difficult_images_have_no_part_in_the_loss():
     terms = functional.softplus(torch.tensor([-0.3, 2.0, -0.5]))
     assert loss.item() == pytest.approx(terms.sum().item() / 2)
     loss.backward()
+    assert logits.grad is not None
     assert logits.grad[0, 1] == 0
 
 

@@ -1,5 +1,7 @@
 """Methods that start from weights that others trained, or cluster their features."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -80,7 +82,7 @@ def test_adaptation_starts_from_them(name, given, similarity):
 
 
 def test_fresh_layers_learn_while_given_ones_stay(given):
-    method = registry.get("source-only").build(
+    method: Any = registry.get("source-only").build(
         {"network": MODEL, "channels": 3, "weights": NAME, "weights_rate": 0.0, "size": 32}
     )
     network = method._network(8, FakeRun(needs={"initial": given}))
@@ -112,6 +114,7 @@ def test_k_means_on_their_features(given):
     assert method.needs(INFO) == {"network": NEED}
     task = ClusterTask("a/b", np.concatenate([IMAGES[:20], flat]), 2)
     found = method.fit(task, FakeRun(needs={"network": given})).assignments
+    assert found is not None
     assert len(set(found[:20])) == len(set(found[20:])) == 1
     assert found[0] != found[-1]
 

@@ -1,6 +1,7 @@
 """The ClusterNet on noisy pair answers, and LeNet, which it trains."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def literal_lenet(x, state, training):
 @pytest.mark.parametrize("training", [True, False])
 def test_lenet_is_what_the_paper_lists(training):
     torch.manual_seed(0)
-    network = LeNet(2, 7).double()
+    network: Any = LeNet(2, 7).double()
     for norm in (network.convs[0][1], network.convs[1][1], network.hidden[1]):
         for tensor in (norm.weight.data, norm.bias.data, norm.running_mean):
             tensor.copy_(torch.randn_like(tensor))  # a negative weight turns the order of values
@@ -119,7 +120,7 @@ def test_the_loss_is_the_mean_over_answered_pairs(loss):
     p = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)).double().softmax(dim=1)
     similar, known = task.answers.block(rows.numpy(), rows.numpy())
     assert 6 < known.sum() < 36
-    total, count = 0.0, 0
+    total, count = torch.zeros((), dtype=torch.float64), 0
     for i, j in np.argwhere(known):
         a, b = p[i] + (1e-7 if loss == "kcl" else 0), p[j] + (1e-7 if loss == "kcl" else 0)
         if loss == "kcl":
@@ -129,7 +130,7 @@ def test_the_loss_is_the_mean_over_answered_pairs(loss):
             together = (a * b).sum()
             cost = -((together if similar[i, j] else 1 - together) + 1e-7).log()
         total, count = total + cost, count + 1
-    method = registry.get("clusternet").build({"loss": loss, "margin": 1.5})
+    method: Any = registry.get("clusternet").build({"loss": loss, "margin": 1.5})
     torch.testing.assert_close(method._loss(p, task, rows), total / count)
 
 

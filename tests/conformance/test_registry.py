@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_a_class_that_only_fits_is_lent_the_rest(made):
         def fit(self, task, run):
             return Prediction()
 
-    built = registry.get("made").build({"a": 2})
+    built: Any = registry.get("made").build({"a": 2})
     assert not isinstance(built, Method)
     assert (built.needs(INFO), built.unavailable(), built.fit_many) == ({}, "", None)
     assert built.resolved() is built

@@ -1,6 +1,7 @@
 """Label transfer, its rotation head, and the supervised upper bound."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_images_are_turned_by_quarters():
 
 
 def test_it_asks_for_the_sela_that_it_names():
-    info = registry.get("label-transfer")
+    info: Any = registry.get("label-transfer")
     default = info.build(info.params("quick", {})).needs(None)["labels"]
     assert (default.method, dict(default.params), default.seed) == ("sela", {}, None)
     named = info.build(info.params("quick", {"heads": 3, "source": "convnet"})).needs(None)

@@ -1,6 +1,7 @@
 """SeLa: its schedules against the released scripts', its loss as a loop, and the method."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,7 +203,7 @@ def labeller(monkeypatch, **options):
     small = {"clusters": 6, "heads": 3, "batch_size": 16, "mode": "eval"} | options
     method = SeLa(**registry.get("sela").params("quick", small))
     outputs = method.clusters * method.heads
-    network = build(completed("convnet", channels=1, outputs=outputs, widths=[4]), seed=3)
+    network: Any = build(completed("convnet", channels=1, outputs=outputs, widths=[4]), seed=3)
     torch.nn.init.normal_(network.head.weight, generator=torch.Generator().manual_seed(4))
     crops = Views(8, False, 0.5, 0.5)
     made = pseudo_labels.PseudoLabels(method, network, task().target, crops, FakeRun())

@@ -3,11 +3,12 @@
 import itertools
 import os
 import random
+from typing import Any
 
 import pytest
 import torch
+from characters import PLAIN, G, build, characters, similarity_task
 from fake_run import FakeRun
-from test_ccn import PLAIN, G, build, characters, similarity_task
 
 from bench.nn.networks import transferred
 from bench.run import shared
@@ -199,7 +200,7 @@ def test_kcl_mcl_and_both_k_share_the_labels_and_end_in_the_same_bytes(tmp_path,
     steps = 3 * 5  # of 30 images, 7 at a time
     first = fitted("kcl", StoreRun(tmp_path, needed))
     assert len(labelled) == steps
-    others = [
+    others: list[tuple[str, dict[str, Any]]] = [
         ("mcl", {}),
         ("kcl", {"k": 9}),
         ("mcl", {"k": 9}),

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_the_exact_loss_is_equation_5_term_by_term():
     chance /= chance.sum(dim=1, keepdim=True)
     found = TSP().loss(logits, chance / n, torch.full((n,), 1 / n, dtype=torch.float64))
     for head in range(heads):
-        p = [logits[head, :, 0, i].softmax(dim=0) for i in range(n)]
+        p: Any = [logits[head, :, 0, i].softmax(dim=0) for i in range(n)]
         total = 0.0
         for i in range(n):
             for j in range(k):
@@ -239,7 +240,7 @@ def test_a_trained_head_is_applied_to_other_images(trained):
     needs = method.needs(INFO)
     assert (needs["head"].method, needs["head"].task) == (trained, "t/train")
     assert needs["head"].seed is None
-    built = registry.get(trained).build(needs["head"].params)
+    built: Any = registry.get(trained).build(needs["head"].params)
     assert built.transform == "crop"
     assert getattr(built, "neighbours", 5) == 5
     points, _ = features()

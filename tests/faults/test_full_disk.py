@@ -2,6 +2,7 @@
 
 import os
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from harness import bench, places, predictions, run, states_of, write_experiment
@@ -26,7 +27,7 @@ def test_a_full_disk_stops_the_run_and_blames_nobody(
 ):
     there = tmp_path / "full"
     there.touch()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"method": "full-disk", "params": {"way": way, "while_there": str(there)}},
         {"method": "centroids"},
     ]

@@ -5,7 +5,7 @@ The moments are of chance, of a fixed seed; `tests/faults/kills.py` has hundreds
 
 import random
 
-import kills
+from faults import kills
 
 STRIKES = [
     [*["worker"] * 6, "worker hangs", "tree"],

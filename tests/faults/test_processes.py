@@ -71,7 +71,9 @@ def test_a_fork_that_a_method_does_not_end_is_not_its_cell(swept, way):
 
 
 def test_nothing_is_left_at_the_server(swept):
-    assert processes.children(server.pid()) == []
+    there = server.pid()
+    assert there is not None
+    assert processes.children(there) == []
 
 
 def test_what_a_cell_started_ends_with_its_time(tmp_path, forkserver):

@@ -1,6 +1,7 @@
 """The statistics behind tables and `check`: literal transcriptions, error rates, known defects."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_a_single_value_has_no_spread():
 
 def test_summary_does_not_depend_on_the_order_of_seeds_or_on_numpy_types():
     rng = np.random.default_rng(0)
-    values = rng.random(10)
+    values: Any = rng.random(10)
     assert summarise(values) == summarise(values[::-1]) == summarise(sorted(values.tolist()))
     assert type(summarise(values).mean) is float
     assert summarise([0.1] * 3).std == 0.0
@@ -131,6 +132,7 @@ def test_holm_counts_the_rows_of_the_column():
     a = seeds(0.80, 0.82, 0.84, 0.86)
     b = seeds(0.79, 0.79, 0.83, 0.83)
     p = paired_p(a, b)
+    assert p is not None
     assert 0.5 * 0.05 < p < 0.05
     assert best_rows({"a": a, "b": b}) == {"a"}
     also_near = {seed: value - 1e-4 for seed, value in b.items()}

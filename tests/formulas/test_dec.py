@@ -96,6 +96,7 @@ def test_a_point_on_a_centre_is_certain_and_trains(alpha):
     q = soft_assignment(z, centres, alpha)
     q[0, 1].log().backward()
     assert q[0, 0] > 0.9
+    assert z.grad is not None
     assert torch.isfinite(z.grad).all()
 
 

@@ -23,7 +23,7 @@ def rows(seed, n, count, steps):
 
 
 def loss(logits):
-    """Of every operation that a method may use: softmax, products, logarithms, sums and means."""
+    """Every operation that a method may use: softmax, products, logarithms, sums and means."""
     p = logits.softmax(dim=1)
     half = p.shape[2] // 2
     near = (p[:, :, :half] * p[:, :, half:]).sum(dim=1).log().mean(dim=1)

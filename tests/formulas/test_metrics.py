@@ -200,7 +200,7 @@ def test_matching_leaves_surplus_clusters_out_and_agrees_with_the_accuracy():
 
 
 def test_contingency_counts_and_keeps_declared_shape():
-    table = metrics.contingency(np.uint8([0, 1, 1]), [2, 0, 0], n_classes=3, n_clusters=4)
+    table = metrics.contingency(np.array([0, 1, 1], np.uint8), [2, 0, 0], n_classes=3, n_clusters=4)
     np.testing.assert_array_equal(table, [[0, 0, 1, 0], [2, 0, 0, 0], [0, 0, 0, 0]])
     assert table.dtype == np.int64
 

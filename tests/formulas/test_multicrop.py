@@ -1,10 +1,17 @@
 """Multi-crop: crops of their own image, and jitter of brightness and contrast."""
 
+from typing import Any
+
 import torch
 
 from bench.nn.images.multicrop import MultiCrop, jittered
 
-CROPS = {"size": 8, "local_size": 4, "global_scale": (0.7, 1.0), "local_scale": (0.4, 0.8)}
+CROPS: dict[str, Any] = {
+    "size": 8,
+    "local_size": 4,
+    "global_scale": (0.7, 1.0),
+    "local_scale": (0.4, 0.8),
+}
 
 
 def test_views_are_crops_of_their_own_image_view_by_view():
@@ -19,7 +26,7 @@ def test_views_are_crops_of_their_own_image_view_by_view():
 
 
 def test_crops_have_the_area_that_is_said():
-    """Of an image whose level rises to the right, a crop's range tells its width."""
+    """In an image whose level rises to the right, a crop's range tells its width."""
     x = (torch.arange(64.0) / 64).expand(500, 1, 64, 64)
     views = MultiCrop(**CROPS | {"size": 64, "local_size": 64}, local_crops=1)
     for cut, (low, high) in zip(

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_a_network_is_drawn_from_its_seed_and_leaves_the_global_generator_alone(
 
 @pytest.mark.parametrize("size", [8, 16, 28, 32])
 def test_convnet_shapes(size):
-    network = build(describe("convnet", channels=3, outputs=5))
+    network: Any = build(describe("convnet", channels=3, outputs=5))
     x = to_tensor(images(4, size, size, 3))
     assert {name: tuple(m.shape[1:]) for name, m in network.blocks(x).items()} == {
         "conv1": (32, size, size),
@@ -111,7 +112,7 @@ def test_convnet_shapes(size):
 
 
 def test_autoencoder_is_the_composition_that_dec_describes():
-    network = build(AUTOENCODER, 1)
+    network: Any = build(AUTOENCODER, 1)
     for p in network.parameters():
         torch.nn.init.normal_(p, generator=generator(5))
     x = to_tensor(images(4))

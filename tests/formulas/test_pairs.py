@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def literal_mcl(p, similar, known, eps=1e-7):
     return total
 
 
-LITERAL = {kcl: literal_kcl, mcl: literal_mcl}
+LITERAL: dict[Any, Any] = {kcl: literal_kcl, mcl: literal_mcl}
 
 
 def with_gradient(loss, logits):

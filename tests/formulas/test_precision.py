@@ -45,7 +45,7 @@ def test_average_precision_by_hand():
 def test_mean_average_precision_is_undefined_where_a_class_is_empty():
     rng = np.random.default_rng(0)
     signs, scores = rng.choice([-1, 1], (50, 4)), rng.normal(size=(50, 4))
-    each = [average_precision(*pair) for pair in zip(signs.T, scores.T, strict=True)]
+    each = [average_precision(*pair) or 0.0 for pair in zip(signs.T, scores.T, strict=True)]
     assert mean_average_precision(signs, scores) == pytest.approx(np.mean(each))
     signs[:, 2] = np.minimum(signs[:, 2], 0)
     assert mean_average_precision(signs, scores) is None

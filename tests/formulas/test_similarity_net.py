@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from bench.nn.networks.similarity import PairHead, SimilarityNet, similarity, vg
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "similarity_net.npz", allow_pickle=False)
 DTYPES = {"f64": torch.float64, "f32": torch.float32}
-TOLERANCE = {"f64": {"rtol": 1e-9, "atol": 1e-11}, "f32": {"rtol": 0, "atol": 2e-5}}
+TOLERANCE: dict[str, Any] = {"f64": {"rtol": 1e-9, "atol": 1e-11}, "f32": {"rtol": 0, "atol": 2e-5}}
 NAMES = {
     "features.": "trunk.",
     "last.0.": "head.hidden.",
@@ -60,7 +61,7 @@ def cross_entropy(logits, part):
 def close(actual, key, suffix):
     expected = GOLDEN[key]
     actual = actual.detach().numpy().reshape(expected.shape)
-    np.testing.assert_allclose(actual, expected, **TOLERANCE[suffix], err_msg=key)
+    np.testing.assert_allclose(actual, expected, err_msg=key, **TOLERANCE[suffix])
 
 
 # --- the released code
@@ -162,7 +163,8 @@ def test_gradients_agree_with_finite_differences():
 
 def test_pooling_before_relu_is_pooling_after_it():
     torch.manual_seed(0)
-    trunk, images = vggs(2, [3, 4]).double(), torch.randn(6, 2, 8, 8).double()
+    trunk: Any = vggs(2, [3, 4]).double()
+    images = torch.randn(6, 2, 8, 8).double()
     x = images
     for conv, norm in ((trunk[0], trunk[1]), (trunk[4], trunk[5])):
         x = functional.max_pool2d(
@@ -214,6 +216,7 @@ def test_autocast_leaves_the_logits_in_single_precision():
     loss.backward()
     assert logits.dtype == torch.float32
     torch.testing.assert_close(logits, exact, rtol=0.05, atol=0.05)
+    assert features.grad is not None
     assert torch.isfinite(features.grad).all()
 
 

@@ -1,5 +1,7 @@
 """Standard networks, as timm has them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import timm
@@ -25,8 +27,8 @@ def test_the_length_of_features(model, width):
 
 def test_features_are_what_timms_classifier_is_given():
     text = networks.describe("timm", channels=3, outputs=5, model="resnet10t")
-    network = networks.build(text).eval()
-    whole = timm.create_model("resnet10t", pretrained=False, num_classes=5).eval()
+    network: Any = networks.build(text).eval()
+    whole: Any = timm.create_model("resnet10t", pretrained=False, num_classes=5).eval()
     classifier = whole.pretrained_cfg["classifier"]
     trunk = {n: t for n, t in whole.state_dict().items() if not n.startswith(classifier)}
     fit_weights(network, trunk)

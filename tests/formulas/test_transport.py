@@ -124,8 +124,8 @@ def test_any_marginals_are_met_as_literally():
     plan = balance(
         log_p,
         3.0,
-        clusters=clusters,
-        samples=samples,
+        clusters=clusters.tolist(),
+        samples=samples.tolist(),
         stop=Stop(tolerance=1e-13, limit=41, memory=0),
     )
     q = literal(log_p.exp().numpy(), 3.0, clusters, samples, plan.iterations)

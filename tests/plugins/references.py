@@ -130,8 +130,7 @@ class Carrier:
         n = len(task.target)
         if hasattr(task, "pairs"):
             return Prediction(scores=np.full(len(task.pairs), 0.5))
-        network = {"tensors": {"w": torch.zeros(1)}, "architecture": "none"}
-        return Prediction(
-            assignments=np.arange(n) % 4,
-            **(network if type(task).__name__ == "RepresentTask" else {}),
-        )
+        assignments = np.arange(n) % 4
+        if type(task).__name__ == "RepresentTask":
+            return Prediction(assignments, tensors={"w": torch.zeros(1)}, architecture="none")
+        return Prediction(assignments)

@@ -7,15 +7,16 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
 from bench.registry import method
-from bench.tasks import Need, Prediction
+from bench.tasks import Kind, Need, Prediction
 
 SHORTEST = 40
-KINDS = ("cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def as_integers(value):
@@ -57,7 +58,7 @@ def reachable(task):
 
 def write_down(task, out):
     """Save the arrays and the names of the files that this process has open or mapped."""
-    found = {}
+    found: dict[str, Any] = {}
     for value in list(reachable(task)):
         array = as_integers(value)
         if array is not None:

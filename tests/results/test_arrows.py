@@ -58,7 +58,8 @@ def room(module: str) -> str:
 
 
 def test_folders_import_what_stands_above_them():
-    known, level = modules(), {}
+    known = modules()
+    level: dict[str, int] = {}
     for i, line in enumerate(ORDER.split("\n")):
         level |= dict.fromkeys(line.split(), i)
     wrong = []

@@ -57,8 +57,7 @@ def measured(tmp_path, monkeypatch):
     """A plan of one cell, its record, and a file of equivalences that is empty yet."""
     plan = make_plan(write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "kmeans"}]))
     (cell,) = plan.cells.values()
-    monkeypatch.setattr(equal, "read", lambda: equal.read_from)
-    monkeypatch.setattr(equal, "read_from", equal.Equal({}, (), {}), raising=False)
+    monkeypatch.setattr(equal, "read", lambda: equal.Equal({}, (), {}))
     one = Record(
         cell.key, cell.identity(), "done", code=code.of_cell(cell), versions=record.versions()
     )
@@ -75,7 +74,7 @@ def test_other_code_is_stale_until_it_is_shown_to_be_the_same(measured, monkeypa
     older = dataclasses.replace(one, code="0" * 16)
     assert state(plan, older) == "stale"
     between = found(("kmeans", "0" * 16, "1" * 16), ("kmeans", "1" * 16, one.code))
-    monkeypatch.setattr(equal, "read_from", between)
+    monkeypatch.setattr(equal, "read", lambda: between)
     assert state(plan, older) == "done"
     assert state(plan, dataclasses.replace(one, code="2" * 16)) == "stale"
 
@@ -92,7 +91,8 @@ def test_scores_of_other_code_are_named(measured, monkeypatch):
     (key,), (note,) = named(one)
     assert key == one.key
     assert "bench rescore" in note
-    monkeypatch.setattr(equal, "read_from", found((equal.SCORING, "", code.scoring())))
+    same = found((equal.SCORING, "", code.scoring()))
+    monkeypatch.setattr(equal, "read", lambda: same)
     assert named(one) == ([], [])
 
 

@@ -10,6 +10,7 @@ from bench import registry
 from bench.prove import digests, evidence, golden, replay
 from bench.prove.digests import Seen
 from bench.prove.replay import Replay
+from bench.store import code
 
 
 def test_todays_code_is_proven():
@@ -71,7 +72,7 @@ def test_what_one_side_alone_has_is_no_difference():
 
 def test_a_pair_is_equal_with_all_networks_that_its_fingerprint_covers():
     registry.load()
-    networks = evidence.code.networks_of("bench_baselines.untrained", ("alexnet",))
+    networks = code.networks_of("bench_baselines.untrained", ("alexnet",))
     assert "alexnet" in networks
     cells = {name: cell(f"network {name}") for name in networks} | {"u": cell("untrained")}
     codes = ({"untrained alexnet": "1"}, {"untrained alexnet": "2"})

@@ -9,7 +9,7 @@ PRINTED = " (printed difference to supervised)"
 
 
 def wrong_differences():
-    """Of table 8: training data, method, classifier, data set, printed and true difference."""
+    """Rows of table 8: training data, method, classifier, data set, printed and true difference."""
     with (ROOT / "results" / "published" / "sela_table8.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     value = {(r["method"], r["group"], r["dataset"], r["metric"]): float(r["value"]) for r in rows}
@@ -44,7 +44,7 @@ def test_every_number_of_the_papers_tables_is_shown_once_or_more():
     shown = set()
     for name in ("sela", "sela-cifar"):
         one = experiment.load(name)
-        for entry in one.parts():
+        for entry in one.entries():
             if entry.published:
                 wanted = {"metric": entry.metric, **entry.published}
                 shown.add(

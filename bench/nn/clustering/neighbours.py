@@ -23,7 +23,7 @@ _BLOCK_ROWS = 512
 _COLUMNS = 2048
 """Columns of one product; they and their scores stay in the processor's cache."""
 _ROWS = 16
-"""Whose candidates are compared in float64 at a time, in the cache as well."""
+"""Rows whose candidates are compared in float64 at a time, in the cache as well."""
 
 
 class Neighbours(NamedTuple):

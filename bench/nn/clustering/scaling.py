@@ -84,7 +84,7 @@ Maker = Callable[[Tensor, Tensor | None, torch.dtype], tuple[Sweep, Tensor]]
 
 
 def sweep_kernel(log_a: Tensor, change: Tensor | None, dtype: torch.dtype) -> tuple[Sweep, Tensor]:
-    """For blocks of the kernel itself."""
+    """A sweep over blocks of the kernel itself, and its factors."""
     factors = (log_a - log_a.max()).exp()
     a = factors.to(dtype)
     off = None if change is None else (factors * change).to(dtype)
@@ -119,7 +119,7 @@ def _sweep_array(
 def sweep_logarithms(
     log_a: Tensor, change: Tensor | None, dtype: torch.dtype
 ) -> tuple[Sweep, Tensor]:
-    """For blocks of the kernel's logarithms."""
+    """A sweep over blocks of the kernel's logarithms, and its factors."""
     shift, off = log_a.to(dtype), None if change is None else change.to(dtype)
 
     def sweep(block: Tensor, samples: Tensor) -> tuple[Tensor, Tensor | float]:

@@ -20,8 +20,11 @@ class Network(nn.Module):
             ValueError: another class has that name.
         """
         super().__init_subclass__(**others)
-        if name and name in KNOWN and KNOWN[name].__qualname__ != cls.__qualname__:
-            raise ValueError(f"network '{name}' is already {KNOWN[name].__qualname__}")
+        known = KNOWN.get(name, cls)
+        # The same class again is a module that was imported again.
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            place = f"{known.__module__}.{known.__qualname__}"
+            raise ValueError(f"network '{name}' is already {place}: choose another name")
         if name:
             KNOWN[name] = cls
 

@@ -85,7 +85,7 @@ def build(architecture: str, seed: int = 0) -> tuple[SimilarityNet, Views]:
 
 
 def _with_trunk(description: str, size: int, seed: int, head: Form) -> SimilarityNet:
-    """A pair head on the features of another network; one black image tells how many there are."""
+    """A pair head on the features of another network, whose number is found with a black image."""
     trunk = _Trunk(networks.build(description, seed))
     with evaluating(trunk):
         features = trunk(torch.zeros(1, json.loads(description)["channels"], size, size))

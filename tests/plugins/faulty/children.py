@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from bench.registry import method
 from bench.tasks import Prediction
@@ -40,7 +40,7 @@ def fill(count, held):
     time.sleep(600)
 
 
-class Squares:
+class Squares(Dataset):  # type: ignore[type-arg]
     def __len__(self):
         return 8
 

@@ -27,7 +27,7 @@ class Many:
     notes: str = ""
     steps: int = 4
     seconds: float = 0.0
-    """Of each step, whatever the number of seeds."""
+    """How long each step takes, whatever the number of seeds."""
     way: str = ""
     """What goes wrong."""
     bad_seed: int = -1

@@ -1,0 +1,84 @@
+"""The index: a copy of all records in one file, so that `status` opens one and not thousands.
+
+A line tells of one cell's folder: the size and time of its record, the record, and a checksum of
+all this. A line that is torn, altered or out of date is passed over; it costs time and nothing
+else, since the record itself is read then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.files import opened
+from bench.store import record as records
+from bench.store.record import Record
+
+NAME = "index.jsonl"
+Stamp = tuple[int, int]
+"""Of a record's file: its time, ns, and its size, bytes."""
+_SUM = b',"sum":"'
+_DIGITS = 32
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """What a record's file is recognised by."""
+    return status.st_mtime_ns, status.st_size
+
+
+def line(folder: str, stamp: Stamp, record: Record) -> str:
+    """A line of the index."""
+    content = {"folder": folder, "stamp": stamp, "record": vars(record)}
+    head = json.dumps(content, separators=(",", ":")).encode()[:-1]
+    return f'{head.decode()}{_SUM.decode()}{_sum(head)}"}}'
+
+
+def _sum(head: bytes) -> str:
+    return hashlib.sha256(head).hexdigest()[:_DIGITS]
+
+
+def read(path: Path) -> dict[str, tuple[Stamp, Record]]:
+    """Folder -> stamp and record, of every line that is as it was written.
+
+    Raises:
+        OSError: the file is not there or no plain file.
+    """
+    found = {}
+    with opened(path) as file:
+        for one in file:
+            head, _, tail = one.rstrip().rpartition(_SUM)
+            if tail != f'{_sum(head)}"}}'.encode():
+                continue
+            try:
+                content = json.loads(one)
+                stamp = (int(content["stamp"][0]), int(content["stamp"][1]))
+                record = records.parse(content["record"], NAME, verified=True)
+                if content["folder"].endswith(f"-{record.key}"):
+                    found[content["folder"]] = (stamp, record)
+            except (ArithmeticError, AttributeError, BenchError, LookupError, RecursionError,
+                    TypeError, ValueError):  # fmt: skip
+                continue
+    return found
+
+
+def append(path: Path, lines: Iterable[str]) -> None:
+    """Add lines in one write; a failure to do so is no failure of a cell."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    # The leading break closes a line that a killed process left half-written.
+    text = ("\n" + "\n".join(lines) + "\n").encode()
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError:
+        return
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.write(descriptor, text)
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)

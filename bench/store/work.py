@@ -1,0 +1,142 @@
+"""How much work the parameters of a cell ask for, to tell the cost of one from that of another.
+
+Work is images times passes times operations on an image, less all that cells of a method have in
+common: a ratio of two means something for one method, the number alone does not. No method states
+it; the names that methods share for their budgets do (`_PASSES`, `_STEPS`, `_REPEATS`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from inspect import signature
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bench.datasets import get_task
+from bench.datasets.dataset import get
+from bench.datasets.parts import Part, select
+from bench.datasets.prepare import kept
+from bench.nn import networks
+
+_PASSES = ("epochs", "max_epochs", "warmup_epochs")
+"""Parameters that count passes over the images."""
+_STEPS = ("iterations", "finetune_iterations", "layer_iterations")
+"""Parameters that count batches."""
+_REPEATS = ("n_init", "max_iter")
+"""Parameters that count passes where none of the above is there."""
+_ROLES = {"similarity": "auxiliary", "adapt": "source", "probe": "train", "finetune": "train"}
+"""Kind of task -> the part that its methods train on, where it is not the target."""
+
+
+class Size(NamedTuple):
+    """What a task's images add to the work."""
+
+    images: int
+    shape: tuple[int, int, int]
+    """Height, width, channels."""
+    certain: bool
+    """Of prepared data; else the images are all that the splits declare."""
+
+
+@cache
+def size(task: str, preset: str, root: Path) -> Size:
+    """The images that a task's methods train on, known without reading any.
+
+    Raises:
+        BenchError: there is no such task, or its prepared data are damaged.
+    """
+    spec = get_task(task)
+    role = _ROLES.get(spec.kind, "target")
+    images, shape, certain = _of_part(spec.parts()[role], root)
+    return Size(min(images, spec.limit(role, preset) or images), shape, certain)
+
+
+def _of_part(part: Part, root: Path) -> Size:
+    prepared, declared = kept(part.dataset, root), get(part.dataset)
+    if prepared is None or any(split not in prepared.counts for split in part.splits()):
+        images = sum(declared.counts[split] for split in part.splits())
+        return Size(max(images, 1), declared.shape, certain=False)
+    index, _, _ = select(part, prepared)
+    return Size(index.size, declared.shape, certain=True)
+
+
+def of(params: Mapping[str, Any], data: Size) -> float:
+    """The work of a cell, > 0.
+
+    Args:
+        params: All of its method's parameters.
+        data: Of its task.
+    """
+    return _images(params, data.images) * _operations(params, data.shape)
+
+
+def _images(params: Mapping[str, Any], n: int) -> float:
+    """Images that training sees, each as often as it does."""
+    passes = float(sum(params.get(name) or 0 for name in _PASSES))
+    batch = params.get("batch_size") or params.get("source_batch") or 1
+    steps = [params[name] for name in _STEPS if params.get(name)]
+    if steps:
+        # Layer by layer, as often as there are layers.
+        layers = len(params.get("widths", ())) if "layer_iterations" in params else 1
+        seen = float(batch * (sum(steps) + (layers - 1) * params.get("layer_iterations", 0)))
+        return min(seen, passes * n) if passes else seen
+    if isinstance(params.get("images"), int) and params["images"]:
+        return float(params["images"])
+    return n * (passes or float(math.prod(params.get(name) or 1 for name in _REPEATS)))
+
+
+def _operations(params: Mapping[str, Any], shape: tuple[int, int, int]) -> float:
+    """Operations on one image: of the network that parameters name, else as many as it has values.
+
+    Networks without a name are dense (`widths`) or convolve with one kernel.
+    """
+    height, width, channels = shape
+    if side := params.get("size") or 0:
+        height = width = side
+    if isinstance(params.get("network"), str):
+        sizes = {"channels": channels, "outputs": 1, "size": height}
+        options = tuple(sorted((sizes | _told(params)).items()))
+        return _products(params["network"], options, (channels, height, width))
+    values = height * width * channels
+    if "widths" in params:
+        return float(sum(a * b for a, b in pairwise((values, *params["widths"]))))
+    return float(values * (params.get("kernel") or 1) ** 2)
+
+
+def _told(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a method that some networks have too."""
+    names = ("widths", "hidden")
+    return {name: params[name] for name in names if isinstance(params.get(name), int | tuple)}
+
+
+@cache
+def _products(network: str, options: tuple[tuple[str, Any], ...], image: tuple[int, ...]) -> float:
+    """Products of weights with activations, in a network's convolutions and linear layers.
+
+    Its pixels times channels where the network refuses such an image, channels first.
+    """
+    found = [0.0]
+
+    def count(layer: nn.Module, _: object, output: Tensor) -> None:
+        weight = layer.weight
+        assert isinstance(weight, Tensor)
+        found.append(output.numel() * weight.numel() / weight.shape[0])
+
+    try:
+        cls = networks.known()[networks.named(network)]
+        own = {k: v for k, v in options if k in signature(cls.__init__).parameters}
+        built = networks.build(networks.completed(network, **own)).eval()
+        for layer in built.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                layer.register_forward_hook(count)
+        with torch.no_grad():
+            built(torch.zeros(1, *image))
+    except (KeyError, RuntimeError, ValueError):
+        return float(math.prod(image))
+    return sum(found)

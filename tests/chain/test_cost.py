@@ -1,0 +1,111 @@
+"""What cells cost: measured seconds, or those of others in proportion to declared work."""
+
+from typing import Any
+
+import pytest
+from harness import DATA, bench, make_plan, places, write_experiment
+
+from bench import registry
+from bench.nn import networks
+from bench.store import cost, work
+
+DATA_OF = work.Size(images=1000, shape=(28, 28, 1), certain=True)
+
+
+def params(method: str, preset: str = "paper", **own: object) -> dict[str, object]:
+    return registry.get(method).params(preset, own)
+
+
+@pytest.mark.parametrize(
+    ("method", "own", "times"),
+    [
+        ("similarity", {"epochs": 100}, 2),  # of 50
+        ("dtc", {"epochs": 210, "warmup_epochs": 10}, 2),  # of 100 and 10
+        ("dec", {"max_epochs": 200}, 2),  # the starts of its K-means count for nothing
+        ("dec", {"n_init": 100}, 1),
+        ("autoencoder", {"batch_size": 512}, 2),
+        ("kmeans", {"n_init": 40}, 2),
+        ("kmeans", {"size": 56}, 4),
+        ("clusternet", {"kernel": 10, "epochs": 30}, 8),
+        ("dann", {"epochs": 1}, 1000 / 640_000),  # fewer images than the iterations would take
+    ],
+)
+def test_work_grows_with_what_is_declared(method, own, times):
+    whole = work.of(params(method), DATA_OF)
+    assert work.of(params(method, **own), DATA_OF) == pytest.approx(times * whole)
+
+
+def test_layers_are_trained_one_after_another():
+    own: dict[str, Any] = {
+        "widths": (100, 50, 10),
+        "layer_iterations": 20,
+        "finetune_iterations": 40,
+    }
+    images = 256 * (3 * 20 + 40)
+    dense = 784 * 100 + 100 * 50 + 50 * 10
+    assert work.of(params("autoencoder", **own), DATA_OF) == images * dense
+
+
+def test_products_of_a_network_are_those_of_its_layers():
+    own: dict[str, Any] = {"network": "convnet", "widths": (4, 8), "size": 8}
+    own |= {"epochs": 1, "iterations": 1}
+    found = work.of(params("source-only", **own), DATA_OF)
+    built = networks.build(networks.describe("convnet", channels=1, outputs=1, widths=[4, 8]))
+    assert [tuple(p.shape) for n, p in built.named_parameters() if p.ndim > 1] == [
+        (4, 1, 3, 3),
+        (8, 4, 3, 3),
+        (1, 32),
+    ]
+    # At 8 by 8 pixels, then 4 by 4, then one vector of 2 by 2; a step has 32 images.
+    assert found == 32 * (64 * 4 * 9 + 16 * 8 * 4 * 9 + 32)
+
+
+def test_a_part_has_as_many_images_as_it_selects():
+    assert work.size("digits/cluster", "quick", DATA).images == 1797
+    own = work.size("digits/transfer", "paper", DATA)
+    assert own.images in ((896,) if own.certain else (1797,))
+
+
+def test_estimates_of_what_was_measured_in_both_presets():
+    """The reference's cells that were measured in both: one preset foretells the other."""
+    known, checked = cost.reference(), set()
+    for (method, task, preset), quick in known.items():
+        paper = known.get((method, task, "paper"))
+        # Where seconds are few, starting a process is most of them.
+        if preset == "quick" and paper and min(paper.seconds, quick.seconds) > 30:
+            foretold = quick.seconds * paper.work / quick.work
+            assert 1 / 3 < foretold / paper.seconds < 3, (method, task)
+            checked.add(method)
+    assert "similarity" in checked
+
+
+def test_the_nearest_in_work_tells(monkeypatch, tmp_path):
+    toml = write_experiment(tmp_path / "x.toml", "digits/cluster", [{"method": "kmeans"}])
+    (cell,) = make_plan(toml).cells.values()
+    mine = work.of(dict(cell.params), work.size(cell.task, cell.preset, DATA))
+
+    def costs(*rows):
+        monkeypatch.setattr(cost, "reference", lambda: {r[:3]: cost.Measured(*r[3:]) for r in rows})
+        return cost.Costs([], DATA).of(cell)
+
+    far = ("kmeans", "mnist/cluster", "quick", 900.0, 100 * mine)
+    near = ("kmeans", "digits/cluster", "paper", 6.0, 2 * mine)
+    other = ("dec", "digits/cluster", "quick", 50.0, mine)
+    assert costs(far, near, other) == (pytest.approx(3), "another preset")
+    assert costs(far, other) == (pytest.approx(9), "another task")
+    assert costs(other) == (0.0, "unknown")
+    # Work that nobody could tell scales nothing.
+    assert costs(("kmeans", "digits/cluster", "quick", 4.0, 0.0), far) == (4.0, "measured")
+    assert costs(("kmeans", "mnist/cluster", "quick", 4.0, 0.0)) == (0.0, "unknown")
+
+
+def test_a_dry_run_says_what_is_an_estimate(tmp_path, capsys):
+    rows = [{"method": "kmeans"}, {"method": "dec"}, {"method": "centroids"}]
+    toml = write_experiment(tmp_path / "x.toml", "digits/cluster", rows)
+    words = ("run", toml, *places(tmp_path), "--seeds", 1, "--dry-run")
+    assert bench(*words, "--preset", "paper") == 0
+    said = capsys.readouterr().out
+    sources = "another preset or another task"
+    assert f"3 of them estimated from {sources} by their budget, 1 of unknown cost" in said
+    assert bench(*words) == 0
+    assert "estimated" not in capsys.readouterr().out

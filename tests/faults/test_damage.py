@@ -1,0 +1,43 @@
+"""A seeded part of `damage.py`, and that it would notice if nothing were verified."""
+
+import os
+
+import pytest
+from faults import damage
+from faults.sound import make
+from faults.ways import HOW
+
+from bench.datasets import checksums
+from bench.store import record
+
+KINDS, WAYS = len(damage.KINDS), len(HOW)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    before = os.environ["BENCH_CACHE"]
+    yield make(tmp_path_factory.mktemp("sound"))
+    os.environ["BENCH_CACHE"] = before
+
+
+# Each kind in three ways; together every way.
+@pytest.mark.parametrize(
+    "number", [k + KINDS * ((5 * k + 4 * i) % WAYS) for k in range(KINDS) for i in range(3)]
+)
+def test_damage_is_named_once_and_changes_nothing_else(sound, number):
+    name, fault = damage.judge(sound, number, seed=1)
+    assert not fault, name
+
+
+def test_the_judge_sees_records_that_nobody_verifies(sound, monkeypatch):
+    monkeypatch.setattr(record, "_check_sum", lambda content, where: None)
+    faults = [damage.judge(sound, KINDS * HOW.index(HOW[1]), seed)[1] for seed in range(8)]
+    assert any("other records" in fault for fault in faults)
+
+
+def test_the_judge_sees_prepared_data_that_nobody_verifies(sound, monkeypatch):
+    monkeypatch.setattr(checksums, "verify", lambda *a, **k: True)
+    monkeypatch.setattr(checksums, "check_seal", lambda meta: None)
+    number = damage.KINDS.index(damage.prepared_)
+    faults = [damage.judge(sound, number, seed)[1] for seed in range(12)]
+    assert any("other images or labels" in fault for fault in faults)
