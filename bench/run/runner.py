@@ -230,15 +230,15 @@ class Runner:
         """
         cell, attempt = started.cell, started.job.attempt
         try:
-            if report.stop:
-                raise BenchError(f"{cell}: {report.stop}")
-            # Where locks do nothing, another runner may have been quicker.
+            # Where locks do nothing, another runner may have been quicker, and has tidied up.
             if self._done_meanwhile(cell):
                 self._store.clear_work(cell)
-            elif attempt.is_dir():
-                self._publish(started, report)
-            else:  # and has tidied up, or nearly
+            elif not attempt.is_dir():
                 self._take_again(started)
+            elif report.stop:
+                raise BenchError(f"{cell}: {report.stop}")
+            else:
+                self._publish(started, report)
         finally:
             started.lock.release(done=not report.stop)
 

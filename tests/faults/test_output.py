@@ -103,4 +103,6 @@ def test_a_terminal_that_cannot_move_back_gets_lines(term, bar, monkeypatch):
 def test_a_message_moves_no_cursor():
     out = io.StringIO()
     progress.Lines(out).say("failed \x1b]0;title\x07 \x9b2J \r\n second \u202e größer")
-    assert out.getvalue() == ("failed \\x1b]0;title\\x07 \\x9b2J \\r\\n second \\u202e größer\n")
+    assert out.getvalue() == (
+        "failed \\x1b]0;title\\x07 \\x9b2J \\x0d\\x0a second \\u202e größer\n"
+    )
