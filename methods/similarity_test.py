@@ -19,7 +19,7 @@ from bench.registry import method
 from bench.tasks import Method, Need, Prediction, Run, SimilarityTask, TaskInfo
 
 
-@method("similarity-test", kinds=("similarity",))
+@method("similarity-test", kinds=("similarity",), neutral={"batch": 0})
 @dataclass(frozen=True)
 class SimilarityTest(Method):
     """Scores of another task's similarity network."""
@@ -30,6 +30,18 @@ class SimilarityTest(Method):
     """Whether ink is dark here; None: as where the similarity was learned."""
     similarity_seed: int | None = None
     """Seed of the similarity network; None: one for each seed."""
+    batch: int = 0
+    """Ask in training mode: the network takes the statistics of a batch of so many images, and
+    crops of them, as where clusters are learned. The task's pairs must be those of such batches,
+    one after another. 0: in evaluation mode, on whole images."""
+
+    def __post_init__(self) -> None:
+        if self.batch and (self.batch < 2 or self.both_orders):
+            raise ValueError(
+                f"batch = {self.batch} is neither 0 nor at least 2"
+                if self.batch < 2
+                else "both_orders is for evaluation mode: set batch = 0"
+            )
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The similarity network."""
@@ -39,12 +51,18 @@ class SimilarityTest(Method):
         return {"similarity": Need("similarity", task=related, seed=self.similarity_seed)}
 
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
-        """The probability that each pair is similar, in evaluation mode."""
+        """The probability that each pair is similar."""
         needed = run.needed("similarity")
         network, views = transferred.load(needed.architecture, needed.tensors)
         network.to(run.device)
         if self.invert is not None:
             views = replace(views, invert=self.invert)
+        if self.batch:
+            crops = run.generator("augment")
+            found = transferred.score_batches(
+                network, views, task.target, task.pairs, batch=self.batch, crops=crops
+            )
+            return Prediction(scores=found)
         scores = transferred.score(network, views, task.target, task.pairs)
         if self.both_orders:
             other = transferred.score(network, views, task.target, task.pairs[:, ::-1].copy())

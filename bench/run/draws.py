@@ -28,6 +28,67 @@ def draw_pairs(n: int, count: int, seed: int) -> Ints:
     return np.stack([first, second], axis=1)
 
 
+def draw_strata(labels: Ints, n_similar: int, n_dissimilar: int, seed: int) -> Ints:
+    """Ordered pairs of two different images: some of one class, others of two.
+
+    Each kind is drawn uniformly among all such pairs, with replacement. Of hundreds of classes
+    hardly any pair is similar, and few would be among pairs drawn at random.
+
+    Args:
+        labels: int64, (N,).
+        n_similar: Pairs of one class.
+        n_dissimilar: Pairs of two classes.
+        seed: Of all draws.
+
+    Returns:
+        int64, (n_similar + n_dissimilar, 2), values in 0..N-1, the similar ones first.
+
+    Raises:
+        ValueError: no class has two images, or there is but one class.
+    """
+    rng, order = np.random.default_rng(seed), np.argsort(labels, kind="stable")
+    sizes = np.bincount(labels)
+    firsts, n = np.cumsum(sizes) - sizes, len(labels)
+    if sizes.max() < 2 or sizes.max() == n:
+        raise ValueError("similar and dissimilar pairs need two classes, and two images of one")
+
+    def classes(weights: Ints, count: int) -> Ints:
+        return rng.choice(len(sizes), count, p=weights / weights.sum())
+
+    own = classes(sizes * (sizes - 1), n_similar)
+    place = rng.integers(sizes[own])
+    other = (place + rng.integers(1, sizes[own])) % sizes[own]
+    similar = firsts[own][:, None] + np.stack([place, other], axis=1)
+    own = classes(sizes * (n - sizes), n_dissimilar)
+    first = firsts[own] + rng.integers(sizes[own])
+    # Sorted by class, all others follow upon the last image of this one, round to its first.
+    second = (firsts[own] + sizes[own] + rng.integers(n - sizes[own])) % n
+    pairs: Ints = order[np.concatenate([similar, np.stack([first, second], axis=1)])]
+    return pairs
+
+
+def draw_batches(n: int, batch: int, n_batches: int, seed: int) -> Ints:
+    """All ordered pairs of two different images within random batches.
+
+    Args:
+        n: Images of the target.
+        batch: Different images of a batch.
+        n_batches: How many batches, each drawn afresh.
+        seed: Of all draws.
+
+    Returns:
+        int64, (n_batches * batch * (batch - 1), 2), batch by batch.
+
+    Raises:
+        ValueError: the target has fewer images than a batch, or a batch has no pair.
+    """
+    if not 2 <= batch <= n:
+        raise ValueError(f"batch = {batch}: must lie in 2..{n}, the number of images")
+    rng = np.random.default_rng(seed)
+    pairs = np.argwhere(~np.eye(batch, dtype=bool))
+    return np.concatenate([rng.permutation(n)[:batch][pairs] for _ in range(n_batches)])
+
+
 def draw_episodes(labels: Ints, n_way: int, episodes: int, seed: int) -> Ints:
     """Query and exemplar pairs of an N-way test (Vinyals et al. 2016; CCN table 7).
 

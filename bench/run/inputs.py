@@ -18,7 +18,13 @@ from bench.datasets import PartFiles, TaskSpec, checksums, get_task, materialise
 from bench.datasets.cache import read_meta
 from bench.errors import BenchError, DamagedData
 from bench.plan.cell import Cell, seed_for
-from bench.run.draws import draw_answers, draw_episodes, draw_pairs
+from bench.run.draws import (
+    draw_answers,
+    draw_batches,
+    draw_episodes,
+    draw_pairs,
+    draw_strata,
+)
 from bench.tasks import Labelled, MultiLabelled, PairAnswers, Task
 
 
@@ -152,10 +158,14 @@ def _draw(
 
 
 def _query_pairs(target: PartFiles, setting: Mapping[str, Any], seed: int) -> tasks.Ints:
-    """The pairs that a similarity task asks about: random ones, or those of an N-way test."""
-    if "n_way" not in setting:
+    """The pairs that a similarity task asks about: random ones, or as its setting says."""
+    if "n_pairs" in setting:
         return draw_pairs(target.n, setting["n_pairs"], seed)
+    if "batch" in setting:
+        return draw_batches(target.n, setting["batch"], setting["n_batches"], seed)
     labels = np.load(target.labels, allow_pickle=False)
+    if "n_similar" in setting:
+        return draw_strata(labels, setting["n_similar"], setting["n_dissimilar"], seed)
     return draw_episodes(labels, setting["n_way"], setting["n_episodes"], seed)
 
 

@@ -51,6 +51,15 @@ METRICS: dict[str, Metric] = {
 }
 
 
+METRICS |= {
+    f"{kind} {ratio} {end}": Metric(f"{words} end of the 95 % interval of {kind} {ratio}", None)
+    for kind in ("similar", "dissimilar")
+    for ratio in ("precision", "recall")
+    for end, words in (("low", "lower"), ("high", "upper"))
+}
+"""Of pairs that were drawn apart, similar and dissimilar (`bench.score.strata`)."""
+
+
 def is_metric(name: str) -> bool:
     """Whether `name` is in `METRICS` or says of what: "linear conv5 top-1", "fc6-8 mAP"."""
     of, _, last = name.rpartition(" ")

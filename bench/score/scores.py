@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from bench.errors import NonFiniteError
-from bench.score import metrics
+from bench.score import metrics, strata
 from bench.score.average_precision import mean_average_precision
 from bench.score.label_consistency import label_consistency
 from bench.score.metric_names import FEATURES
-from bench.tasks import Ints, Prediction, Signs, Task
+from bench.tasks import Floats, Ints, Prediction, Signs, Task
 
 
 class InvalidPrediction(ValueError):  # noqa: N818 - named like the state it leads to
@@ -137,10 +137,7 @@ def score(
         "NAME top-5", for fine-tuning "NAME mAP", left out where a class is in no target image.
     """
     if kind == "similarity" and pairs is not None and prediction.scores is not None:
-        similar = labels[pairs[:, 0]] == labels[pairs[:, 1]]
-        if n_way := setting.get("n_way"):
-            return {"N-way accuracy": metrics.n_way_accuracy(similar, prediction.scores, n_way)}
-        return metrics.pair_scores(similar, prediction.scores)
+        return _of_pairs(prediction.scores, pairs, np.asarray(labels, np.int64), setting)
     if kind in ("probe", "finetune"):
         return _of_network(prediction, labels)
     if prediction.assignments is None:
@@ -151,6 +148,18 @@ def score(
     declared = setting.get("n_clusters") or int(assignments.max(initial=0)) + 1
     table = metrics.contingency(labels, assignments, n_classes=n_classes, n_clusters=declared)
     return metrics.cluster_scores(table, declared)
+
+
+def _of_pairs(
+    found: Floats, pairs: Ints, labels: Ints, setting: Mapping[str, Any]
+) -> dict[str, float]:
+    """What the scores of pairs are worth, by the way in which the pairs were drawn."""
+    similar = labels[pairs[:, 0]] == labels[pairs[:, 1]]
+    if n_way := setting.get("n_way"):
+        return {"N-way accuracy": metrics.n_way_accuracy(similar, found, n_way)}
+    if "n_similar" in setting:
+        return strata.pair_scores(similar, found, strata.prior(labels))
+    return metrics.pair_scores(similar, found)
 
 
 def _of_network(prediction: Prediction, labels: Ints | Signs) -> dict[str, float]:

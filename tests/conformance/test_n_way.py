@@ -11,9 +11,11 @@ from harness import run, write_experiment
 
 from bench import registry
 from bench.datasets import get_task, tasks
+from bench.errors import BenchError
+from bench.nn.images.tensors import to_tensor
 from bench.nn.images.views import Views
 from bench.nn.networks import transferred
-from bench.run.draws import draw_episodes, draw_pairs
+from bench.run.draws import draw_batches, draw_episodes, draw_pairs
 from bench.score import metrics, scores
 from bench.tasks import Labelled, Prediction, SimilarityTask, TaskInfo
 
@@ -120,6 +122,42 @@ def trained():
     architecture = transferred.describe(1, (8, 16), Views(size=8, mean=0.1, std=0.3))
     network, _ = transferred.build(architecture, seed=2)
     return Prediction(tensors=network.state_dict(), architecture=architecture)
+
+
+def test_training_mode_answers_as_where_clusters_are_learned(trained):
+    images = np.random.default_rng(0).integers(256, size=(9, 12, 12, 1), dtype=np.uint8)
+    pairs = draw_batches(9, 4, 3, seed=0)
+    shuffled = np.random.default_rng(1).permutation(12)
+    pairs[12:24] = pairs[12:24][shuffled]  # in any order within a batch
+    task = SimilarityTask("made/pairs", Labelled(images[:0], np.zeros(0, int), 0), images, pairs)
+    method = registry.get("similarity-test").build({"batch": 4})
+    found = method.fit(task, FakeRun(needs={"similarity": trained})).scores.reshape(3, 12)
+    network, views = transferred.load(trained.architecture, trained.tensors)
+    crops = FakeRun().generator("augment")
+    network.train()
+    for block, p in zip(pairs.reshape(3, 12, 2), found, strict=True):
+        rows = np.unique(block)
+        x = views.augmented(to_tensor(images[rows], "cpu"), crops)
+        similar = transferred.label(network, x)
+        place = {row: i for i, row in enumerate(rows)}
+        held = [bool(similar[place[i], place[j]]) for i, j in block]
+        assert held == (p > 0.5).tolist()
+    assert 0 < (found > 0.5).mean() < 1
+
+
+@pytest.mark.parametrize("pairs", [draw_batches(9, 4, 2, seed=0)[:-1], draw_pairs(9, 24, seed=0)])
+def test_training_mode_refuses_pairs_that_are_no_batches(trained, pairs):
+    images = np.zeros((9, 12, 12, 1), np.uint8)
+    task = SimilarityTask("made/pairs", Labelled(images[:0], np.zeros(0, int), 0), images, pairs)
+    method = registry.get("similarity-test").build({"batch": 4})
+    with pytest.raises(ValueError, match="are not those of a batch of 4 images"):
+        method.fit(task, FakeRun(needs={"similarity": trained}))
+
+
+@pytest.mark.parametrize("params", [{"batch": 1}, {"batch": 4, "both_orders": True}])
+def test_batches_of_one_image_and_of_two_orders_are_refused(params):
+    with pytest.raises(BenchError, match=r"neither 0 nor at least 2|both_orders is for evaluation"):
+        registry.get("similarity-test").build(params)
 
 
 def asked(trained, **params):

@@ -1,7 +1,7 @@
 """The 20 evaluation alphabets of Omniglot, each a clustering task of its own (CCN, table 1)."""
 
 from bench.datasets.parts import Part
-from bench.datasets.protocols.pair_queries import BACKGROUND
+from bench.datasets.protocols.pair_queries import BACKGROUND, ask
 from bench.datasets.task_specs import TaskSpec, register_group, register_task
 
 # Evaluation alphabet -> its number of characters, the K of its task.
@@ -28,17 +28,30 @@ ALPHABETS = {
     "ULOG": 26,
 }
 
+# The batches in which the released code learns clusters.
+BATCHES = {"batch": 100, "n_batches": 20}
+
 for _alphabet, _characters in ALPHABETS.items():
+    _part = Part("omniglot", "evaluation", {"alphabet": (_alphabet,)})
     register_task(
         TaskSpec(
             f"omniglot/{_alphabet}",
             "cluster",
             f"the {_characters} characters of an evaluation alphabet, background auxiliary",
-            Part("omniglot", "evaluation", {"alphabet": (_alphabet,)}),
+            _part,
             _characters,
             auxiliary=BACKGROUND,
             related={"similarity": "omniglot/similarity"},
         )
     )
+    ask(
+        "omniglot/similarity",
+        f"omniglot/{_alphabet}-pairs",
+        _part,
+        _characters,
+        summary=f"batches of {BATCHES['batch']} images",
+        setting=BATCHES,
+    )
 
 register_group("omniglot/alphabets", (f"omniglot/{alphabet}" for alphabet in ALPHABETS))
+register_group("omniglot/alphabet-pairs", (f"omniglot/{alphabet}-pairs" for alphabet in ALPHABETS))

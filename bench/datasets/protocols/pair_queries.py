@@ -7,6 +7,9 @@ from bench.datasets.protocols.transfer import HIGH, LOW
 from bench.datasets.task_specs import TaskSpec, get_task, register_task
 
 SETTING = {"n_pairs": 20_000}
+STRATA = {"n_similar": 20_000, "n_dissimilar": 200_000}
+"""Pairs drawn apart and weighted by the share that they are of all: of the 659 characters, 20,000
+pairs drawn together hold some 30 similar ones."""
 BACKGROUND = Part("omniglot", "background")
 
 
@@ -33,12 +36,16 @@ def _similarity(
     )
 
 
-def _of(similarity: str, name: str, target: Part, classes: int, n_way: int = 0) -> None:
-    """Ask a similarity that was learned for another task, without further training.
-
-    With `n_way` the pairs are a query and an exemplar of each of so many classes (CCN, table 7).
-    """
-    summary = f"{n_way}-way test" if n_way else "random pairs"
+def ask(
+    similarity: str,
+    name: str,
+    target: Part,
+    classes: int,
+    *,
+    summary: str,
+    setting: Mapping[str, int],
+) -> None:
+    """Ask a similarity that was learned for another task, without further training."""
     register_task(
         TaskSpec(
             name,
@@ -48,9 +55,16 @@ def _of(similarity: str, name: str, target: Part, classes: int, n_way: int = 0) 
             classes,
             auxiliary=get_task(similarity).auxiliary,
             related={"similarity": similarity},
-            setting={"n_way": n_way, "n_episodes": 1000} if n_way else SETTING,
+            setting=setting,
         )
     )
+
+
+def _of(similarity: str, name: str, target: Part, classes: int, n_way: int = 0) -> None:
+    """Ask about random pairs, or a query and an exemplar of each of N classes (CCN, table 7)."""
+    summary = f"{n_way}-way test" if n_way else "random pairs"
+    setting = {"n_way": n_way, "n_episodes": 1000} if n_way else SETTING
+    ask(similarity, name, target, classes, summary=summary, setting=setting)
 
 
 _similarity(
@@ -83,6 +97,20 @@ _similarity(
 for _n in (5, 20):
     _of("omniglot/similarity", f"omniglot/{_n}-way", Part("omniglot", "evaluation"), 659, _n)
 _of("omniglot/similarity", "omniglot-mnist/pairs", Part("mnist", "test"), 10)
+for _name, _target, _classes in (
+    ("digits/weighted-pairs", Part("digits", where={"label": HIGH}), 5),
+    ("omniglot/weighted-pairs", Part("omniglot", "evaluation"), 659),
+    ("omniglot-mnist/weighted-pairs", Part("mnist", "test"), 10),
+):
+    _learned = "digits/similarity" if _name.startswith("digits") else "omniglot/similarity"
+    ask(
+        _learned,
+        _name,
+        _target,
+        _classes,
+        summary="similar and dissimilar pairs apart",
+        setting=STRATA,
+    )
 _of("omniglot/similarity", "omniglot-mnist/10-way", Part("mnist", "test"), 10, 10)
 
 for _split, _summary in (("train", ""), ("test", ", its test images in place of its train images")):

@@ -154,3 +154,47 @@ def score(
             logits = head.listed(codes[i], codes[j])
             found.append(torch.sigmoid(logits[:, 1] - logits[:, 0]))
     return torch.cat(found).double().cpu().numpy()
+
+
+@torch.no_grad()
+def score_batches(
+    network: SimilarityNet,
+    views: Views,
+    images: npt.NDArray[np.uint8],
+    pairs: npt.NDArray[np.int64],
+    *,
+    batch: int,
+    crops: torch.Generator,
+) -> npt.NDArray[np.float64]:
+    """The probability that two images are similar as `label` holds it while clusters are learned.
+
+    Args:
+        network: On any device; batch-norm takes the statistics of each batch, and tracks them.
+        views: How images are prepared; a random crop of each is taken, another in each batch.
+        images: uint8, (N, height, width, channels).
+        pairs: int64, (P, 2), in 0..N-1: all ordered pairs of two different images of a batch, in
+            any order, batch by batch.
+        batch: Images of a batch, >= 2.
+        crops: Draws the crops.
+
+    Returns:
+        float64, (P,), in 0..1.
+
+    Raises:
+        ValueError: the pairs are not those of such batches.
+    """
+    device, size, found = next(network.parameters()).device, batch * (batch - 1), []
+    network.train()
+    for start in range(0, len(pairs), size):
+        block = pairs[start : start + size]
+        used, places = np.unique(block, return_inverse=True)
+        if len(block) != size or len(used) != batch:
+            raise ValueError(
+                f"pairs from {start} on are not those of a batch of {batch} images: {len(block)} "
+                f"of {len(used)} images"
+            )
+        x = views.augmented(to_tensor(images[used], device), crops)
+        p = similarity(network.head, network.trunk(x)).double().cpu().numpy()
+        i, j = places.reshape(-1, 2).T
+        found.append(p[i, j])
+    return np.concatenate(found)

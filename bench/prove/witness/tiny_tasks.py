@@ -183,6 +183,17 @@ _task(
     related=SIMILARITY,
     setting={"n_way": 3, "n_episodes": 40},
 )
+for _name, _setting in (
+    ("strata", {"n_similar": 100, "n_dissimilar": 200}),
+    ("batches", {"batch": 10, "n_batches": 3}),
+):
+    _task(
+        _name,
+        "similarity",
+        auxiliary=LABELLED["auxiliary"],
+        related=SIMILARITY,
+        setting=_setting,
+    )
 _task(
     "pairs",
     "pairs",
