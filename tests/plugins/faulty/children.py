@@ -183,14 +183,11 @@ class FullDisk:
         except OSError as error:
             raise ValueError("the model could not be kept") from error
 
-    def prediction(self, run, attempt):
-        (attempt / "prediction.half").symlink_to("/dev/full")
-
     def curves(self, run, attempt):
         (attempt / "curves.json").symlink_to("/dev/full")
 
     def checkpoint(self, run, attempt):
-        (attempt.parent / "checkpoint.half").symlink_to("/dev/full")
+        (attempt.parent / "checkpoint.half").mkdir()
         run.checkpoint({"step": 1})
 
     def quota(self, run, attempt):
