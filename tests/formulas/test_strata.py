@@ -126,10 +126,9 @@ def test_pairs_of_one_kind_are_refused():
 
 
 def test_a_task_with_strata_is_scored_by_the_share_in_its_labels():
-    pairs = draw_strata(LABELS, 40, 60, seed=0)
-    prediction = Prediction(scores=np.random.default_rng(1).random(100))
-    kind = {"n_classes": 4, "pairs": pairs}
+    pairs, values = draw_strata(LABELS, 40, 60, seed=0), np.random.default_rng(1).random(100)
     setting = {"n_similar": 40, "n_dissimilar": 60}
-    found = scores.score("similarity", prediction, LABELS, setting=setting, **kind)
-    similar = np.arange(100) < 40
-    assert found == strata.pair_scores(similar, prediction.scores, SIMILAR.mean())
+    found = scores.score(
+        "similarity", Prediction(scores=values), LABELS, n_classes=4, setting=setting, pairs=pairs
+    )
+    assert found == strata.pair_scores(np.arange(100) < 40, values, SIMILAR.mean())
