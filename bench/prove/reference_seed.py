@@ -27,10 +27,9 @@ def act(folder: Path, workers: int) -> int:
         BenchError: it did not run, or the reference is damaged.
     """
     (folder / "data").mkdir()
-    os.environ.pop("BENCH_CACHE", None)  # run and plan prepare and look in the folder's own
     words = ["-m", "bench", "run", "digits", "--seeds", "1", "--workers", str(workers)]
     places = ["--results", str(folder / "results"), "--data-root", str(folder / "data")]
-    done = python(ROOT, [*words, *places])
+    done = python(ROOT, [*words, *places], BENCH_CACHE=_cache(folder))
     if done.returncode not in (0, 1):
         raise BenchError(f"digits did not run: {done.stderr.strip()[-300:]}")
     numbers = reference.read(reference.path_of(experiment.load("digits"), "quick"))
@@ -49,6 +48,10 @@ def act(folder: Path, workers: int) -> int:
         )
         return NOTHING_COMPARED
     return 1 if differing else 0
+
+
+def _cache(folder: Path) -> str:
+    return str(folder / "cache")
 
 
 def _elsewhere(origin: reference.Origin) -> str:
@@ -73,5 +76,10 @@ def _measured(folder: Path) -> dict[reference.Key, float]:
 
     registry.load()
     options = graph.Options(seeds=(0,), data_root=folder / "data")
-    plan = graph.make([experiment.load("digits")], options)
+    before = os.environ.get("BENCH_CACHE", "")
+    try:
+        os.environ["BENCH_CACHE"] = _cache(folder)  # where the run has prepared what it plans with
+        plan = graph.make([experiment.load("digits")], options)
+    finally:
+        os.environ["BENCH_CACHE"] = before
     return reference.values_of_seed(states.read(plan, Store(folder / "results")), 0)

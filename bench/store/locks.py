@@ -77,6 +77,7 @@ class CellLock:
             self._lock.release()
 
     def __enter__(self) -> Self:
+        """Of a lock that is held: `with lock.acquire():`."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -178,8 +178,9 @@ def test_a_cell_that_a_run_is_computing_is_left_to_it(swept, small, tmp_path):
     toml, _ = swept
     store, plan = Store(tmp_path), make_plan(toml, seeds=(0,), methods=("carrier",))
     (cell,) = [c for c in plan.cells.values() if c.method == "carrier"]
-    with store.lock(cell):
-        merged = merging.merge(small, store)
+    held = store.lock(cell).acquire()
+    merged = merging.merge(small, store)
+    held.release()
     assert merged.merged == 1
     assert merged.left == [f"{cell.folder}: a run is computing it; merge again when it has ended"]
 
