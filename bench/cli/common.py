@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -85,7 +86,12 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tasks", type=names, metavar="T,U", default=(), help="only these")
     seeds = parser.add_mutually_exclusive_group()
-    seeds.add_argument("--seeds", type=_count, metavar="N", help="the first N of the seeds 0..9")
+    seeds.add_argument(
+        "--seeds",
+        type=partial(count, what="seeds", most=MOST_SEEDS),
+        metavar="N",
+        help="the first N of the seeds 0..9",
+    )
     seeds.add_argument("--seed-list", type=_seed_list, metavar="0,3", help="just these seeds")
     parser.add_argument(
         "--preset",
@@ -239,12 +245,14 @@ def size(text: str) -> int:
     return int(float(match[1]) * {"M": 2**20, "G": 2**30}[match[2]])
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not text.strip("0"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of seeds; write 1 or more")
-    if len(text) > 9 or int(text) > MOST_SEEDS:
-        raise argparse.ArgumentTypeError(f"'{text}' is more than {MOST_SEEDS} seeds, the most")
-    return int(text)
+def count(text: str, what: str, most: int) -> int:
+    """A number of things, from 1 to `most`."""
+    digits = text.lstrip("0")
+    if not text.isdecimal() or not digits:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of {what}; write 1 or more")
+    if len(digits) > len(str(most)) or int(digits) > most:  # int() refuses very many digits
+        raise argparse.ArgumentTypeError(f"'{text}' is more than {most} {what}, the most")
+    return int(digits)
 
 
 def _seed_list(text: str) -> tuple[int, ...]:

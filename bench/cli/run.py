@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.cli import common
@@ -45,7 +46,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument(
         "--workers",
-        type=_workers,
+        type=partial(common.count, what="workers", most=_MOST_WORKERS),
         metavar="N",
         help="cells at a time (default: one a core that may be used, one on a GPU); changes no "
         "result",
@@ -90,6 +91,7 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError("name an experiment or say --all; `bench list experiments` names them")
     from bench.plan import experiment
 
+    every: dict[str, Experiment] = {}
     if arguments.all:
         common.load_plugins(arguments)
         every = {name: experiment.load(name) for name in experiment.names()}
@@ -97,8 +99,7 @@ def act(arguments: argparse.Namespace) -> int:
         for name in sorted(every.keys() - {*named, *arguments.experiments}):
             print(f"plan   {name}: run by its name alone")
         arguments.experiments = list(dict.fromkeys([*arguments.experiments, *named]))
-        return _run(arguments, every)
-    return _run(arguments, {})
+    return _run(arguments, every)
 
 
 def _run(arguments: argparse.Namespace, loaded: Mapping[str, Experiment]) -> int:
@@ -240,11 +241,3 @@ def _download(arguments: argparse.Namespace) -> None:
             prepare(name, root, download=True)
         except Unavailable as error:
             print(f"data   {error}", flush=True)
-
-
-def _workers(text: str) -> int:
-    if not text.isdecimal() or not text.strip("0"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of workers; write 1 or more")
-    if len(text) > 9 or int(text) > _MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"'{text}' is more than {_MOST_WORKERS} workers, the most")
-    return int(text)

@@ -38,8 +38,8 @@ def act(arguments: argparse.Namespace) -> int:
     plan, records, found = results.plan, results.records, results.states
     damaged = store.damaged | damaged_curves(results)
     if arguments.json:
-        found = _content(results, failed=arguments.failed) | {"damaged": damaged}
-        print(json.dumps(found, indent=1))
+        content = _content(results, failed=arguments.failed) | {"damaged": damaged}
+        print(json.dumps(content, indent=1))
         return 0
     for reason in damaged.values():
         common.say(f"note: {reason}")
