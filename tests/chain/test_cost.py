@@ -76,7 +76,7 @@ def test_estimates_of_what_was_measured_in_both_presets():
             foretold = quick.seconds * paper.work / quick.work
             assert 1 / 3 < foretold / paper.seconds < 3, (method, task)
             checked.add(method)
-    assert "similarity" in checked
+    assert "ccn" in checked
 
 
 def test_the_nearest_in_work_tells(monkeypatch, tmp_path):
