@@ -147,7 +147,7 @@ def test_a_cell_that_does_not_fit_its_curves_is_named_in_the_figures_legend(soun
     assert "damaged" in said("status", sound.toml, "--json", "--results", results)[1]
 
 
-def test_coordinates_that_were_kept_are_verified(sound, results):
+def test_coordinates_are_made_of_a_verified_prediction_alone(sound, results):
     folder = results / "runs" / sound.folders[0]
     one = dataclasses.replace(record.read(folder), output="1" * 64)
     with pytest.raises(BenchError, match="its SHA-256 is not the record's"):
@@ -167,7 +167,7 @@ def test_a_checkpoint_of_another_cell_is_not_gone_on_from(tmp_path, capsys):
         checkpoint.load(tmp_path / "one" / CHECKPOINT)
 
 
-def test_predictions_have_the_mode_that_the_umask_says(sound, tmp_path):
+def test_predictions_have_the_mode_that_the_umask_says(tmp_path):
     (tmp_path / "plain").touch()
     outputs.save(tmp_path / "p", Prediction(assignments=np.arange(3)))
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "p")}

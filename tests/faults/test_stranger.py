@@ -11,6 +11,7 @@ import pytest
 from faults.sound import make, said, views
 
 from bench.errors import BenchError
+from bench.files import replace
 from bench.render import html, latex
 from bench.store import index, record
 from bench.store.folders import LOG, PREDICTION, TRACEBACK, Store
@@ -221,8 +222,6 @@ def test_no_cell_is_computed_where_it_would_lie_elsewhere(sound, stranger, place
 
 
 def test_a_link_in_the_place_of_an_output_is_replaced_not_followed(sound, stranger):
-    from bench.files import replace
-
     results, _, outside = stranger
     (results / "all-quick.tex").symlink_to(outside / "file")
     (results / f".all-quick.tex.{os.getpid()}").symlink_to(outside / "file")

@@ -1,6 +1,7 @@
 """Metrics computed again from stored predictions: the same by the same code, anew by other."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,7 +100,10 @@ def test_nothing_is_lost_where_the_new_record_cannot_be_put_in_its_place(
 def test_a_cell_packed_without_tensors_is_scored_anew_unless_they_are_what_is_scored(
     tmp_path, capsys, monkeypatch
 ):
-    rows = [{"method": "centroids"}, {"method": "carrier", "params": {"of": "pixels"}}]
+    rows: list[dict[str, Any]] = [
+        {"method": "centroids"},
+        {"method": "carrier", "params": {"of": "pixels"}},
+    ]
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows)
     plan, here, there = make_plan(toml), Store(tmp_path / "here"), Store(tmp_path / "there")
     cells = {cell.method: cell for cell in plan.cells.values()}
