@@ -1,23 +1,13 @@
 """A seeded part of `damage.py`, and that it would notice if nothing were verified."""
 
-import os
-
 import pytest
 from faults import damage
-from faults.sound import make
 from faults.ways import HOW, digit
 
 from bench.datasets import checksums
 from bench.store import record
 
 KINDS, WAYS = len(damage.KINDS), len(HOW)
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    before = os.environ["BENCH_CACHE"]
-    yield make(tmp_path_factory.mktemp("sound"))
-    os.environ["BENCH_CACHE"] = before
 
 
 # Each kind in three ways; together every way.

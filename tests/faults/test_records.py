@@ -8,7 +8,7 @@ import stat
 
 import numpy as np
 import pytest
-from faults.sound import METHOD, make, said, views, worker_run
+from faults.sound import said, views, worker_run
 from harness import DATA
 from safetensors.numpy import save_file
 
@@ -20,13 +20,6 @@ from bench.score import metric_names
 from bench.store import checkpoint, index, outputs, record
 from bench.store.folders import CHECKPOINT, CURVES, Store
 from bench.tasks import Prediction
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCH_CACHE", "")
-        yield make(tmp_path_factory.mktemp("records"))
 
 
 @pytest.fixture
@@ -177,4 +170,3 @@ def test_predictions_have_the_mode_that_the_umask_says(tmp_path):
 def test_data_verify_hashes_the_parts(sound):
     lines = verify("digits", DATA)
     assert any("prepared parts are as they were written" in line for line in lines)
-    assert METHOD in sound.folders[0]

@@ -8,7 +8,7 @@ import shutil
 import signal
 
 import pytest
-from faults.sound import make, said, views
+from faults.sound import said, views
 
 from bench.errors import BenchError
 from bench.files import replace
@@ -21,13 +21,6 @@ ESCAPES = "\x1b[2J\x1b]0;title\x07\x9b31m\u202egnp.exe\x7f\x00"
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 TEX = r"\input{/etc/passwd}\write18{touch x}$$\catcode"
 PATH = "../../../../outside/file"
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    before = os.environ["BENCH_CACHE"]
-    yield make(tmp_path_factory.mktemp("stranger"))
-    os.environ["BENCH_CACHE"] = before
 
 
 def edited(folder, **changes):
