@@ -108,6 +108,18 @@ def test_an_altered_line_of_the_index_does_not_count(sound, results):
     assert Store(results).records() == wanted
 
 
+@pytest.mark.parametrize("change", [{"method": {}}, {"task": "other"}, {"seed": -1}, {"preset": []}])
+def test_a_line_of_the_index_that_tells_of_no_such_cell_does_not_count(sound, results, change):
+    """Its checksum is right: somebody made it."""
+    wanted = Store(results).records()
+    file = results / "runs" / sound.folders[0] / "record.json"
+    one = record.read(file.parent)
+    forged = dataclasses.replace(one, cell=one.cell | change)
+    text = index.line(sound.folders[0], index.stamp_of(file.lstat()), forged)
+    (results / "runs" / index.NAME).write_text(f"{text}\n")
+    assert Store(results).records() == wanted
+
+
 def test_a_folder_that_cannot_be_listed_is_one_sentence(sound, results, monkeypatch):
     broken = results / "runs" / "tiny-cluster"
 
