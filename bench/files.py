@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import re
@@ -74,6 +75,16 @@ def content(path: Path, most: int) -> bytes:
     if len(found) > most:
         raise OSError(errno.EFBIG, f"more than {most} bytes", str(path))
     return found
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a plain file, in hexadecimal.
+
+    Raises:
+        OSError: as `opened`.
+    """
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace(path: Path, content: bytes) -> Path:

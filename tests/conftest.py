@@ -26,6 +26,16 @@ def _cache(tmp_path_factory):
     os.environ["BENCH_CACHE"] = str(shared / "prepared")
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """A whole results folder with what lies beside it (`faults.sound`), and its cache in use."""
+    from faults.sound import make
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCH_CACHE", "")  # `make` sets another, which goes with the module
+        yield make(tmp_path_factory.mktemp("sound"))
+
+
 @pytest.fixture(scope="session")
 def forkserver():
     """The process that workers are forked from, started before any test's own plugins exist."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.files import opened
+from bench.files import digest
 
 AT_ONCE = 1 << 30
 """Bytes of a folder up to which it is verified before a process first uses it: a second or two.
@@ -23,7 +23,7 @@ Larger ones are when a method fails on them, and by `data verify`."""
 
 def described(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Name -> SHA-256 of files that were just written."""
-    return {name: _digest(folder / name) for name in names}
+    return {name: digest(folder / name) for name in names}
 
 
 def seal(meta: Mapping[str, Any]) -> str:
@@ -71,9 +71,4 @@ def verify(folder: Path, meta: Mapping[str, Any], mend: str, *, most: int | None
 @cache
 def _kept(path: Path, _time: int, _size: int, _inode: int) -> str:
     """The digest of a file as it is now."""
-    return _digest(path)
-
-
-def _digest(path: Path) -> str:
-    with opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest(path)

@@ -47,11 +47,15 @@ class Photographs:
     as_published: bool = False
     where: str = ""
     """What `layout` says."""
+    beside: tuple[str, ...] = ()
+    """Further files that are read and folders of photographs, under the root."""
 
     def files(self, dataset: Dataset, root: Path) -> list[Path]:
-        """Each split's marker and the folders of its photographs."""
+        """Each split's marker, what is read beside them, and the folders of photographs."""
         markers = [self.marker(root, split) for split in self.splits(dataset, root)]
-        return [*markers, *(f for marker in markers if marker.is_dir() for f in folders(marker))]
+        beside = [path for name in self.beside if (path := root / name).exists()]
+        places = [*markers, *beside]
+        return [*places, *(folder for place in places for folder in folders(place))]
 
     def layout(self, dataset: Dataset) -> str:
         """Where its photographs lie."""

@@ -124,6 +124,7 @@ def _register(name: str, layout: Layout) -> None:
                     lambda root, split: photographs_of(layout, root, split),
                     as_published=True,
                     where=f"xlsa17/data/{layout.code}/att_splits.mat with {layout.images}",
+                    beside=(f"xlsa17/data/{layout.code}/res101.mat", layout.images),
                 ),
             ),
         )

@@ -101,7 +101,18 @@ def address(identity: Mapping[str, Any]) -> Address:
     """The key and folder of a cell, from its identity as a record holds it.
 
     Raises:
-        ValueError: it lacks a task, method or seed that a folder can be called after.
+        ValueError: as `names`.
+    """
+    called = names(identity)
+    key = key_of(identity)
+    return Address(key, folder_of(*called, key))
+
+
+def names(identity: Mapping[str, Any]) -> tuple[str, str, int]:
+    """Task, method and seed of a cell.
+
+    Raises:
+        ValueError: it lacks one of them that a folder can be called after.
     """
     task, method, seed = (identity.get(name) for name in ("task", "method", "seed"))
     for name in (task, method):
@@ -109,8 +120,7 @@ def address(identity: Mapping[str, Any]) -> Address:
             raise ValueError(f"{str(name)[:60]!r} is no name of a task or method")
     if "/" in str(method) or type(seed) is not int or seed < 0:
         raise ValueError(f"method {method!r} with seed {str(seed)[:60]!r} names no folder")
-    key = key_of(identity)
-    return Address(key, folder_of(str(task), str(method), seed, key))
+    return str(task), str(method), seed
 
 
 def key_of(identity: Mapping[str, Any]) -> str:

@@ -24,9 +24,9 @@ _HARMLESS = ("ok", "bits changed", "unavailable")
 
 def counts(comparisons: Iterable[Comparison]) -> dict[str, int]:
     """Verdict -> how many numbers have it, the bad ones first."""
-    found = Counter(c.verdict for c in comparisons)
+    found = Counter[str](c.verdict for c in comparisons)
     order = (*FAILURES, "unguarded", "ok", "bits changed", "new", "unavailable")
-    return {verdict: found[verdict] for verdict in order if found[verdict]}  # type: ignore[index]
+    return {verdict: found[verdict] for verdict in order if found[verdict]}
 
 
 def summary(comparisons: Sequence[Comparison]) -> list[str]:

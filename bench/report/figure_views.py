@@ -198,15 +198,15 @@ def _series(key: str, metric: str, figure: Figure, results: Results) -> traces.S
 
 def damaged_curves(results: Results) -> dict[str, str]:
     """Folder -> what is wrong with its curves, of all cells that a figure over training shows."""
-    figures = {(e.name, f.name): f for e in results.plan.experiments for f in e.figure}
+    plan = results.plan
+    drawn = {(e.name, f.name) for e in plan.experiments for f in e.figure if f.kind == "training"}
+    slots = (slot for slot in plan.slots if (slot.experiment, slot.name) in drawn)
     found: dict[str, str] = {}
-    for slot in results.plan.slots:
-        figure = figures.get((slot.experiment, slot.name))
-        if figure is None or figure.kind != "training":
-            continue
-        for keys in slot.cells.values():
+    for key in dict.fromkeys(keys[0] for slot in slots for keys in slot.cells.values()):
+        folder = plan.cells[key].folder
+        if results.states[key] in USABLE:
             try:
-                _series(keys[0], slot.entry.metric, figure, results)
+                traces.read(results.runs / folder, results.records[key])
             except BenchError as error:
-                found[results.plan.cells[keys[0]].folder] = str(error)
+                found[folder] = str(error)
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from bench import registry
 from bench.errors import BenchError
 from bench.plan.cell import Cell
 from bench.run.inputs import gather
@@ -48,12 +49,13 @@ def rescore(cell: Cell, store: Store, root: Path, scratch: Path) -> list[str]:
         if record is None or record.state != "done":
             raise Impossible("it is not done")
         folder = store.folder(cell)
-        outputs.verified(folder, record)
+        scored_by_tensors = registry.get(cell.method).artifact
+        prediction = outputs.verified(folder, record, tensors=scored_by_tensors)
         traces.verify(folder, record)
         inputs, truth = gather(cell, root, work)
         before = record.metrics
         _copy(folder, attempt)
-        metrics = score(cell, inputs, truth, attempt)
+        metrics = score(cell, inputs, truth, attempt, prediction.name)
         new = dataclasses.replace(
             record,
             metrics=metrics,

@@ -16,14 +16,17 @@ from bench.store import outputs
 from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS
 
 
-def score(cell: Cell, inputs: Inputs, truth: Truth, folder: Path) -> dict[str, float]:
+def score(
+    cell: Cell, inputs: Inputs, truth: Truth, folder: Path, prediction: str = PREDICTION
+) -> dict[str, float]:
     """The metrics of a finished cell or attempt; scored snapshots join its curves.
 
     Args:
         cell: Whose output it is.
         inputs: What the cell was given; of a similarity task its pairs are read.
         truth: The target's labels.
-        folder: With prediction.safetensors and, of methods that log, curves.json.
+        folder: With the prediction and, of methods that log, curves.json.
+        prediction: The name of its file: another where a pack left the tensors out.
 
     Raises:
         ValueError: the prediction cannot be scored.
@@ -37,11 +40,11 @@ def score(cell: Cell, inputs: Inputs, truth: Truth, folder: Path) -> dict[str, f
         curves["snapshots"] |= snapshots.score(np.load(stored, allow_pickle=False), labels)
         replace(folder / CURVES, json.dumps(curves).encode())
     if registry.get(cell.method).artifact:
-        found = outputs.load(folder / PREDICTION, tensors=True).tensors.get("features")
+        found = outputs.load(folder / prediction, tensors=True).tensors.get("features")
         return {} if found is None else scores.score_features(found.float().numpy(), labels)
     return scores.score(
         inputs.kind,
-        outputs.load(folder / PREDICTION),
+        outputs.load(folder / prediction),
         labels,
         n_classes=truth.n_classes,
         setting=inputs.setting,

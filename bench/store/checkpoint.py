@@ -56,7 +56,8 @@ def load(path: Path, *, of: str = "") -> dict[str, Any]:
         opened(path).close()  # a pipe would block for ever
         with safe_open(path, framework="pt") as file:
             known = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
         if known["sum"] != _sum(of, known["state"], tensors):
             raise ValueError("its checksum is not that of this cell and its content")
         state: dict[str, Any] = _restore(json.loads(known["state"]), tensors)

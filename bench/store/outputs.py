@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialised
 
+from bench import files
 from bench.errors import BenchError
-from bench.files import opened
 from bench.store.folders import ARRAYS, PREDICTION
 from bench.store.record import Record
 from bench.tasks import Prediction
@@ -141,7 +140,6 @@ def digest(path: Path) -> str:
         BenchError: the file cannot be read, or is none.
     """
     try:
-        with opened(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return files.digest(path)
     except OSError as error:
         raise BenchError(f"{path}: damaged or missing: {error.strerror}") from error

@@ -159,12 +159,11 @@ def _content(
     if address(record.cell).key != record.key:
         raise BenchError(f"{folder}: damaged record: its key is not that of its cell")
     content: dict[str, bytes] = {}
-    name, wanted = (ARRAYS, record.arrays) if record.arrays else (PREDICTION, record.output)
-    if wanted:
-        outputs.verified(folder, record)
-        bare = None if tensors or record.arrays else outputs.without_tensors(folder / name)
+    if record.output or record.arrays:
+        path = outputs.verified(folder, record)
+        bare = None if tensors or record.arrays else outputs.without_tensors(path)
         if bare is None:
-            content[name] = (folder / name).read_bytes()
+            content[path.name] = path.read_bytes()
         else:
             content[ARRAYS] = bare
             record = dataclasses.replace(record, arrays=hashlib.sha256(bare).hexdigest())

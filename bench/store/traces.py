@@ -30,7 +30,7 @@ def logged(folder: Path, record: Record, name: str) -> Series:
     Raises:
         BenchError: the curves are missing, damaged, or those of another cell.
     """
-    return [(step, value) for step, value in _read(folder, record)["logged"].get(name, [])]
+    return [(step, value) for step, value in read(folder, record)["logged"].get(name, [])]
 
 
 def scored(folder: Path, record: Record, metric: str) -> Series:
@@ -39,7 +39,7 @@ def scored(folder: Path, record: Record, metric: str) -> Series:
     Raises:
         BenchError: as `logged`.
     """
-    snapshots = _read(folder, record)["snapshots"]
+    snapshots = read(folder, record)["snapshots"]
     return list(zip(snapshots.get("step", []), snapshots.get(metric, []), strict=False))
 
 
@@ -63,8 +63,12 @@ def verify(folder: Path, record: Record) -> None:
             raise _damaged(folder / name, "its SHA-256 is not the record's", folder)
 
 
-def _read(folder: Path, record: Record) -> dict[str, Any]:
-    """The content of `curves.json`; nothing where the record tells of none and there is none."""
+def read(folder: Path, record: Record) -> dict[str, Any]:
+    """The content of `curves.json`; nothing where the record tells of none and there is none.
+
+    Raises:
+        BenchError: as `logged`.
+    """
     path = folder / CURVES
     nothing: dict[str, Any] = {"logged": {}, "snapshots": {}}
     if record.checksum and not record.curves:
@@ -108,6 +112,6 @@ def _sound(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _check(value: object) -> None:
-    if type(value) not in (int, float) or not -_LARGEST <= value <= _LARGEST:  # type: ignore[operator]
+def _check(value: Any) -> None:
+    if type(value) not in (int, float) or not -_LARGEST <= value <= _LARGEST:
         raise ValueError(f"{str(value)[:40]} is no value")

@@ -22,6 +22,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -246,10 +247,8 @@ def judge(sound: Sound, number: int, seed: int) -> tuple[str, str]:
         copy = Path(scratch) / "all"
         shutil.copytree(sound.root, copy)
         os.environ["BENCH_CACHE"] = str(copy / "cache")
-        moved = [
-            e.__class__(**{**vars(e), "path": copy / "sound.toml"}) for e in sound.plan.experiments
-        ]
-        plan = type(sound.plan)(**{**vars(sound.plan), "experiments": moved})
+        moved = [replace(one, path=copy / "sound.toml") for one in sound.plan.experiments]
+        plan = replace(sound.plan, experiments=moved)
         signal.alarm(SECONDS)
         try:
             kind(Sound(copy, plan), hurt, rng)

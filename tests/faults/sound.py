@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from harness import DATA, PLUGINS, bench, make_plan
+from harness import DATA, PLUGINS, bench, make_plan, write_experiment
 
 from bench.datasets import get_task, materialise
 from bench.plan.graph import Plan
@@ -28,48 +28,23 @@ from bench.store import code, outputs, packing, record, states, traces
 from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS, Store
 from bench.tasks import Prediction
 
-TOML = """
-title = "Sound"
-[preset.quick]
-seeds = 10
-[[table]]
-name = "t"
-caption = "A table."
-[[table.column]]
-label = "tiny"
-task = "tiny/cluster"
-metric = "ACC"
-[[table.row]]
-label = "centroids"
-method = "centroids"
+METHOD = "centroids"
+_FIGURE = """
 [[figure]]
-kind = "training"
-name = "logged"
+kind = "{}"
+name = "{}"
 caption = "C."
 task = "tiny/cluster"
-logged = "moved"
-[[figure.curve]]
-label = "centroids"
-method = "centroids"
-[[figure]]
-kind = "training"
-name = "scored"
-caption = "C."
-task = "tiny/cluster"
-metric = "ACC"
-[[figure.curve]]
-label = "centroids"
-method = "centroids"
-[[figure]]
-kind = "confusion"
-name = "matrix"
-caption = "C."
-task = "tiny/cluster"
+{}
 [[figure.curve]]
 label = "centroids"
 method = "centroids"
 """
-METHOD = "centroids"
+_FIGURES = (
+    ("training", "logged", 'logged = "moved"'),
+    ("training", "scored", 'metric = "ACC"'),
+    ("confusion", "matrix", ""),
+)
 STATE = {"step": 7, "weights": torch.arange(6.0).reshape(2, 3), "history": [0.5, 0.25], "name": "x"}
 
 
@@ -95,8 +70,10 @@ class Sound:
 def make(root: Path) -> Sound:
     """Build all of it below a folder; the cache is the one in use from then on."""
     os.environ["BENCH_CACHE"] = str(root / "cache")
-    (root / "sound.toml").write_text(TOML)
-    plan, store = make_plan(root / "sound.toml"), Store(root / "results")
+    toml = write_experiment(root / "sound.toml", "tiny/cluster", [{"method": METHOD}], n=10)
+    with toml.open("a") as file:
+        file.writelines(_FIGURE.format(*one) for one in _FIGURES)
+    plan, store = make_plan(toml), Store(root / "results")
     for cell in plan.cells.values():
         _finish(cell, store)
     packing.write(root / "pack.zip", store, plan.cells)

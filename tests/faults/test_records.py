@@ -8,7 +8,7 @@ import stat
 
 import numpy as np
 import pytest
-from faults.sound import METHOD, make, said, views, worker_run
+from faults.sound import said, views, worker_run
 from harness import DATA
 from safetensors.numpy import save_file
 
@@ -20,13 +20,6 @@ from bench.score import metric_names
 from bench.store import checkpoint, index, outputs, record
 from bench.store.folders import CHECKPOINT, CURVES, Store
 from bench.tasks import Prediction
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCH_CACHE", "")
-        yield make(tmp_path_factory.mktemp("records"))
 
 
 @pytest.fixture
@@ -115,6 +108,18 @@ def test_an_altered_line_of_the_index_does_not_count(sound, results):
     assert Store(results).records() == wanted
 
 
+@pytest.mark.parametrize("change", [{"method": {}}, {"task": "other"}, {"seed": -1}, {"preset": []}])
+def test_a_line_of_the_index_that_tells_of_no_such_cell_does_not_count(sound, results, change):
+    """Its checksum is right: somebody made it."""
+    wanted = Store(results).records()
+    file = results / "runs" / sound.folders[0] / "record.json"
+    one = record.read(file.parent)
+    forged = dataclasses.replace(one, cell=one.cell | change)
+    text = index.line(sound.folders[0], index.stamp_of(file.lstat()), forged)
+    (results / "runs" / index.NAME).write_text(f"{text}\n")
+    assert Store(results).records() == wanted
+
+
 def test_a_folder_that_cannot_be_listed_is_one_sentence(sound, results, monkeypatch):
     broken = results / "runs" / "tiny-cluster"
 
@@ -147,7 +152,7 @@ def test_a_cell_that_does_not_fit_its_curves_is_named_in_the_figures_legend(soun
     assert "damaged" in said("status", sound.toml, "--json", "--results", results)[1]
 
 
-def test_coordinates_that_were_kept_are_verified(sound, results):
+def test_coordinates_are_made_of_a_verified_prediction_alone(sound, results):
     folder = results / "runs" / sound.folders[0]
     one = dataclasses.replace(record.read(folder), output="1" * 64)
     with pytest.raises(BenchError, match="its SHA-256 is not the record's"):
@@ -167,7 +172,7 @@ def test_a_checkpoint_of_another_cell_is_not_gone_on_from(tmp_path, capsys):
         checkpoint.load(tmp_path / "one" / CHECKPOINT)
 
 
-def test_predictions_have_the_mode_that_the_umask_says(sound, tmp_path):
+def test_predictions_have_the_mode_that_the_umask_says(tmp_path):
     (tmp_path / "plain").touch()
     outputs.save(tmp_path / "p", Prediction(assignments=np.arange(3)))
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "p")}
@@ -177,4 +182,3 @@ def test_predictions_have_the_mode_that_the_umask_says(sound, tmp_path):
 def test_data_verify_hashes_the_parts(sound):
     lines = verify("digits", DATA)
     assert any("prepared parts are as they were written" in line for line in lines)
-    assert METHOD in sound.folders[0]

@@ -8,9 +8,10 @@ import shutil
 import signal
 
 import pytest
-from faults.sound import make, said, views
+from faults.sound import said, views
 
 from bench.errors import BenchError
+from bench.files import replace
 from bench.render import html, latex
 from bench.store import index, record
 from bench.store.folders import LOG, PREDICTION, TRACEBACK, Store
@@ -20,13 +21,6 @@ ESCAPES = "\x1b[2J\x1b]0;title\x07\x9b31m\u202egnp.exe\x7f\x00"
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 TEX = r"\input{/etc/passwd}\write18{touch x}$$\catcode"
 PATH = "../../../../outside/file"
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    before = os.environ["BENCH_CACHE"]
-    yield make(tmp_path_factory.mktemp("stranger"))
-    os.environ["BENCH_CACHE"] = before
 
 
 def edited(folder, **changes):
@@ -221,8 +215,6 @@ def test_no_cell_is_computed_where_it_would_lie_elsewhere(sound, stranger, place
 
 
 def test_a_link_in_the_place_of_an_output_is_replaced_not_followed(sound, stranger):
-    from bench.files import replace
-
     results, _, outside = stranger
     (results / "all-quick.tex").symlink_to(outside / "file")
     (results / f".all-quick.tex.{os.getpid()}").symlink_to(outside / "file")

@@ -15,7 +15,7 @@ from bench.datasets import get
 from bench.plan import FOLDER, experiment
 from bench.report import reference
 
-# P22: a TOML of the name of one of ours.
+# A TOML of the name of one of ours.
 
 
 @pytest.mark.parametrize("way", ["absolute", "relative", "link to ours"])
@@ -41,7 +41,7 @@ def test_both_at_once_are_refused(tmp_path, capsys):
     assert "two experiments are called 'digits': rename" in capsys.readouterr().err
 
 
-# P20: a folder of our name.
+# A folder of our name.
 
 
 @pytest.mark.parametrize("content", ["empty", "a package's parts", "a clone's"])
@@ -73,7 +73,7 @@ def test_an_editable_install_puts_the_clone_on_the_path():
     assert content["project"]["scripts"] == {"bench": "bench.cli:main"}
 
 
-# P14: what is not pinned is listed.
+# What is not pinned is listed.
 
 TITLES = {
     "cifar100": "CIFAR-100's training set",

@@ -10,7 +10,7 @@ from bench.store import record
 
 
 @pytest.fixture
-def numbers(monkeypatch, tmp_path):
+def numbers(monkeypatch):
     """A reference of one number, measured on this machine, and what today's run gives."""
     found: dict[str, Any] = {}
 

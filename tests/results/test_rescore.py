@@ -1,14 +1,19 @@
 """Metrics computed again from stored predictions: the same by the same code, anew by other."""
 
 import json
+from typing import Any
 
+import numpy as np
 import pytest
-from harness import PLUGINS, bench, write_experiment
+import torch
+from figures import publish
+from harness import PLUGINS, bench, make_plan, places, write_experiment
 
 from bench.errors import BenchError
 from bench.score import metrics
 from bench.store import code
-from bench.store.folders import Store
+from bench.store.folders import ARRAYS, Store
+from bench.tasks import Prediction
 
 ROWS = {
     "tiny/cluster": ("centroids", "ACC"),
@@ -90,3 +95,35 @@ def test_nothing_is_lost_where_the_new_record_cannot_be_put_in_its_place(
     assert "no room" in capsys.readouterr().out
     assert contents(folder, "record.json") == before
     assert not list(folder.glob("work/*/rescored"))
+
+
+def test_a_cell_packed_without_tensors_is_scored_anew_unless_they_are_what_is_scored(
+    tmp_path, capsys, monkeypatch
+):
+    rows: list[dict[str, Any]] = [
+        {"method": "centroids"},
+        {"method": "carrier", "params": {"of": "pixels"}},
+    ]
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows)
+    plan, here, there = make_plan(toml), Store(tmp_path / "here"), Store(tmp_path / "there")
+    cells = {cell.method: cell for cell in plan.cells.values()}
+    tensors = {"features": torch.eye(150)}
+    publish(plan, here, cells["centroids"].key, Prediction(np.arange(150) % 4, tensors=tensors))
+    publish(plan, here, cells["pixels"].key, Prediction(tensors=tensors))
+    assert bench("rescore", toml, "--all", *places(here.root)) == 0
+    assert bench("pack", tmp_path / "a.zip", toml, *places(here.root)) == 0
+    assert bench("merge", tmp_path / "a.zip", "--results", there.root) == 0
+    before = contents(there.root, "record.json")
+    assert len(contents(there.root, ARRAYS)) == len(before) == 2
+    monkeypatch.setattr(metrics, "clustering_accuracy", lambda table: 0.125)
+    capsys.readouterr()
+    assert bench("rescore", toml, "--all", *places(there.root)) == 1
+    said = capsys.readouterr().out
+    assert f"scored {cells['centroids']}: ACC\n" in said
+    assert f"left   {cells['pixels']}: {there.folder(cells['pixels'])}: packed without" in said
+    after = {method: there.read(cell) for method, cell in cells.items() if method != "carrier"}
+    assert after["centroids"].metrics["ACC"] == 0.125
+    assert after["centroids"].arrays
+    assert after["pixels"].metrics
+    name = there.folder(cells["pixels"]).name
+    assert contents(there.root, "record.json")[name] == before[name]
