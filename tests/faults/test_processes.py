@@ -91,12 +91,12 @@ def test_what_a_cell_started_ends_with_the_harness(tmp_path, which):
 
 
 def test_a_long_name_of_the_folder_for_temporary_files_is_in_nobodys_way(tmp_path, monkeypatch):
-    """Sockets have room for a path of 107 bytes: those of workers, and of a method's own server."""
+    """Sockets have room for a path of 107 bytes: those of workers, and of a method's loader."""
     folder = tmp_path / "x".ljust(119 - len(str(tmp_path)), "x")
     folder.mkdir()
     assert len(str(folder)) >= 120
     monkeypatch.setenv("TMPDIR", str(folder))
-    toml = experiment(tmp_path, "forkserver")
+    toml = experiment(tmp_path, "loader")
     process = start("run", toml, *places(tmp_path / "results"))
     said, _ = process.communicate(timeout=240)
     assert process.returncode == 0, said
