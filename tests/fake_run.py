@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,14 +52,7 @@ class FakeRun:
     def needed(self, role: str) -> Prediction:
         return self.needs[role]
 
-    def shared(
-        self,
-        name: str,
-        module: str,
-        compute: Callable[[torch.Tensor], torch.Tensor],
-        side: int,
-        **facts: Any,
-    ) -> Callable[[int, torch.Tensor], torch.Tensor]:
+    def shared(self, name: str, module: str, compute: Any, side: int, **facts: Any) -> Any:
         """Nothing is shared: there is no store."""
         return Shared(compute, side).of
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench import ROOT, cli, registry
 from bench.cli.progress import Lines
@@ -25,16 +28,13 @@ FAULTY = PLUGINS / "faulty"
 DATA = ROOT / "data"
 
 
-DRIVER = """
+_DRIVER = """
 import sys
-import time
 from pathlib import Path
 sys.path.insert(0, "tests")
 from harness import run
-if __name__ == "__main__":
-    run(Path(sys.argv[1]), Path(sys.argv[2]), checkpoint_seconds=0)
+run(Path(sys.argv[1]), Path(sys.argv[2]), checkpoint_seconds=0)
 """
-"""A run of one experiment that keeps a checkpoint of every step, as a script."""
 
 
 def write_experiment(path: Path, task: str, rows: list[dict[str, Any]], **column: Any) -> Path:
@@ -48,6 +48,19 @@ def write_experiment(path: Path, task: str, rows: list[dict[str, Any]], **column
         parts += [f"{k} = {_toml(v)}" for k, v in ({"label": row["method"]} | row).items()]
     path.write_text("\n".join(parts) + "\n")
     return path
+
+
+def counted(folder: Path, rows: int = 5, seeds: int = 3, seconds: float = 0.25) -> Path:
+    """Short cells that note what they do in `folder/notes`; every second one needs another."""
+    parts = [
+        {
+            "label": f"row {i}",
+            "method": "counted-after" if i % 2 else "counted",
+            "params": {"notes": str(folder / "notes"), "number": i, "seconds": seconds},
+        }
+        for i in range(rows)
+    ]
+    return write_experiment(folder / "counted.toml", "tiny/cluster", parts, n=seeds)
 
 
 def _toml(value: Any) -> str:
@@ -99,8 +112,17 @@ def states_of(toml: Path, results: Path) -> dict[str, str]:
 
 def start(*words: Any) -> subprocess.Popen[str]:
     """The command line as a process and process group of its own."""
+    return _python("-m", "bench", *words)
+
+
+def drive(toml: Path, results: Path) -> subprocess.Popen[str]:
+    """A run of one experiment that keeps a checkpoint of every step, likewise."""
+    return _python("-c", _DRIVER, toml, results)
+
+
+def _python(*words: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "bench", *map(str, words)],
+        [sys.executable, *map(str, words)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -121,6 +143,22 @@ def wait_for(
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+
+
+def all_gone(pids: Collection[int], seconds: float = 10) -> bool:
+    """Whether all these processes end within so many seconds."""
+    end = time.monotonic() + seconds
+    while any(map(_alive, pids)):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def predictions(results: Path) -> dict[str, bytes]:

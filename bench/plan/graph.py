@@ -263,7 +263,9 @@ def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack
     root, lacks = options.data_root, []
     known = True
     for name, splits in task.splits().items():
-        seen = plan._seen.setdefault(name, plan._seen.get(name) or look(name, root))
+        if name not in plan._seen:
+            plan._seen[name] = look(name, root)
+        seen = plan._seen[name]
         lacking = options.damaged.get(name) or lack(name, root, splits, seen)
         if not lacking and (lacking := unprepared(name, root, splits, seen)):
             plan.unprepared.add(name)

@@ -23,7 +23,7 @@ _ROOM = 2**16
 """Bytes; with less, a file system is full."""
 
 
-class Stop(Exception):  # noqa: N818 - not an error of the method
+class MachineError(Exception):
     """No cell can be computed here as things are: why, and what to do, in one sentence."""
 
 
@@ -32,7 +32,7 @@ def ours() -> Iterator[None]:
     """Around what the harness writes: an error of the file system there is no method's.
 
     Raises:
-        Stop: there was one.
+        MachineError: there was one.
     """
     try:
         yield
@@ -40,7 +40,7 @@ def ours() -> Iterator[None]:
         if isinstance(error, SafetensorError) and "os error" not in str(error):
             raise  # the method's: tensors that no file can hold
         why = f"results folder cannot be written ({error}); choose another with --results"
-        raise Stop(_full_words(error) or why) from error
+        raise MachineError(_full_words(error) or why) from error
 
 
 def of_machine(error: BaseException, folder: Path) -> str:
@@ -51,7 +51,7 @@ def of_machine(error: BaseException, folder: Path) -> str:
         folder: Where the cell's files lie.
     """
     for one in _chain(error):
-        if words := str(one) if isinstance(one, Stop) else _full_words(one):
+        if words := str(one) if isinstance(one, MachineError) else _full_words(one):
             return words
     for place in (folder, Path(tempfile.gettempdir())):
         if _full(place):  # and what was written to it gave an error that says nothing of that

@@ -18,13 +18,7 @@ from bench.datasets import PartFiles, TaskSpec, checksums, get_task, materialise
 from bench.datasets.cache import read_meta
 from bench.errors import BenchError, DamagedData
 from bench.plan.cell import Cell, seed_for
-from bench.run.draws import (
-    draw_answers,
-    draw_batches,
-    draw_episodes,
-    draw_pairs,
-    draw_strata,
-)
+from bench.run.draws import draw_answers, draw_batches, draw_episodes, draw_pairs, draw_strata
 from bench.tasks import Labelled, MultiLabelled, PairAnswers, Task
 
 

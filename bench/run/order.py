@@ -47,13 +47,11 @@ class Order:
 
     def pop(self) -> list[str]:
         """Take the first key that is ready, with those of its group that are."""
-        first = next(k for k in iter(self._first, "") if k in self._ready)
+        while (first := self._keys[heapq.heappop(self._queue)]) not in self._ready:
+            pass
         taken = [k for k in self._groups.get(first, (first,)) if k in self._ready]
         self._ready.difference_update(taken)
         return taken
-
-    def _first(self) -> str:
-        return self._keys[heapq.heappop(self._queue)]
 
     def put_back(self, key: str) -> None:
         """A key that was taken, or waited until now, is ready."""

@@ -103,12 +103,11 @@ class Pool:
         """Kill every worker; their cells are missing afterwards, with their checkpoints kept."""
         for running in list(self._running):
             self._dismiss(running)
-        left = bool(self._leaving)
-        for process in self._leaving:
-            process.join()
-            process.close()
-        self._leaving.clear()
-        if left:
+        if self._leaving:
+            for process in self._leaving:
+                process.join()
+                process.close()
+            self._leaving.clear()
             server.end_orphans()
 
     def _dismiss(self, running: _Running) -> None:

@@ -32,12 +32,12 @@ def adopt_orphans() -> None:
 def children(pid: int) -> list[int]:
     """The processes whose parent this one is, those that ended and wait to be noticed left out."""
     if not _lists_children():
-        return [p for p in _all() if _status(p)[1] == pid and _status(p)[0] not in "ZX"]
+        return [p for p, (state, parent) in _all().items() if parent == pid and state not in "ZX"]
     found: list[int] = []
     with contextlib.suppress(OSError):  # it has ended, or a thread of it
         for thread in Path(f"/proc/{pid}/task").iterdir():
             found += map(int, (thread / "children").read_text().split())
-    return [child for child in found if _status(child)[0] not in "ZX"]
+    return [child for child in found if lives(child)]
 
 
 @cache
@@ -110,26 +110,32 @@ def memory(pid: int, enough: int) -> int:
 def _fields(pid: int, file: str, names: tuple[str, ...]) -> int:
     """The sum of some lines such as "RssAnon:  1234 kB" of a file in /proc, bytes."""
     try:
-        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+        text = _about(pid, file)
     except OSError:  # it has ended
         return 0
-    pairs = (line.split(":", 1) for line in lines if ":" in line)
+    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
     return sum(1024 * int(value.split()[0]) for name, value in pairs if name in names)
 
 
-def _all() -> list[int]:
+def _all() -> dict[int, tuple[str, int]]:
+    """Every process -> `_status`."""
     try:
-        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208
+        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
     except OSError:
-        return []
+        return {}
+    return {pid: _status(pid) for pid in pids}
 
 
 def _status(pid: int) -> tuple[str, int]:
     """The letter of a process's state and its parent; "X" where it is gone."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        text = _about(pid, "stat")
     except OSError:
         return "X", 0
-    # The name, in brackets, may hold anything.
     state, parent, *_ = text.rpartition(")")[2].split()
     return state, int(parent)
+
+
+def _about(pid: int, file: str) -> str:
+    """A file in /proc, whose process may be called by any bytes, brackets among them."""
+    return Path(f"/proc/{pid}/{file}").read_text(encoding="utf-8", errors="replace")

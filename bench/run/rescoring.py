@@ -41,7 +41,7 @@ def rescore(cell: Cell, store: Store, root: Path, scratch: Path) -> list[str]:
     work, attempt = scratch / cell.key, store.work(cell) / "rescored"
     lock = store.lock(cell)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire()
     except Timeout:
         raise Impossible("another run computes it") from None
     try:
@@ -90,7 +90,5 @@ def _copy(folder: Path, attempt: Path) -> None:
             return
         shutil.copy2(source, target, follow_symlinks=False)
 
-    shutil.copytree(
-        folder, attempt, symlinks=True, ignore=shutil.ignore_patterns("record.json"),
-        copy_function=link,
-    )  # fmt: skip
+    record = shutil.ignore_patterns("record.json")
+    shutil.copytree(folder, attempt, symlinks=True, ignore=record, copy_function=link)

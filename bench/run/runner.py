@@ -15,6 +15,7 @@ from bench.errors import BenchError, DamagedData, Lack
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.run import grouping
+from bench.run.context import CHECKPOINT_SECONDS
 from bench.run.executor import Executor
 from bench.run.inputs import gather, verify
 from bench.run.order import Order
@@ -30,6 +31,7 @@ _POLL_SECONDS = 0.5
 _MAYBE_THE_DATA = ("exception", "non-finite", "invalid prediction")
 """Failures that damaged images or labels may lead to."""
 _VANISHED = 3
+"""So often a cell's attempt may be taken away."""
 _WORTH_RESUMING = ("timeout", "out of memory", "worker died")
 
 
@@ -64,7 +66,7 @@ class RunOptions:
     retry_failed: bool = False
     rerun_stale: bool = False
     plugins: tuple[Path, ...] = ()
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
 
 class Runner:
@@ -153,7 +155,7 @@ class Runner:
             for cell in (self._plan.cells[key] for key in self._order.pop()):
                 lock = self._store.lock(cell)
                 try:
-                    lock.acquire(blocking=False)
+                    lock.acquire()
                 except Timeout:
                     self._elsewhere.append(cell.key)
                     continue

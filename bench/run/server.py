@@ -83,7 +83,7 @@ def _settle_sockets() -> None:
     except OSError as error:
         raise BenchError(f"no folder for temporary files: {error.strerror}; set TMPDIR") from error
     short = [wanted] if len(os.fsencode(wanted)) <= _LONGEST else []
-    for folder in (*short, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108
+    for folder in (*short, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 - a new folder in it
         try:
             tempfile.tempdir = folder
             multiprocessing.util.get_temp_dir()  # makes it once, for this process and its workers

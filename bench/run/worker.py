@@ -91,7 +91,7 @@ def main(jobs: Sequence[Job], channel: connection.Connection) -> None:
         runs = _prepare(jobs, channel)
         channel.send(0.0)
         ends = _attempt(jobs, runs)
-    except blame.Stop as error:
+    except blame.MachineError as error:
         _leave(channel, [Report(stop=str(error))] * len(jobs))
     cuda = jobs[0].device == "cuda"
     common = Report(
@@ -129,7 +129,7 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
     """Make this process the cells': its log, its limits, its seeds.
 
     Raises:
-        Stop: its log cannot be written.
+        MachineError: its log cannot be written.
     """
     job = jobs[0]
     with blame.ours():
@@ -178,7 +178,7 @@ def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failu
     """Fit and store; what goes wrong becomes, for each job, the name of a state and one line.
 
     Raises:
-        Stop: something is wrong with the machine.
+        MachineError: something is wrong with the machine.
     """
     fitted: list[Any]
     worker = os.getpid()
@@ -216,10 +216,10 @@ def _failed(job: Job, error: BaseException) -> tuple[Failure, str]:
     """Name a failure, and keep the traceback beside the log.
 
     Raises:
-        Stop: it is none of the method's.
+        MachineError: it is none of the method's.
     """
     if reason := blame.of_machine(error, job.attempt):
-        raise blame.Stop(reason) from error
+        raise blame.MachineError(reason) from error
     with contextlib.suppress(OSError):
         text = "".join(traceback.format_exception(error))
         (job.attempt / TRACEBACK).write_text(text, encoding="utf-8", errors="backslashreplace")

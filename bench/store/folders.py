@@ -197,7 +197,7 @@ class Store:
         for cell in cells:
             if cell.key in left:
                 lock = self.lock(cell)
-                with contextlib.suppress(Timeout), lock.acquire(blocking=False):
+                with contextlib.suppress(Timeout), lock.acquire():
                     self._restore(cell)
                     record = self.read(cell)
                     if record is not None and record.state == "done":

@@ -38,7 +38,7 @@ class CellLock:
         self._file, self._mark = file, file.with_suffix(".held")
         self._marked = False
 
-    def acquire(self, *, blocking: bool = False) -> Self:  # noqa: ARG002 - as of `FileLock`
+    def acquire(self) -> Self:
         """Take it at once.
 
         Raises:

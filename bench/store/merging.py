@@ -110,7 +110,7 @@ def _place(one: _Staged, store: Store, result: Merged) -> None:
         return
     lock = store.lock(place)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire()
     except Timeout:
         result.left.append(f"{place.folder}: a run is computing it; merge again when it has ended")
         return

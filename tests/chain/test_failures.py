@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from harness import FAULTY, bench, make_plan, places, run, write_experiment
+from harness import FAULTY, all_gone, bench, make_plan, places, run, write_experiment
 
 from bench.store import states
 from bench.store.folders import Store
@@ -193,9 +193,5 @@ def test_nothing_of_a_cell_reaches_the_next(tmp_path, forkserver):
     assert {r.state for r in results.records.values()} == {"done"}, [
         r.message for r in results.records.values()
     ]
-    child = int(pid.read_text())
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(child) and psutil.Process(child).status() != "zombie":
-        assert time.monotonic() < deadline, "a grandchild outlived its cell"
-        time.sleep(0.1)
+    assert all_gone([int(pid.read_text())]), "a grandchild outlived its cell"
     assert os.environ.get("LITTER") is None

@@ -1,14 +1,10 @@
 """Many seeds in one process: each cell is what it would be alone, in every way but its time."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 from harness import (
     DATA,
-    DRIVER,
     bench,
+    drive,
     places,
     predictions,
     run,
@@ -17,8 +13,6 @@ from harness import (
     write_experiment,
 )
 from kill_run import kill_tree
-
-from bench import ROOT
 
 
 def experiment(folder, task="tiny/cluster", n=5, **params):
@@ -141,15 +135,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path, alone):
     run(toml, tmp_path / "results", seeds=(2,))
     before, notes = stamps(tmp_path / "results"), tmp_path / "notes"
     notes.unlink()
-    (tmp_path / "driver.py").write_text(DRIVER)
-    process = subprocess.Popen(
-        [sys.executable, tmp_path / "driver.py", toml, tmp_path / "results"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = drive(toml, tmp_path / "results")
     wait_for(lambda: notes.exists() and "step 1" in notes.read_text(), process)
     kill_tree(process)
     assert stamps(tmp_path / "results") == before

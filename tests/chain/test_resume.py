@@ -3,16 +3,15 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 
 import psutil
 import pytest
 from harness import (
-    DRIVER,
     bench,
+    counted,
+    drive,
     make_plan,
     outputs,
     places,
@@ -25,27 +24,20 @@ from harness import (
 )
 from kill_run import kill_tree, rewritten
 
-from bench import ROOT
 from bench.store import states
 from bench.store.folders import Store
 
 
-def counted(folder, n=5, seeds=3, seconds=0.25):
-    """An experiment whose cells note their starts and ends."""
-    notes = folder / "notes"
-    rows = [
-        {
-            "label": f"row {i}",
-            "method": "counted-after" if i % 2 else "counted",
-            "params": {"notes": str(notes), "number": i, "seconds": seconds},
-        }
-        for i in range(n)
-    ]
-    return write_experiment(folder / "counted.toml", "tiny/cluster", rows, n=seeds), notes
+def killed(toml, results, cells, seconds):
+    """A run that is killed so many seconds after so many cells are done."""
+    process = start("run", toml, *places(results), "--workers", 2)
+    wait_for(lambda: len(stamps(results)) >= cells, process)
+    time.sleep(seconds)
+    kill_tree(process)
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path, forkserver):
-    toml, notes = counted(tmp_path)
+    toml, notes = counted(tmp_path), tmp_path / "notes"
     assert bench("run", toml, *places(tmp_path / "whole")) == 0
     wanted = outputs(tmp_path / "whole")
     assert len(wanted) >= 4
@@ -53,10 +45,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path, forkserver):
     rng, broken = random.Random(1), tmp_path / "broken"
     before: dict[str, int] = {}
     for goal in (1, 5, 9):
-        process = start("run", toml, *places(broken), "--workers", 2)
-        wait_for(lambda: len(stamps(broken)) >= goal, process)  # noqa: B023 - called in this turn
-        time.sleep(rng.uniform(0, 0.5))
-        kill_tree(process)
+        killed(toml, broken, goal, rng.uniform(0, 0.5))
         assert not rewritten(before, broken)
         before = stamps(broken)
     assert len(before) < len(stamps(tmp_path / "whole")), "the kills came too late to test anything"
@@ -75,7 +64,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path, forkserver):
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path):
-    toml, notes = counted(tmp_path, n=1, seconds=300)
+    toml, notes = counted(tmp_path, rows=1, seconds=300), tmp_path / "notes"
     process = start("run", toml, *places(tmp_path / "results"))
     wait_for(notes.exists, process)
     below = psutil.Process(process.pid).children(recursive=True)
@@ -88,7 +77,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
 
 
 def test_ctrl_c_ends_quickly_with_130(tmp_path):
-    toml, notes = counted(tmp_path, n=1, seconds=300)
+    toml, notes = counted(tmp_path, rows=1, seconds=300), tmp_path / "notes"
     process = start("run", toml, *places(tmp_path / "results"))
     wait_for(notes.exists, process)
     below = psutil.Process(process.pid).children(recursive=True)
@@ -102,7 +91,7 @@ def test_ctrl_c_ends_quickly_with_130(tmp_path):
 
 
 def test_two_runs_at_once_share_the_work(tmp_path):
-    toml, notes = counted(tmp_path, n=6, seeds=2)
+    toml, notes = counted(tmp_path, rows=6, seeds=2), tmp_path / "notes"
     both = [start("run", toml, *places(tmp_path / "results"), "--workers", 2) for _ in range(2)]
     said = [process.communicate(timeout=180)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
@@ -159,15 +148,7 @@ def test_a_cell_that_ran_out_of_time_resumes_from_its_checkpoint(tmp_path, unint
 
 def test_a_run_that_was_killed_resumes_within_the_cell(tmp_path, uninterrupted):
     toml, notes = steps(tmp_path, seconds=0.3), tmp_path / "notes"
-    (tmp_path / "driver.py").write_text(DRIVER)
-    process = subprocess.Popen(
-        [sys.executable, tmp_path / "driver.py", toml, tmp_path / "results"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = drive(toml, tmp_path / "results")
     wait_for(lambda: notes.exists() and "step 4" in notes.read_text(), process)
     kill_tree(process)
     assert not stamps(tmp_path / "results")
@@ -188,17 +169,12 @@ def test_a_damaged_checkpoint_is_as_good_as_none(tmp_path, uninterrupted):
     (record,) = results.records.values()
     assert (record.state, record.resumed) == ("done", False)
     assert list(predictions(tmp_path / "results").values()) == [uninterrupted]
-    assert (
-        "damaged checkpoint"
-        in (tmp_path / "results" / "runs" / "tiny-cluster" / "steps")
-        .glob("*/log.txt")
-        .__next__()
-        .read_text()
-    )
+    (log,) = (tmp_path / "results" / "runs").glob("*/steps/*/log.txt")
+    assert "damaged checkpoint" in log.read_text()
 
 
 def test_a_budget_stops_in_time_and_the_next_run_goes_on(tmp_path, capsys, forkserver):
-    toml, _ = counted(tmp_path, n=4, seeds=2, seconds=0.4)
+    toml = counted(tmp_path, rows=4, seeds=2, seconds=0.4)
     assert bench("run", toml, *places(tmp_path), "--workers", 1, "--budget", "1s") == 1
     assert "budget spent:" in capsys.readouterr().out
     before = stamps(tmp_path)

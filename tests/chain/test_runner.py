@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 from harness import (
-    FAULTY,
-    PLUGINS,
     bench,
     make_plan,
     outputs,
@@ -185,16 +183,7 @@ def test_the_chain_from_a_committed_sweep_to_its_table(tmp_path, monkeypatch):
     }
     (measured,) = prints
     monkeypatch.setattr(code, "fingerprint", lambda module, networks=(): measured)
-    words = [
-        GOLDEN / "sweep.toml",
-        "--results",
-        tmp_path,
-        "--plugins",
-        PLUGINS,
-        "--plugins",
-        FAULTY,
-    ]
-    assert bench("render", *words) == 0
+    assert bench("render", GOLDEN / "sweep.toml", *places(tmp_path)) == 0
     for path in (tmp_path / "tables").iterdir():
         assert path.read_text() == (GOLDEN / path.name).read_text(), path.name
     assert len(list((tmp_path / "tables").iterdir())) == 3

@@ -28,7 +28,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from harness import outputs, places, predictions, start, write_experiment
+from harness import counted, outputs, places, predictions, start
 from kill_run import kill_tree
 
 WORKER = ("worker", "worker hangs")
@@ -36,20 +36,6 @@ ENDING = ("runner", "tree", "SIGTERM", "SIGINT", "server")
 STATUS = {"runner": -9, "tree": -9, "SIGTERM": 143, "SIGINT": 130, "server": 2}
 TIMEOUT = "20s"
 _PATIENCE = 300.0
-
-
-def experiment(folder: Path, rows: int = 8, seeds: int = 3, seconds: float = 0.1) -> Path:
-    """Short cells that note what they do; every second one needs another."""
-    notes = str(folder / "notes")
-    parts = [
-        {
-            "label": f"row {i}",
-            "method": "counted-after" if i % 2 else "counted",
-            "params": {"notes": notes, "number": i, "seconds": seconds},
-        }
-        for i in range(rows)
-    ]
-    return write_experiment(folder / "kills.toml", "tiny/cluster", parts, n=seeds)
 
 
 def done(results: Path) -> dict[str, tuple[int, str]]:
@@ -175,7 +161,7 @@ def main() -> int:
     rng, struck, faults, runs = random.Random(arguments.seed), Counter[str](), 0, 0
     with tempfile.TemporaryDirectory() as name:
         folder, broken = Path(name), Path(name) / "broken"
-        toml = experiment(folder)
+        toml = counted(folder, rows=8, seconds=0.1)
         finished(toml, folder / "whole")
         for kinds in rounds(rng):
             try:

@@ -1,14 +1,32 @@
 """A full disk within a worker is no failure of the method: the run stops, the cell is missing."""
 
 import os
+import sys
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
-from harness import bench, places, predictions, run, states_of, write_experiment
+from harness import (
+    DATA,
+    bench,
+    make_plan,
+    places,
+    predictions,
+    run,
+    states_of,
+    write_experiment,
+)
 
+from bench.cli.progress import Lines
 from bench.errors import BenchError
 from bench.run import blame
+from bench.run.runner import Runner, RunOptions
+from bench.run.worker import Report
+from bench.store import outputs
+from bench.store.folders import PREDICTION, Store
+from bench.tasks import Prediction
+from benchmarks.scheduling import Instant
 
 WAYS = {
     "own_file": "No space left on device",
@@ -21,9 +39,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_full_disk_stops_the_run_and_blames_nobody(
-    way, tmp_path, monkeypatch, capsys, forkserver
-):
+def test_a_full_disk_stops_the_run_and_blames_nobody(way, tmp_path, capsys, forkserver):
     there = tmp_path / "full"
     there.touch()
     rows: list[dict[str, Any]] = [
@@ -50,12 +66,27 @@ def test_a_full_disk_stops_the_run_and_blames_nobody(
     assert not list((tmp_path / "results" / "work").iterdir())
 
 
+class StopsFirst(Instant):
+    """Of the cells that end together, the first one met a full disk."""
+
+    def wait(self, seconds):
+        (first, _), *others = super().wait(seconds)
+        return [(first, Report(stop="a disk is full")), *others]
+
+
 def test_others_that_ended_meanwhile_are_kept(tmp_path):
     """What stops a run is heard after what else ended."""
-    from bench.run.worker import Report
-
-    ended = [("a", Report(stop="a disk is full")), ("b", Report())]
-    assert [name for name, _ in sorted(ended, key=lambda one: bool(one[1].stop))] == ["b", "a"]
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}], n=2)
+    plan, store = make_plan(toml), Store(tmp_path / "results")
+    outputs.save(tmp_path / PREDICTION, Prediction(assignments=np.arange(150) % 4))
+    pool = StopsFirst(tmp_path / PREDICTION)
+    with pytest.raises(BenchError, match="centroids tiny/cluster seed 0: a disk is full"):
+        Runner(plan, store, RunOptions(2, DATA), Lines(sys.stdout), pool).run()
+    found = states_of(toml, tmp_path / "results")
+    assert {plan.cells[key].seed: state for key, state in found.items()} == {
+        0: "missing",
+        1: "done",
+    }
 
 
 def test_a_disk_that_is_full_now_explains_an_error_without_words(tmp_path, monkeypatch):

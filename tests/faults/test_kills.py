@@ -6,6 +6,7 @@ The moments are of chance, of a fixed seed; `tests/faults/kills.py` has hundreds
 import random
 
 from faults import kills
+from harness import counted
 
 STRIKES = [
     [*["worker"] * 6, "worker hangs", "tree"],
@@ -18,7 +19,7 @@ STRIKES = [
 
 def test_kills_at_moments_of_chance_change_nothing(tmp_path):
     rng, struck = random.Random(7), 0
-    toml = kills.experiment(tmp_path, rows=10, seeds=4, seconds=0.4)
+    toml = counted(tmp_path, rows=10, seeds=4, seconds=0.4)
     for kinds in STRIKES:
         struck += kills.disturbed(toml, tmp_path / "broken", kinds, rng).total()
     assert struck >= 20, "the kills came too late to test anything"

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -38,7 +39,7 @@ def refuse(number, monkeypatch):
 
 def held(lock):
     with pytest.raises(Timeout):
-        lock.acquire(blocking=False)
+        lock.acquire()
     return True
 
 
@@ -47,13 +48,13 @@ def test_one_holds_a_lock_at_a_time_on_every_file_system(number, tmp_path, monke
     if number:
         refuse(number, monkeypatch)
     first, second = (CellLock(tmp_path / "k.lock") for _ in range(2))
-    with first.acquire(blocking=False):
+    with first.acquire():
         assert held(second)
-    second.acquire(blocking=False)
+    second.acquire()
     assert held(first)
     second.release(done=True)
     assert not list(tmp_path.iterdir())
-    first.acquire(blocking=False)
+    first.acquire()
     first.release()
 
 
@@ -82,15 +83,15 @@ sys.stdin.read()
     assert held(lock)
     holder.kill()
     holder.wait()
-    lock.acquire(blocking=False)
+    lock.acquire()
     lock.release()
     # Its number is another process's by now.
-    mark(tmp_path, platform.node(), os.getpid(), "1").acquire(blocking=False).release()
+    mark(tmp_path, platform.node(), os.getpid(), "1").acquire().release()
     assert held(mark(tmp_path, "another-machine", 1, "1"))
     (tmp_path / "k.held").write_text("")  # it died between two calls, or is about to write
     assert held(lock)
     os.utime(tmp_path / "k.held", (time.time() - 100,) * 2)
-    lock.acquire(blocking=False).release()
+    lock.acquire().release()
 
 
 @pytest.mark.parametrize(
@@ -123,28 +124,18 @@ def test_a_run_where_there_are_no_locks(tmp_path, monkeypatch, forkserver):
     assert not list((tmp_path / "results" / "locks").iterdir())
 
 
-class Rivalled:
+class Rivalled(Pool):
     """A pool beside which another run is quicker: it takes each cell, and tidies up."""
 
     def __init__(self, rival):
-        self._pool = Pool(1, 60.0)
-        self._rival, self._ended = rival, []
-
-    @property
-    def free(self):
-        return self._pool.free
-
-    def start(self, jobs):
-        self._pool.start(jobs)
+        super().__init__(1, 60.0)
+        self._rival = rival
 
     def wait(self, seconds):
         if self._rival:
             self._rival()
             self._rival = None
-        return self._pool.wait(seconds)
-
-    def stop(self):
-        self._pool.stop()
+        return super().wait(seconds)
 
 
 def raced(toml, folder, rival, monkeypatch):
@@ -173,8 +164,6 @@ def test_two_runs_whose_locks_do_nothing_make_each_cell_once(tmp_path, monkeypat
 
 
 def test_a_cell_whose_folder_was_taken_away_is_computed_again(tmp_path, monkeypatch, forkserver):
-    import shutil
-
     toml = experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
 
     def rival():

@@ -55,9 +55,10 @@ def test_the_status_is_that_of_the_work(line, status):
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "utf-16"])
 def test_characters_that_a_terminal_lacks_are_spelled_out(encoding):
-    done = shell('"$1" -c "$2" | tail -1 | od -c >/dev/null; exit ${PIPESTATUS[0]}')
+    done = shell(
+        '"$1" -c "$2" | tail -1 >/dev/null; exit ${PIPESTATUS[0]}', PYTHONIOENCODING=encoding
+    )
     assert done.returncode == 7
-    done = shell('"$1" -c "$2" | head -c 2000', PYTHONIOENCODING=encoding)
     assert "Traceback" not in done.stderr
     assert "the end" in done.stderr.replace("\0", "")
 

@@ -1,14 +1,15 @@
 """A method may have processes: they work, count in its limits, and end with its cell."""
 
-import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
-from harness import places, run, start, wait_for, write_experiment
+from harness import all_gone, places, run, start, states_of, wait_for, write_experiment
 
 from bench.run import processes, server
 
@@ -17,19 +18,13 @@ LEAVE = ("daemon", "own_session", "own_session_of_a_shell", "double_fork", "dies
 FORK = ("fork_that_comes_back", "fork_that_raises")
 
 
-def alive(pid):
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() != "zombie"
-    return False
-
-
-def all_gone(pids, seconds=10):
-    end = time.monotonic() + seconds
-    while left := [pid for pid in pids if alive(pid)]:
-        if time.monotonic() > end:
-            return left
-        time.sleep(0.02)
-    return []
+def experiment(folder, *ways):
+    """A cell of each way, with a file of its own for the processes that it leaves."""
+    rows = [
+        {"label": way, "method": "children", "params": {"way": way, "notes": str(folder / way)}}
+        for way in ways
+    ]
+    return write_experiment(folder / "children.toml", "tiny/cluster", rows)
 
 
 def noted(file):
@@ -38,13 +33,9 @@ def noted(file):
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, forkserver):
-    """One run of every way, each with a file of its own for the processes that it left."""
+    """One run of every way."""
     folder = tmp_path_factory.mktemp("children")
-    rows = [
-        {"label": way, "method": "children", "params": {"way": way, "notes": str(folder / way)}}
-        for way in (*WORK, *LEAVE, *FORK)
-    ]
-    toml = write_experiment(folder / "children.toml", "tiny/cluster", rows)
+    toml = experiment(folder, *WORK, *LEAVE, *FORK)
     results = run(toml, folder / "results", timeout=100.0)
     return folder, {r.cell["params"]["way"]: r for r in results.records.values()}
 
@@ -62,7 +53,7 @@ def test_what_a_cell_leaves_behind_ends_with_it(swept, way):
     assert records[way].state == ("failed" if way == "dies_with_orphans" else "done")
     pids = noted(folder / way)
     assert len(pids) == (2 if way == "dies_with_orphans" else 1)
-    assert not all_gone(pids)
+    assert all_gone(pids)
 
 
 @pytest.mark.parametrize("way", FORK)
@@ -77,24 +68,16 @@ def test_nothing_is_left_at_the_server(swept):
 
 
 def test_what_a_cell_started_ends_with_its_time(tmp_path, forkserver):
-    notes = tmp_path / "notes"
-    params = {"way": "hangs_with_orphans", "notes": str(notes)}
-    toml = write_experiment(
-        tmp_path / "x.toml", "tiny/cluster", [{"method": "children", "params": params}]
-    )
+    toml, notes = experiment(tmp_path, "hangs_with_orphans"), tmp_path / "hangs_with_orphans"
     results = run(toml, tmp_path / "results", timeout=2.0)
     assert [r.failure for r in results.records.values()] == ["timeout"]
     assert len(noted(notes)) == 2
-    assert not all_gone(noted(notes))
+    assert all_gone(noted(notes))
 
 
 @pytest.mark.parametrize("which", ["harness", "harness, its worker hanging"])
 def test_what_a_cell_started_ends_with_the_harness(tmp_path, which):
-    notes = tmp_path / "notes"
-    params = {"way": "hangs_with_orphans", "notes": str(notes)}
-    toml = write_experiment(
-        tmp_path / "x.toml", "tiny/cluster", [{"method": "children", "params": params}]
-    )
+    toml, notes = experiment(tmp_path, "hangs_with_orphans"), tmp_path / "hangs_with_orphans"
     process = start("run", toml, *places(tmp_path / "results"))
     wait_for(lambda: notes.exists() and len(noted(notes)) == 2, process)
     pids = noted(notes)
@@ -104,7 +87,20 @@ def test_what_a_cell_started_ends_with_the_harness(tmp_path, which):
         os.kill(psutil.Process(pids[1]).ppid(), signal.SIGSTOP)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not all_gone([*pids, *below])
+    assert all_gone([*pids, *below])
+
+
+def test_a_long_name_of_the_folder_for_temporary_files_is_in_nobodys_way(tmp_path, monkeypatch):
+    """Sockets have room for a path of 107 bytes: those of workers, and of a method's loader."""
+    folder = tmp_path / "x".ljust(119 - len(str(tmp_path)), "x")
+    folder.mkdir()
+    assert len(str(folder)) >= 120
+    monkeypatch.setenv("TMPDIR", str(folder))
+    toml = experiment(tmp_path, "loader")
+    process = start("run", toml, *places(tmp_path / "results"))
+    said, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    assert list(states_of(toml, tmp_path / "results").values()) == ["done"]
 
 
 LIMITED = {
@@ -175,3 +171,14 @@ def test_children_are_found_on_a_kernel_that_lists_none(monkeypatch):
     finally:
         child.kill()
         child.wait()
+
+
+def test_a_process_may_be_called_by_any_bytes():
+    line = "open('/proc/self/comm', 'wb').write(b') \\xff R 1'); print(flush=True); input()"
+    words, pipe = [sys.executable, "-c", line], subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe) as child:
+        child.stdout.readline()
+        assert processes.lives(child.pid)
+        assert child.pid in processes.children(os.getpid())
+        assert processes.memory(child.pid, 2**50) > 2**20
+        child.kill()

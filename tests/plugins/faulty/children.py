@@ -19,13 +19,9 @@ from torch.utils.data import DataLoader, Dataset
 from bench.registry import method
 from bench.tasks import Prediction
 
+from .steps import note
+
 MB = 2**20
-
-
-def note(file, text):
-    """Append a line in one write, so that processes cannot mix theirs."""
-    with Path(file).open("ab", buffering=0) as out:
-        out.write(f"{text}\n".encode())
 
 
 def doubled(x):

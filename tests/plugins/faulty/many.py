@@ -12,11 +12,7 @@ import numpy as np
 from bench.registry import method
 from bench.tasks import Prediction
 
-
-def note(file, text):
-    """Append a line in one write, so that processes cannot mix theirs."""
-    with Path(file).open("ab", buffering=0) as out:
-        out.write(f"{text}\n".encode())
+from .steps import note
 
 
 @method("many", kinds=("cluster", "similarity"))
