@@ -183,13 +183,16 @@ class Torchvision:
     whole: tuple[str, ...] = ()
     """Paths under the root that must all be there before torchvision reads any split; by default
     the marker of a split is enough for it."""
+    beside: tuple[str, ...] = ()
+    """Further paths that are read, such as those of labels in files of their own."""
 
     def _markers(self, dataset: Dataset) -> list[str]:
         return [self.markers[split] for split in dataset.counts]
 
     def files(self, dataset: Dataset, root: Path) -> list[Path]:
         """Those that are there."""
-        paths = (root / path for path in (*self._markers(dataset), *self.whole))
+        named = (*self._markers(dataset), *self.whole, *self.beside)
+        paths = (root / path for path in named)
         return [path for path in paths if path.exists()]
 
     def layout(self, dataset: Dataset) -> str:
