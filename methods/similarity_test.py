@@ -36,12 +36,10 @@ class SimilarityTest(Method):
     one after another. 0: in evaluation mode, on whole images."""
 
     def __post_init__(self) -> None:
-        if self.batch and (self.batch < 2 or self.both_orders):
-            raise ValueError(
-                f"batch = {self.batch} is neither 0 nor at least 2"
-                if self.batch < 2
-                else "both_orders is for evaluation mode: set batch = 0"
-            )
+        if self.batch != 0 and self.batch < 2:
+            raise ValueError(f"batch = {self.batch} is neither 0 nor at least 2")
+        if self.batch and self.both_orders:
+            raise ValueError("both_orders is for evaluation mode: set batch = 0")
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The similarity network."""

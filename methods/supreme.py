@@ -70,9 +70,9 @@ class Supreme(Method):
     diagonal: Literal["counted", "left out"] = "counted"
     """Whether the softmax of equation 4 counts an image's pair with itself."""
     sharpen: int = 0
-    """Times that DEC's target distribution sharpens the assignments of equation 1. With none, in
-    the space of features and alpha 0, r~ within a class is only 1.06 of that between classes on
-    the digits and 1.01 on CIFAR-10; with the PCA and alpha 1 it is 1.73 and 1.29."""
+    """Times that DEC's target distribution sharpens the assignments of equation 1. With none, r~
+    within a class is hardly larger than between classes; results/README.md tells what comes of it
+    on the digits."""
     scale: Literal["mean", "sum"] = "mean"
     """Equation 5 is printed as a sum over the batch, which drowns the other losses."""
     parts: Literal["both", "transferred", "self"] = "both"

@@ -115,9 +115,7 @@ def numbers_of(array: Array, names: Sequence[str], n: int, key: str, path: Path)
 def _by_name(values: list[str], names: Sequence[str], key: str, path: Path) -> Ints:
     number = {name: i for i, name in enumerate(names)}
     if strange := [value for value in values if value not in number]:
-        raise BenchError(
-            f"{path}: '{key}' holds '{strange[0]}', expected " + ", ".join(names[:8])
-        ) from None
+        raise BenchError(f"{path}: '{key}' holds '{strange[0]}', expected " + ", ".join(names[:8]))
     return np.array([number[value] for value in values], dtype=np.int64)
 
 

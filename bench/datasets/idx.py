@@ -25,9 +25,9 @@ class Idx:
     folders: tuple[str, ...]
     """Where under the data root they may lie, the first that holds a file wins."""
 
-    def layout(self, dataset: Dataset) -> str:  # noqa: ARG002
+    def layout(self, dataset: Dataset) -> str:
         """The pattern of their names."""
-        start = f"{{{','.join(self.prefixes.values())}}}"
+        start = f"{{{','.join(self.prefixes[split] for split in dataset.counts)}}}"
         return (
             f"{start}-images-idx3-ubyte and {start}-labels-idx1-ubyte, or these with .gz, in "
             + " or ".join(folder or "the data root itself" for folder in self.folders)

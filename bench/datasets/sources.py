@@ -30,7 +30,7 @@ class Npz:
 
     def files(self, dataset: Dataset, root: Path) -> list[Path]:
         """The file."""
-        return [root / f"{dataset.name}.npz"]
+        return [root / self.layout(dataset)]
 
     def layout(self, dataset: Dataset) -> str:
         """Its name."""
@@ -38,7 +38,7 @@ class Npz:
 
     def splits(self, dataset: Dataset, root: Path) -> set[str]:
         """The splits that the file's split column holds."""
-        path, names = root / f"{dataset.name}.npz", list(dataset.counts)
+        path, names = root / self.layout(dataset), list(dataset.counts)
         if not path.is_file():
             return set()
         with arrays.opened(path) as content:
@@ -48,7 +48,7 @@ class Npz:
 
     def read(self, dataset: Dataset, root: Path) -> Raw:
         """All arrays of the file."""
-        path = root / f"{dataset.name}.npz"
+        path = root / self.layout(dataset)
         columns, names = {}, {}
         with arrays.opened(path) as content:
             images = arrays.images_of(arrays.member(content, "images", path), dataset.shape, path)
@@ -182,16 +182,22 @@ class Torchvision:
     """`Raw.note` of what this source reads."""
     whole: tuple[str, ...] = ()
     """Paths under the root that must all be there before torchvision reads any split; by default
-    the marker of each."""
+    the marker of a split is enough for it."""
+    beside: tuple[str, ...] = ()
+    """Further paths that are read, such as those of labels in files of their own."""
 
-    def files(self, dataset: Dataset, root: Path) -> list[Path]:  # noqa: ARG002
+    def _markers(self, dataset: Dataset) -> list[str]:
+        return [self.markers[split] for split in dataset.counts]
+
+    def files(self, dataset: Dataset, root: Path) -> list[Path]:
         """Those that are there."""
-        paths = (root / path for path in (*self.markers.values(), *self.whole))
+        named = (*self._markers(dataset), *self.whole, *self.beside)
+        paths = (root / path for path in named)
         return [path for path in paths if path.exists()]
 
-    def layout(self, dataset: Dataset) -> str:  # noqa: ARG002
+    def layout(self, dataset: Dataset) -> str:
         """The marker of each split."""
-        return " and ".join(dict.fromkeys(self.markers.values()))
+        return " and ".join(self._markers(dataset))
 
     def splits(self, dataset: Dataset, root: Path) -> set[str]:
         """The splits whose marker is there."""

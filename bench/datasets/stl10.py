@@ -32,7 +32,9 @@ def load(root: Path, split: str, download: bool) -> tuple[npt.NDArray[Any], npt.
 
 
 torchvision = Torchvision(
-    {"train": "stl10_binary/train_X.bin", "test": "stl10_binary/test_X.bin"}, load
+    {"train": "stl10_binary/train_X.bin", "test": "stl10_binary/test_X.bin"},
+    load,
+    beside=("stl10_binary/train_y.bin", "stl10_binary/test_y.bin"),
 )
 
 register_dataset(

@@ -32,12 +32,12 @@ def tiny(monkeypatch):
     return functools.partial(declare, monkeypatch)
 
 
-def first_pixels(root):
-    return {image.tobytes() for image in prepare("tiny", root).images}
-
-
 def of(pixels):
     return {image.tobytes() for image in pixels}
+
+
+def prepared_pixels(root):
+    return of(prepare("tiny", root).images)
 
 
 def test_another_file_in_the_place_of_the_source_is_another_preparation(tmp_path):
@@ -109,8 +109,8 @@ def test_two_data_roots_that_share_a_cache_have_each_their_own(tmp_path, monkeyp
     write_npz(one)
     write_npz(two, images=255 - PIXELS)
     for _ in range(2):
-        assert first_pixels(one) == of(PIXELS)
-        assert first_pixels(two) == of(255 - PIXELS)
+        assert prepared_pixels(one) == of(PIXELS)
+        assert prepared_pixels(two) == of(255 - PIXELS)
     assert prepare("tiny", linked).folder == prepare("tiny", one).folder
     # A root without the data has none of another's.
     (tmp_path / "three").mkdir()
@@ -178,7 +178,7 @@ def test_files_that_change_while_they_are_read_are_read_again(tmp_path, monkeypa
         return raw
 
     monkeypatch.setattr(dataset.Dataset, "read", meanwhile)
-    assert first_pixels(tmp_path) == of(255 - PIXELS)
+    assert prepared_pixels(tmp_path) == of(255 - PIXELS)
     assert len(turns) == 2
 
 

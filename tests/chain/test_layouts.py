@@ -1,11 +1,10 @@
 """Archives and the layouts of others come in as they are, or are refused by name."""
 
-import gzip
 import itertools
 
 import numpy as np
 import pytest
-from photographs import redeclare
+from photographs import redeclare, write_mnist
 from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, declare, write_npz
 
 from bench.datasets import look, prepare
@@ -74,19 +73,6 @@ def test_archives(case, tmp_path):
 
 
 # Layouts.
-
-
-def write_mnist(folder, images, labels, prefix, *, dotted=False, zipped=False):
-    folder.mkdir(parents=True, exist_ok=True)
-    heads = ((2051, (len(images), 28, 28)), (2049, (len(labels),)))
-    for data, (magic, sizes), kind in zip(
-        (images, labels), heads, ("images", "labels"), strict=True
-    ):
-        rank = 3 if kind == "images" else 1
-        content = b"".join(int(x).to_bytes(4, "big") for x in (magic, *sizes)) + data.tobytes()
-        name = f"{prefix}-{kind}{'.' if dotted else '-'}idx{rank}-ubyte"
-        path = folder / (f"{name}.gz" if zipped else name)
-        path.write_bytes(gzip.compress(content) if zipped else content)
 
 
 @pytest.fixture

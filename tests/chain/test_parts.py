@@ -130,18 +130,17 @@ def test_unbalanced_tasks_are_what_the_paper_removes():
 
 def test_fingerprint_of_a_part(root):
     part = Part("tiny", "test")
-    assert (
-        part_fingerprint(part, look("tiny", root).fingerprints) == ""
-    )  # neither prepared nor pinned
+    unknown = look("tiny", root).fingerprints
+    assert part_fingerprint(part, unknown) == ""  # neither prepared nor pinned
     first = materialise(part, root)
-    assert part_fingerprint(part, look("tiny", root).fingerprints) == first.images.parent.name
+    known = look("tiny", root).fingerprints
+    assert part_fingerprint(part, known) == first.images.parent.name
     others = [
         (Part("tiny", "test", half=0), None), (Part("tiny", "train"), None), (Part("tiny"), None),
         (Part("tiny", "test", {"label": (0,)}), None), (Part("tiny", "test", label="split"), None),
         (Part("tiny", "test", keep={0: 0.5}), None), (Part("tiny", "test", keep={0: 0.4}), None),
         (part, 5), (part, None),
     ]  # fmt: skip
-    known = look("tiny", root).fingerprints
     assert len({part_fingerprint(p, known, limit) for p, limit in others}) == len(others)
 
 

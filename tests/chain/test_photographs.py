@@ -118,7 +118,10 @@ def test_stl10_binary_files(tmp_path, monkeypatch):
         np.testing.assert_array_equal(found, pixels[keep])
         np.testing.assert_array_equal(classes, labels[keep])
     redeclare(monkeypatch, "stl10", counts={"train": 4, "test": 2})
-    assert prepare("stl10", tmp_path).counts == {"train": 4, "test": 2}
+    prepared = prepare("stl10", tmp_path)
+    assert prepared.counts == {"train": 4, "test": 2}
+    np.array([9, 9, 9, 9], np.uint8).tofile(folder / "train_y.bin")  # labels alone change
+    assert (prepare("stl10", tmp_path).columns["label"] == 8).sum() == 4
     (folder / "test_X.bin").write_bytes(b"cut off")
     with pytest.raises(BenchError, match="torchvision cannot read stl10 test"):
         get("stl10").read(tmp_path)

@@ -1,15 +1,15 @@
 import bz2
-import dataclasses
 import functools
 import os
 import pickle
 
 import numpy as np
 import pytest
+from photographs import redeclare, write_mnist
 from PIL import Image
 from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, declare, write_folders, write_npz
 
-from bench.datasets import Raw, cifar10, dataset, get, prepare, verify
+from bench.datasets import Raw, cifar10, get, prepare, verify
 from bench.datasets.fingerprint import pixel_hashes
 from bench.errors import BenchError
 
@@ -143,17 +143,11 @@ def test_empty_folders(tmp_path):
 
 def test_mnist_as_torchvision_keeps_it(tmp_path, monkeypatch):
     raw = tmp_path / "MNIST/raw"
-    raw.mkdir(parents=True)
     images = RNG.integers(0, 256, (7, 28, 28), dtype=np.uint8)
     labels = np.array([3, 1, 4, 1, 5, 9, 2], np.uint8)
     for prefix, part in (("train", slice(0, 5)), ("t10k", slice(5, 7))):
-        n = len(labels[part])
-        head = b"".join(int(x).to_bytes(4, "big") for x in (2051, n, 28, 28))
-        (raw / f"{prefix}-images-idx3-ubyte").write_bytes(head + images[part].tobytes())
-        head = b"".join(int(x).to_bytes(4, "big") for x in (2049, n))
-        (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(head + labels[part].tobytes())
-    small = dataclasses.replace(get("mnist"), counts={"train": 5, "test": 2}, pins={})
-    monkeypatch.setitem(dataset._datasets, "mnist", small)
+        write_mnist(raw, images[part], labels[part], prefix)
+    redeclare(monkeypatch, "mnist", counts={"train": 5, "test": 2}, pins={})
     prepared = prepare("mnist", tmp_path)
     hashes = pixel_hashes(images[..., None])
     order = sorted(range(7), key=lambda i: hashes[i])
@@ -176,8 +170,7 @@ def test_usps_as_torchvision_keeps_it_is_flagged(tmp_path, monkeypatch):
             for i, row in enumerate(values)
         ]
         (tmp_path / name).write_bytes(bz2.compress("\n".join(lines).encode()))
-    small = dataclasses.replace(get("usps"), counts={"train": 3, "test": 2})
-    monkeypatch.setitem(dataset._datasets, "usps", small)
+    redeclare(monkeypatch, "usps", counts={"train": 3, "test": 2})
     prepared = prepare("usps", tmp_path)
     assert "smoothed" in prepared.partial
     assert [": unpinned, " in line for line in verify("usps", tmp_path)] == [True, True]
@@ -230,8 +223,7 @@ def write_characters(root, evaluation, background):
     ],
 )
 def test_omniglot_folders(tmp_path, monkeypatch, background, evaluation):
-    small = dataclasses.replace(get("omniglot"), counts={"background": 4, "evaluation": 4}, pins={})
-    monkeypatch.setitem(dataset._datasets, "omniglot", small)
+    redeclare(monkeypatch, "omniglot", counts={"background": 4, "evaluation": 4}, pins={})
     pixels = write_characters(tmp_path, evaluation, background)
     prepared = prepare("omniglot", tmp_path)
     columns, value_names = prepared.columns, prepared.names
@@ -245,8 +237,7 @@ def test_omniglot_folders(tmp_path, monkeypatch, background, evaluation):
 
 
 def test_omniglot_npz_in_any_numbering_is_the_same_data(tmp_path, monkeypatch):
-    small = dataclasses.replace(get("omniglot"), counts={"background": 4, "evaluation": 4}, pins={})
-    monkeypatch.setitem(dataset._datasets, "omniglot", small)
+    redeclare(monkeypatch, "omniglot", counts={"background": 4, "evaluation": 4}, pins={})
     one, two = tmp_path / "one", tmp_path / "two"
     two.mkdir()
     pixels = write_characters(one, "omniglot/evaluation", "omniglot/background")

@@ -157,15 +157,17 @@ SCORED = [name for name in CLUSTERING if not registry.get(name).artifact]
 
 @pytest.mark.parametrize("name", CLUSTERING)
 def test_constant_images(name, tmp_path, forkserver):
-    ends_clearly(experiment(tmp_path, name, "cluster", task="tiny/flat"), tmp_path)
+    assert_ends_clearly(experiment(tmp_path, name, "cluster", task="tiny/flat"), tmp_path)
 
 
 @pytest.mark.parametrize("name", SCORED)
 def test_more_clusters_than_images(name, tmp_path, forkserver):
-    ends_clearly(experiment(tmp_path, name, "cluster", setting={"n_clusters": 500}), tmp_path)
+    assert_ends_clearly(
+        experiment(tmp_path, name, "cluster", setting={"n_clusters": 500}), tmp_path
+    )
 
 
-def ends_clearly(toml, tmp_path):
+def assert_ends_clearly(toml, tmp_path):
     """A run gives a defined result, or says why there is none."""
     results = run(toml, tmp_path, seeds=(0,), timeout=120, plugins=(PLUGINS, FAULTY))
     assert results.records
@@ -177,7 +179,6 @@ def ends_clearly(toml, tmp_path):
             assert len(record.message) > 15
             (folder,) = (tmp_path / "runs").glob(f"*/*/*-{record.key}")
             assert (folder / "traceback.txt").exists()
-    assert results.records
 
 
 def test_the_cases_are_found_by_themselves():

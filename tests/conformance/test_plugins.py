@@ -1,5 +1,7 @@
 """What people bring: files in any encoding, copies of ours, helpers, and code that goes wrong."""
 
+import dataclasses
+import re
 import sys
 import time
 from typing import Any
@@ -8,10 +10,12 @@ import pytest
 from harness import DATA, bench, write_experiment
 
 from bench import ROOT, registry
+from bench.errors import DamagedData
 from bench.nn import networks
 from bench.nn.networks import base
 from bench.nn.networks.convnet import ConvNet
 from bench.plan import experiment, graph
+from bench.run.inputs import gather
 from bench.store import code
 
 METHOD = """
@@ -59,7 +63,7 @@ def fingerprint(folder, stem="it"):
     return code.fingerprint(f"{registry.package_of(folder)}.{stem}")
 
 
-# P10: the encoding of a file.
+# The encoding of a file.
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_what_python_cannot_read_is_one_sentence(folder, capsys, content):
     assert f"{folder / 'it'}.py cannot be imported: SyntaxError" in refused(folder, capsys)
 
 
-# P17: copies of ours.
+# Copies of ours.
 
 
 def test_a_copied_network_under_its_old_name_is_refused(folder, capsys):
@@ -123,13 +127,11 @@ def test_a_copied_network_under_a_name_of_its_own_is_the_one_that_trains(folder)
     ],
 )
 def test_names_cannot_clash_silently(folder, capsys, text, words):
-    import re
-
     (folder / "it.py").write_text(text.replace("{n}", folder.name))
     assert re.search(words, refused(folder, capsys))
 
 
-# P19: helpers.
+# Helpers.
 
 
 def test_a_helper_beside_a_plugin_is_hinted_at(folder, capsys):
@@ -174,7 +176,7 @@ def test_installed_libraries_are_no_helpers():
     assert not any(map(code._helps, ("numpy.linalg", "torch", "json", "tabulate", "PIL", "bench")))
 
 
-# P23: code that goes wrong before anything runs.
+# Code that goes wrong before anything runs.
 
 RAISING = "        raise KeyError('lost')\n"
 WRONG = {
@@ -230,8 +232,8 @@ def test_what_a_method_answers_wrongly_is_one_sentence_with_its_name(folder, cap
     text = METHOD.format(n=folder.name) + "\n" + body.replace("{name}", name)
     (folder / "it.py").write_text(text)
     toml = write_experiment(folder.parent / "x.toml", "digits/cluster", [{"method": name}])
-    words_ = ("status", toml, "--plugins", folder, "--results", folder.parent / "results")
-    assert bench(*words_) == 2
+    results = folder.parent / "results"
+    assert bench("status", toml, "--plugins", folder, "--results", results) == 2
     said = capsys.readouterr().err
     assert words.replace("{name}", name).replace("on tiny", "on digits/cluster") in said
     assert said.count("\n") == 1
@@ -258,11 +260,6 @@ def test_a_task_that_declares_another_number_of_classes_is_named(folder, capsys,
 
 
 def test_data_that_are_prepared_anew_during_a_run_are_named(tmp_path):
-    import dataclasses
-
-    from bench.errors import DamagedData
-    from bench.run.inputs import gather
-
     toml = write_experiment(tmp_path / "x.toml", "digits/cluster", [{"method": "kmeans"}])
     plan = graph.make([experiment.load(str(toml))], graph.Options(data_root=DATA))
     cell = next(iter(plan.cells.values()))

@@ -22,7 +22,7 @@ def golden(name):
         return {k: torch.from_numpy(np.asarray(file[k])) for k in file.files}
 
 
-def close(got, wanted):
+def assert_close(got, wanted):
     torch.testing.assert_close(got, wanted, rtol=1e-11, atol=1e-13)
 
 
@@ -34,13 +34,13 @@ def test_assignment_target_divergence_and_gradients_are_golden(alpha, suffix):
     p = target_distribution(q)
     loss = kl_divergence(p, q)
     loss.backward()
-    close(q.detach(), g[f"q{suffix}"])
-    close(p, g[f"p{suffix}"])
-    close(loss.detach(), g[f"kl_mean_over_samples{suffix}"])
-    close(loss.detach() * len(z), g[f"kl_sum{suffix}"])
-    close(kl_divergence(p, q.detach(), "elements"), g[f"kl_mean_over_elements{suffix}"])
+    assert_close(q.detach(), g[f"q{suffix}"])
+    assert_close(p, g[f"p{suffix}"])
+    assert_close(loss.detach(), g[f"kl_mean_over_samples{suffix}"])
+    assert_close(loss.detach() * len(z), g[f"kl_sum{suffix}"])
+    assert_close(kl_divergence(p, q.detach(), "elements"), g[f"kl_mean_over_elements{suffix}"])
     torch.testing.assert_close(z.grad, g[f"grad_z{suffix}"], rtol=1e-11, atol=1e-15)
-    close(centres.grad, g[f"grad_centres{suffix}"])
+    assert_close(centres.grad, g[f"grad_centres{suffix}"])
 
 
 def test_the_target_of_a_batch_comes_from_the_whole_set():
@@ -49,8 +49,8 @@ def test_the_target_of_a_batch_comes_from_the_whole_set():
     p = target_distribution(soft_assignment(g["z"], g["centres"]))[:256]
     loss = kl_divergence(p, clusters(z))
     loss.backward()
-    close(loss.detach(), g["batch_loss_global_target"])
-    close(clusters.centres.grad, g["batch_grad_centres_global_target"])
+    assert_close(loss.detach(), g["batch_loss_global_target"])
+    assert_close(clusters.centres.grad, g["batch_grad_centres_global_target"])
     torch.testing.assert_close(z.grad, g["batch_grad_z_global_target"], rtol=1e-11, atol=1e-15)
     assert abs(loss.item() - g["batch_loss_batch_target"].item()) > 1e-3
 
@@ -58,7 +58,7 @@ def test_the_target_of_a_batch_comes_from_the_whole_set():
 @pytest.mark.parametrize(("tag", "alpha"), [("a1", 1.0), ("a0", 0.0)])
 def test_assignment_of_supreme_is_golden(tag, alpha):
     g = golden("student_t")
-    close(soft_assignment(g["features"], g["centres"], alpha), g[f"q_{tag}"])
+    assert_close(soft_assignment(g["features"], g["centres"], alpha), g[f"q_{tag}"])
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0, 4.0])

@@ -58,7 +58,7 @@ def cross_entropy(logits, part):
     return functional.cross_entropy(logits.flatten(0, 1), target)
 
 
-def close(actual, key, suffix):
+def assert_close(actual, key, suffix):
     expected = GOLDEN[key]
     actual = actual.detach().numpy().reshape(expected.shape)
     np.testing.assert_allclose(actual, expected, err_msg=key, **TOLERANCE[suffix])
@@ -73,11 +73,11 @@ def test_golden_evaluation_mode(part, suffix):
     net, inputs = golden_net(part, DTYPES[suffix])
     net.eval()
     logits = net(inputs)
-    close(logits, f"{part}_logits_eval0_{suffix}", suffix)
+    assert_close(logits, f"{part}_logits_eval0_{suffix}", suffix)
     loss = cross_entropy(logits, part)
-    close(loss, f"{part}_ce_eval0_{suffix}", suffix)
+    assert_close(loss, f"{part}_ce_eval0_{suffix}", suffix)
     (gradient,) = torch.autograd.grad(loss, inputs)
-    close(gradient, f"{part}_ce_eval0_grad_input_{suffix}", suffix)
+    assert_close(gradient, f"{part}_ce_eval0_grad_input_{suffix}", suffix)
 
 
 @pytest.mark.parametrize("suffix", DTYPES)
@@ -85,20 +85,20 @@ def test_golden_evaluation_mode(part, suffix):
 def test_golden_training_mode(part, suffix):
     net, inputs = golden_net(part, DTYPES[suffix])
     logits = net(inputs)
-    close(logits, f"{part}_logits_train_{suffix}", suffix)
+    assert_close(logits, f"{part}_logits_train_{suffix}", suffix)
     loss = cross_entropy(logits, part)
-    close(loss, f"{part}_ce_train_{suffix}", suffix)
+    assert_close(loss, f"{part}_ce_train_{suffix}", suffix)
     loss.backward()
-    close(inputs.grad, f"{part}_ce_train_grad_input_{suffix}", suffix)
+    assert_close(inputs.grad, f"{part}_ce_train_grad_input_{suffix}", suffix)
     gradients = {name: parameter.grad for name, parameter in net.named_parameters()}
     prefixes = (f"{part}_ce_train_grad_{suffix}.", f"{part}_after_{suffix}.")
     for prefix, found in zip(prefixes, (gradients, net.state_dict()), strict=True):
         keys = [key for key in GOLDEN.files if key.startswith(prefix)]
         assert keys
         for key in keys:
-            close(found[ours(key.removeprefix(prefix))], key, suffix)
+            assert_close(found[ours(key.removeprefix(prefix))], key, suffix)
     assert net.head.norm.num_batches_tracked == 1
-    close(net.eval()(inputs), f"{part}_logits_eval1_{suffix}", suffix)
+    assert_close(net.eval()(inputs), f"{part}_logits_eval1_{suffix}", suffix)
 
 
 def test_full_size_has_the_released_names_and_shapes():
