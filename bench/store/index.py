@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.files import opened
+from bench.plan.cell import folder_of, names
 from bench.store import record as records
 from bench.store.record import Record
 
@@ -58,8 +59,10 @@ def read(path: Path) -> dict[str, tuple[Stamp, Record]]:
                 content = json.loads(one)
                 stamp = (int(content["stamp"][0]), int(content["stamp"][1]))
                 record = records.parse(content["record"], NAME, verified=True)
-                if content["folder"].endswith(f"-{record.key}"):
-                    found[content["folder"]] = (stamp, record)
+                # All but that the key is the hash of the cell, which would take the longest.
+                placed = folder_of(*names(record.cell), record.key)
+                if content["folder"] == placed and isinstance(record.cell.get("preset"), str):
+                    found[placed] = (stamp, record)
             except (ArithmeticError, AttributeError, BenchError, LookupError, RecursionError,
                     TypeError, ValueError):  # fmt: skip
                 continue

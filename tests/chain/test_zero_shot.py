@@ -1,5 +1,7 @@
 """Proposed splits of the zero-shot data sets."""
 
+import os
+
 import numpy as np
 import pytest
 from photographs import photograph, redeclare
@@ -8,6 +10,7 @@ from scipy.io import savemat
 from bench.datasets import (
     get,
     get_task,
+    look,
     materialise,
     prepare,
     zero_shot,
@@ -30,7 +33,7 @@ WHERE = {"trainval_loc": [1, 3, 4], "test_seen_loc": [2], "test_unseen_loc": [5,
 
 def proposed_splits(root, files=FILES, labels=CLASS, where=WHERE):
     folder = root / "xlsa17/data/CUB"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     cells = np.empty((len(files), 1), object)
     cells[:, 0] = files
     features = np.zeros((5, len(files)))
@@ -53,6 +56,24 @@ def test_proposed_splits(tmp_path, monkeypatch):
     task = get_task("cub/zero-shot")
     source, target = (materialise(p, tmp_path) for p in (task.source, task.target) if p)
     assert (source.n, source.n_classes, target.n, target.n_classes) == (3, 2, 4, 2)
+
+
+@pytest.mark.parametrize("change", ["labels", "photographs"])
+def test_what_the_splits_refer_to_is_looked_at_too(tmp_path, monkeypatch, change):
+    redeclare(monkeypatch, "cub", counts={"trainval": 3, "test_seen": 1, "test_unseen": 4})
+    proposed_splits(tmp_path)
+    prepare("cub", tmp_path)
+    splits = tmp_path / "xlsa17/data/CUB/att_splits.mat"
+    was, content = splits.stat(), splits.read_bytes()
+    if change == "labels":
+        proposed_splits(tmp_path, labels=CLASS[::-1])
+        splits.write_bytes(content)
+        os.utime(splits, ns=(was.st_atime_ns, was.st_mtime_ns))
+    else:
+        photograph(tmp_path / LAYOUT.images / "001.bird/new.jpg")
+    assert look("cub", tmp_path).prepared is None
+    prepare("cub", tmp_path)
+    assert look("cub", tmp_path).prepared is not None
 
 
 def test_each_photograph_has_its_own_class(tmp_path):

@@ -108,7 +108,9 @@ def test_an_altered_line_of_the_index_does_not_count(sound, results):
     assert Store(results).records() == wanted
 
 
-@pytest.mark.parametrize("change", [{"method": {}}, {"task": "other"}, {"seed": -1}, {"preset": []}])
+@pytest.mark.parametrize(
+    "change", [{"method": {}}, {"task": "other"}, {"seed": -1}, {"preset": []}]
+)
 def test_a_line_of_the_index_that_tells_of_no_such_cell_does_not_count(sound, results, change):
     """Its checksum is right: somebody made it."""
     wanted = Store(results).records()
