@@ -9,7 +9,7 @@ from typing import Any, Literal
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.plan.entry import PRESETS, Entry, validate_entry
-from bench.score.snapshots import NATS, SNAPSHOT_METRICS
+from bench.score.metric_names import NATS, SNAPSHOTS
 
 _ONE_CELL = ("embedding", "images", "confusion")
 _CHOICES = {
@@ -253,8 +253,8 @@ class Figure:
             raise BenchError(f"{where}: training needs either a metric or a logged value")
         if named & NATS and named - NATS:
             raise BenchError(f"{where}: entropies and fractions do not share an axis")
-        for metric in named - {"", *SNAPSHOT_METRICS}:
-            raise unknown("metric of snapshots", metric, SNAPSHOT_METRICS, where=where)
+        for metric in named - {"", *SNAPSHOTS}:
+            raise unknown("metric of snapshots", metric, SNAPSHOTS, where=where)
 
 
 def _in_group(part: Entry, group: Entry, where: str) -> Entry:

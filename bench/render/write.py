@@ -8,7 +8,6 @@ from pathlib import Path
 from bench.errors import unknown
 from bench.files import replace, safe
 from bench.render import html, latex, tables
-from bench.render.figures import save
 from bench.render.place import stem
 from bench.report.view_types import Drawing, TableView
 
@@ -42,6 +41,8 @@ def write(
 
 
 def _write_figure(view: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
+    from bench.render.figures import save  # matplotlib takes a second to import
+
     files = save(view, folder, [name for name in formats if name != "tex"])
     if "tex" in formats:
         path = folder / "figures" / f"{stem(view)}.tex"

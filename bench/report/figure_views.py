@@ -9,11 +9,9 @@ from bench.errors import BenchError
 from bench.plan.experiment import Experiment
 from bench.plan.figure import Figure
 from bench.plan.slot import Slot
-from bench.report import panel_views
 from bench.report.view_types import Curve, Drawing, FigureView, Heatmap, HeatmapView
 from bench.score import statistics
-from bench.score.metric_names import METRICS, is_count
-from bench.score.snapshots import NATS
+from bench.score.metric_names import METRICS, NATS, is_count
 from bench.score.statistics import Summary
 from bench.store import traces
 from bench.store.states import USABLE, Results, measured
@@ -28,6 +26,8 @@ def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Res
         slots: The figure's, those that a selection left in.
         results: Of the whole plan.
     """
+    from bench.report import panel_views  # scikit-learn takes seconds to import
+
     makers: dict[str, Callable[..., Drawing]] = {
         "curve": _curves, "bars": _curves, "training": _training,
         "heatmap": _heatmap, "embedding": panel_views.embedding, "images": panel_views.images,

@@ -51,6 +51,11 @@ METRICS: dict[str, Metric] = {
 }
 
 
+SNAPSHOTS = ("ACC", "NMI", "lowest entropy", "mean entropy", "highest entropy")
+"""What snapshots of assignments are scored by while a method trains (`bench.score.snapshots`)."""
+NATS = frozenset(name for name in SNAPSHOTS if name.endswith("entropy"))
+"""Those of them that are no fractions."""
+
 METRICS |= {
     f"{kind} {ratio} {end}": Metric(f"{words} end of the 95 % interval of {kind} {ratio}", None)
     for kind in ("similar", "dissimilar")

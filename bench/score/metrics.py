@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics.cluster import expected_mutual_information
 
 Table = npt.NDArray[np.int64]
 """Contingency table, (classes, clusters): numbers of samples."""
@@ -275,6 +274,8 @@ def _entropy(p: npt.NDArray[np.float64]) -> float:
 
 def _expected_information(table: Table) -> float:
     """Mean over all tables with these margins, in nats."""
+    from sklearn.metrics.cluster import expected_mutual_information  # seconds to import
+
     # Empty classes and clusters add nothing, but scikit-learn takes the logarithm of their size.
     filled = table[table.any(axis=1)][:, table.any(axis=0)]
     return float(expected_mutual_information(filled, _total(table)))

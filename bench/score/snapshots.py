@@ -38,8 +38,7 @@ SNAPSHOT_METRICS: dict[str, Callable[[Table], float]] = {
     "mean entropy": lambda table: float(entropies(table).mean()),
     "highest entropy": lambda table: float(entropies(table).max()),
 }
-"""Name -> score; fractions but for those in `NATS`."""
-NATS = {"lowest entropy", "mean entropy", "highest entropy"}
+"""Name -> score; the names are `bench.score.metric_names.SNAPSHOTS`."""
 
 
 def score(snapshots: Any, labels: Ints) -> dict[str, list[float]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
 from bench.tasks import Ints
 
@@ -74,6 +73,8 @@ def pair_scores(
 
 
 def _interval(hits: int, of: int, level: float) -> tuple[float, float]:
+    from scipy.stats import binomtest  # a second to import
+
     found = binomtest(hits, of).proportion_ci(level, method="wilson")
     # Rounding must not part the ends from a share of 0 or 1.
     return min(max(found.low, 0.0), hits / of), max(min(found.high, 1.0), hits / of)

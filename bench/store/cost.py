@@ -10,8 +10,8 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -106,18 +106,26 @@ def update(records: Iterable[Record], root: Path, path: Path = REFERENCE) -> Pat
 class Costs:
     """What cells cost, by all that was measured here or came with the project."""
 
-    def __init__(self, records: Iterable[Record], root: Path) -> None:
+    def __init__(self, records: Collection[Record], root: Path) -> None:
         """Costs.
 
         Args:
             records: Measured here; they count before the project's.
             root: The data root.
         """
-        self._root = root
-        self._known = reference() | medians(records, root)
-        self._by_method: dict[str, list[tuple[Kind, Measured]]] = {}
+        self._records, self._root = records, root
+
+    @cached_property
+    def _known(self) -> dict[Kind, Measured]:
+        """Found when the first cell asks: a run with nothing to do asks for none."""
+        return reference() | medians(self._records, self._root)
+
+    @cached_property
+    def _by_method(self) -> dict[str, list[tuple[Kind, Measured]]]:
+        found: dict[str, list[tuple[Kind, Measured]]] = {}
         for kind, measured in self._known.items():
-            self._by_method.setdefault(kind[0], []).append((kind, measured))
+            found.setdefault(kind[0], []).append((kind, measured))
+        return found
 
     def of(self, cell: Cell) -> Cost:
         """The seconds that a cell may take."""

@@ -13,16 +13,15 @@ from functools import cache
 from inspect import signature
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.datasets import get_task
 from bench.datasets.dataset import get
 from bench.datasets.parts import Part, select
 from bench.datasets.prepare import kept
-from bench.nn import networks
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 _PASSES = ("epochs", "max_epochs", "warmup_epochs")
 """Parameters that count passes over the images."""
@@ -121,11 +120,16 @@ def _products(network: str, options: tuple[tuple[str, Any], ...], image: tuple[i
 
     Its pixels times channels where the network refuses such an image, channels first.
     """
+    import torch  # it takes seconds, and cells that are done ask for none of this
+    from torch import nn
+
+    from bench.nn import networks
+
     found = [0.0]
 
     def count(layer: nn.Module, _: object, output: Tensor) -> None:
         weight = layer.weight
-        assert isinstance(weight, Tensor)
+        assert isinstance(weight, torch.Tensor)
         found.append(output.numel() * weight.numel() / weight.shape[0])
 
     try:
