@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from bench import weights
-from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.kmeans import in_span, kmeans
 from bench.nn.images.tensors import to_tensor
 from bench.nn.images.views import Views
 from bench.nn.networks import load
@@ -73,7 +73,7 @@ class KMeans(Method):
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster the target; a single stage, so a resumed cell starts over."""
         if self.features == "pixels":
-            points = self._pixels(task.target)
+            points = in_span(self._pixels(task.target))
         else:
             needed = run.needed("network")
             network = load(needed.architecture, needed.tensors).to(run.device)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import pdist
 
 from bench.nn import training
-from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.kmeans import in_span, kmeans
 from bench.nn.images.tensors import flip, to_tensor, translate
 from bench.nn.networks import build, describe, known, load
 from bench.nn.networks.features import evaluating, extract
@@ -180,6 +181,21 @@ def test_extract_refuses_a_broken_network():
 
 
 # --- clustering
+
+
+@pytest.mark.parametrize("rank", [40, 7, 1, 0])
+def test_points_in_their_span_are_as_far_from_one_another(rank):
+    rng = np.random.default_rng(rank)
+    points = (rng.random((40, rank)) @ rng.random((rank, 160)) + 3).astype(np.float32)
+    found = in_span(points)
+    assert found.shape == (40, 40)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(pdist(found), pdist(points), rtol=1e-5, atol=1e-4)
+
+
+def test_points_of_few_dimensions_stay_as_they_are():
+    points = np.random.default_rng(0).random((40, 159), np.float32)
+    assert in_span(points) is points
 
 
 def test_kmeans_finds_separated_groups_and_their_means():

@@ -42,3 +42,23 @@ def kmeans(
         random_state=seed % 2**32,  # all that scikit-learn takes
     ).fit(features)
     return model.labels_.astype(np.int64), model.cluster_centers_
+
+
+def in_span(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The points in coordinates of the space that they span, where that saves three quarters.
+
+    A rotation changes no distance, and with it no step of K-means but by rounding: 520 images of
+    105 by 105 pixels are clustered twenty times as quickly on 520 coordinates as on 11,025.
+
+    Args:
+        points: (N, D).
+
+    Returns:
+        (N, N) where D is at least 4 N, centred; else the points as they are.
+    """
+    n, dimensions = points.shape
+    if dimensions < 4 * n:
+        return points
+    centred = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
+    coordinates: npt.NDArray[np.float32] = np.linalg.qr(centred.T, mode="r").T.astype(np.float32)
+    return coordinates
