@@ -2,14 +2,8 @@
 
 A name is a model of timm and, after a dot, what it was trained on. `resnet18.tv_in1k` and the like
 are published by timm, and `python -m bench weights fetch` gets them. Others are put there by hand,
-under timm's names of tensors (for ResNets also torchvision's):
-
-    resnet18.imagenet882    classifier of the 882 classes (DTC publishes one: "…_882_ICLR18")
-    resnet50.dino           Caron et al. 2021, learned from ImageNet without labels
-    vgg16.context           Doersch, Gupta, Efros 2015, learned from context without labels
-
-A .pth file is a pickle; convert it where it may be trusted:
-`safetensors.torch.save_file(torch.load("x.pth", weights_only=True), "NAME.safetensors")`
+under timm's names of tensors (for ResNets also torchvision's); `ELSEWHERE` says where their authors
+publish them.
 """
 
 from __future__ import annotations
@@ -30,6 +24,22 @@ if TYPE_CHECKING:
 
 FOLDER = "BENCH_WEIGHTS"
 """Environment variable: the folder, also for processes that no flag reaches."""
+_DTC = "https://www.robots.ox.ac.uk/~vgg/research/DTC/data/experiments/pretrained"
+ELSEWHERE = {
+    # Caron et al. 2021, learned from ImageNet without labels.
+    "resnet50.dino": (
+        "https://dl.fbaipublicfiles.com/dino/dino_resnet50_pretrain/dino_resnet50_pretrain.pth"
+    ),
+    # A classifier of 882 classes of ImageNet, that of Hsu et al., ICLR 2018, by its name.
+    "resnet18.imagenet882": f"{_DTC}/resnet18_imagenet_classif_882_ICLR18.pth",
+    # The source networks of SUPREME's table 1, with DTC's own names of tensors.
+    "resnet18.cifar10-5": f"{_DTC}/resnet18_cifar10_classif_5.pth",
+    "vgg6.cifar100-80": f"{_DTC}/vgg6_cifar100_classif_80.pth",
+    "resnet18.svhn-5": f"{_DTC}/resnet18_svhn_classif_5.pth",
+    # Doersch, Gupta, Efros 2015, learned from context without labels: a model of Caffe.
+    "vgg16.context": "http://graphics.cs.cmu.edu/projects/deepContext/",
+}
+"""Weights that timm does not publish -> where their authors do."""
 
 
 def folder() -> Path:
@@ -64,10 +74,25 @@ def lacking(name: str) -> Lack | None:
     if file(name).is_file():
         return None
     how = (
-        f"no {name}.safetensors in {folder()}: put it there, or say --weights DIR, or try "
+        f"no {name}.safetensors in {folder()}: {_elsewhere(name)}"
+        if name in ELSEWHERE
+        else f"no {name}.safetensors in {folder()}: put it there, or say --weights DIR, or try "
         f"`python -m bench weights fetch {name}`"
     )
     return Lack(name, how, where=str(folder()), kind="weights")
+
+
+def _elsewhere(name: str) -> str:
+    """How to get weights whose authors publish them in another form."""
+    url = ELSEWHERE[name]
+    how = f"its authors publish it at {url}"
+    if url.endswith(".pth"):
+        how += (
+            '; a .pth file is a pickle: convert it where it may be trusted, by python -c "import '
+            "torch, safetensors.torch as s; s.save_file(torch.load('FILE.pth', "
+            f"weights_only=True), '{name}.safetensors')\""
+        )
+    return f"{how}; then put {name}.safetensors there, or say --weights DIR"
 
 
 def digest(name: str) -> str:
@@ -114,8 +139,11 @@ def fetch(name: str) -> Path:
     """Download weights that timm publishes, a safetensors file and nothing else.
 
     Raises:
-        Unavailable: timm publishes none of this name, or the download failed.
+        Unavailable: timm publishes none of this name, and who does if that is known; or the
+            download failed.
     """
+    if name in ELSEWHERE:
+        raise Unavailable(f"weights '{name}': timm does not publish them, {_elsewhere(name)}")
     repository = _published(name)
     if not repository:
         raise Unavailable(

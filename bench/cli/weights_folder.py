@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from tabulate import tabulate
 
 from bench.cli import common
-from bench.errors import BenchError
+from bench.errors import BenchError, Unavailable
 
 
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
@@ -25,7 +26,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 
 def act(arguments: argparse.Namespace) -> int:
-    """Print the folder, or download the weights named."""
+    """Print the folder, or download the weights named; 1 where some could not be had."""
     from bench import weights
 
     common.use_weights(arguments)
@@ -36,6 +37,11 @@ def act(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.names:
         raise BenchError("weights fetch: name some, such as resnet18.tv_in1k")
+    failed = 0
     for name in arguments.names:
-        print(f"{name}: ready in {weights.fetch(name)}")
-    return 0
+        try:
+            print(f"{name}: ready in {weights.fetch(name)}")
+        except Unavailable as error:
+            print(f"bench: {error}", file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0

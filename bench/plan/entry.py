@@ -10,7 +10,7 @@ from bench import registry
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.plan import published
-from bench.score.metric_names import FEATURES, METRICS, is_metric
+from bench.score.metric_names import FEATURES, GAIN, METRICS, is_metric
 
 PRESETS = ("quick", "paper")
 MEASURING = ("probe", "finetune")
@@ -36,6 +36,8 @@ class Entry:
     quick: dict[str, Any] = field(default_factory=dict)
     """Parameters for the quick preset alone."""
     metric: str = ""
+    gain_over: str = ""
+    """For the metric "accuracy gain": the method whose accuracy on the same task is subtracted."""
     fact: str = ""
     """In place of a metric: what is said in words, a role of the task ("auxiliary", "source",
     "target") or an attribute of the method, such as a parameter."""
@@ -104,6 +106,7 @@ def validate_entry(part: Entry, where: str, *, scored: bool = True) -> None:
         raise unknown("metric", part.metric, METRICS, where=where)
     if part.unit and part.unit not in UNITS:
         raise unknown("unit", part.unit, UNITS, where=where)
+    _validate_gain(part, where)
     if part.published:
         published.find(part.published, metric=part.metric, where=where)
     if part.task and part.tasks:
@@ -133,6 +136,14 @@ def validate_entry(part: Entry, where: str, *, scored: bool = True) -> None:
             f"{where}: method '{part.method}' serves other cells and has no score; features alone "
             f"have '{FEATURES}'"
         )
+
+
+def _validate_gain(part: Entry, where: str) -> None:
+    """Refuse a gain on no method, or on one that nobody knows."""
+    if part.gain_over:
+        registry.get(part.gain_over, where=f"{where}: gain_over")
+    if (part.metric == GAIN) != bool(part.gain_over):
+        raise BenchError(f"{where}: metric = '{GAIN}' and gain_over = a method go together")
 
 
 def _validate_probe(part: Entry, where: str) -> None:

@@ -119,10 +119,18 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
     for seed, slot, mine in sorted(asked, key=lambda ask: ask[0]):
         slot.cells[seed] = [
             key
-            for task in slot.entry.all_tasks
-            for key in _cells_of(plan, slot.entry, task, seed, mine)
+            for entry in _measured(slot.entry)
+            for task in entry.all_tasks
+            for key in _cells_of(plan, entry, task, seed, mine)
         ]
     return plan
+
+
+def _measured(entry: Entry) -> list[Entry]:
+    """The entry, and what a gain is over."""
+    if not entry.gain_over:
+        return [entry]
+    return [entry, dataclasses.replace(entry, method=entry.gain_over, params={}, quick={})]
 
 
 def _chosen(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int, ...]]]:

@@ -42,8 +42,8 @@ class Slot:
     alone: bool = False
     """One cell is shown, of the first seed, and no mean."""
     cells: dict[int, list[str]] = field(default_factory=dict)
-    """Seed -> keys: of each task the method's cell and, for represent tasks, its probe's. None
-    where no method exists."""
+    """Seed -> keys: of each task the method's cell and, for represent tasks, its probe's; then the
+    same of the method that a gain is over. None where no method exists."""
 
     @property
     def line(self) -> tuple[str, str]:

@@ -23,6 +23,11 @@ class Metric(NamedTuple):
 
 FEATURES = "label consistency"
 """The one metric of methods that serve others."""
+NEAR = 3
+"""So far the number of dominant clusters may be from that of classes, to count as near it."""
+WITHIN = f"ADif within {NEAR}"
+GAIN = "accuracy gain"
+"""These two no cell has: `bench.score.derived` makes them of the cells of several."""
 METRICS: dict[str, Metric] = {
     "ACC": Metric(
         "clustering accuracy, best one-to-one match of clusters and classes", True, top=1
@@ -36,7 +41,9 @@ METRICS: dict[str, Metric] = {
         "number of dominant clusters, those of at least N/K samples", None, True, high=inf
     ),
     "ADif": Metric("difference of that number from the number of classes", False, True, high=inf),
+    WITHIN: Metric(f"tasks whose ADif is {NEAR} at most", True, True, high=inf),
     "accuracy": Metric("classification accuracy", True, top=1),
+    GAIN: Metric("classification accuracy less that of another method", True, low=-1.0),
     "top-1": Metric("classification accuracy", True, top=1),
     "top-5": Metric("accuracy of the five classes ranked highest", True, top=5),
     "mAP": Metric("mean over classes of VOC2007's average precision", True),

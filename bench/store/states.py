@@ -12,6 +12,7 @@ from bench.errors import Lack
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.plan.slot import Slot
+from bench.score import derived
 from bench.store import code, equal
 from bench.store.folders import Store
 from bench.store.outputs import WITHOUT_TENSORS
@@ -141,7 +142,8 @@ def counts(found: Mapping[str, State]) -> dict[str, int]:
 def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[str]]:
     """A slot's values by seed, of cells that are done or stale, and all its seeds' states.
 
-    Over several tasks a value is their mean, and there is none while one of them has none.
+    Over several tasks a value is their mean, or what else `bench.score.derived` makes of them, and
+    there is none while one of them has none.
     A cell that is done but lacks the metric counts as "undefined": a precision of nothing, say, or
     a probe of a block that the network does not have.
     """
@@ -151,10 +153,10 @@ def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[st
     for seed, keys in slot.cells.items():
         word: str = next((found[k] for k in keys if found[k] not in USABLE), found[keys[0]])
         if word in USABLE:
-            metrics = [records[k].metrics for k in keys]
-            have = [m[slot.entry.metric] for m in metrics if slot.entry.metric in m]
-            if len(have) == len(slot.entry.all_tasks):
-                values[seed] = sum(have) / len(have)
+            scores = [records[k].metrics for k in keys]
+            value = derived.value(slot.entry.metric, scores, len(slot.entry.all_tasks))
+            if value is not None:
+                values[seed] = value
                 word = "stale" if "stale" in {found[k] for k in keys} else "done"
             else:
                 word = "undefined"

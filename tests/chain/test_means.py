@@ -92,7 +92,8 @@ def test_the_experiment_of_the_paper_is_whole():
     tables = {table.name: table for table in one.table}
     assert len(tables["omniglot"].tasks) == 20
     for name in ("alphabets", "number-of-clusters"):
-        assert [row.task for row in tables[name].row] == list(tables["omniglot"].tasks)
+        rows = [row.task for row in tables[name].row if row.label != "Average"]
+        assert rows == list(tables["omniglot"].tasks)
         for row in tables[name].row:
             assert published.find(
                 one.entry(tables[name], row, tables[name].column[0]).published,

@@ -241,14 +241,33 @@ def test_list_and_fetch(folder, capsys, monkeypatch):
     ("words", "error"),
     [
         (("fetch",), "name some, such as resnet18.tv_in1k"),
-        (("fetch", "resnet18.imagenet882"), "timm publishes no weights 'resnet18.imagenet882'"),
-        (("fetch", "vgg16"), "timm publishes no weights 'vgg16'"),
         (("list", "--weights", "/nowhere"), "--weights /nowhere is no folder"),
     ],
 )
 def test_wrong_words(folder, words, error, capsys):
     assert bench("weights", *words) == 2
     assert error in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(weights.ELSEWHERE))
+def test_weights_that_timm_does_not_publish_say_where_they_are(folder, name, capsys):
+    said = str(weights.lacking(name))
+    assert weights.ELSEWHERE[name] in said
+    assert "weights fetch" not in said  # which would only refuse
+    assert bench("weights", "fetch", name) == 1
+    assert weights.ELSEWHERE[name] in capsys.readouterr().err
+
+
+def test_fetch_goes_on_after_a_failure(folder, capsys, monkeypatch):
+    source = folder.parent / "downloaded.safetensors"
+    source.write_bytes(b"x")
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: source)
+    assert bench("weights", "fetch", "resnet50.dino", "vgg16", "resnet18.tv_in1k") == 1
+    told = capsys.readouterr()
+    assert "resnet18.tv_in1k: ready in" in told.out
+    assert weights.ELSEWHERE["resnet50.dino"] in told.err
+    assert "timm publishes no weights 'vgg16'" in told.err
+    assert [path.name for path in folder.iterdir()] == ["resnet18.tv_in1k.safetensors"]
 
 
 def test_a_failed_download(folder, monkeypatch):

@@ -1,0 +1,34 @@
+"""Every number that a paper prints stands in an experiment's file."""
+
+from bench import registry
+from bench.plan import experiment, published
+
+
+def test_every_printed_number_is_a_row_or_a_column():
+    registry.load()
+    shown = set()
+    for name in experiment.names():
+        for entry in experiment.load(name).entries():
+            if entry.published:
+                shown.add(published.find(entry.published, metric=entry.metric, where=name))
+    assert [n for n in published.numbers() if n not in shown] == []
+
+
+def test_the_readme_counts_what_is_there():
+    text = (published.FOLDER / "README.md").read_text(encoding="utf-8")
+    files, numbers = len(list(published.FOLDER.glob("*.csv"))), len(published.numbers())
+    assert f"{files} files, {numbers:,} numbers" in text
+
+
+def test_k_means_clusters_omniglot_as_networks_are_given_it():
+    one = experiment.load("ccn")
+    chosen = [
+        entry
+        for table in one.table
+        if table.name in ("omniglot", "alphabets")
+        for row in table.row
+        for column in table.column
+        if (entry := one.entry(table, row, column)).method == "kmeans" and entry.published
+    ]
+    assert len(chosen) == 4 + 21
+    assert {entry.params["size"] for entry in chosen} == {32}
