@@ -34,7 +34,7 @@ the reference has; 2 usage; 3 nothing of what was named could be compared.
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     """Declare the verb."""
     parser = common.add_verb(verbs, "check", "compare results with the reference", epilog=EPILOG)
-    common.add_selection(parser)
+    common.add_selection(parser, every=True)
     common.add_places(parser)
     parser.add_argument(
         "--against",

@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -69,8 +68,15 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments that choose cells."""
+def add_selection(parser: argparse.ArgumentParser, *, every: bool = False) -> None:
+    """Declare the arguments that choose cells; `every` adds --all."""
+    if every:
+        parser.add_argument(
+            "--all",
+            action="store_true",
+            dest="every",
+            help="every experiment but those that run by their name alone",
+        )
     parser.add_argument(
         "experiments",
         nargs="*",
@@ -147,15 +153,19 @@ def load_plugins(arguments: argparse.Namespace) -> None:
     registry.load(arguments.plugins)
 
 
-def chosen_experiments(
-    wanted: Sequence[str], loaded: Mapping[str, Experiment] | None = None
-) -> list[Experiment]:
-    """The experiments named, or all; some may be loaded already."""
+def chosen_experiments(arguments: argparse.Namespace) -> list[Experiment]:
+    """The experiments that a verb's words name, and with --all those that run without a name.
+
+    Where nothing is named, it is as with --all; verbs without that flag take all there are.
+    """
     from bench.plan import experiment
 
-    known = loaded or {}
-    wanted_names = dict.fromkeys(wanted or experiment.names())
-    chosen = [known.get(name) or experiment.load(name) for name in wanted_names]
+    wanted = arguments.experiments
+    every = getattr(arguments, "every", None)
+    chosen = [experiment.load(name) for name in dict.fromkeys(wanted)]
+    if every or not wanted:
+        others = map(experiment.load, sorted(set(experiment.names()) - set(wanted)))
+        chosen += [one for one in others if every is None or not one.by_name]
     names_ = [one.name for one in chosen]
     for one in chosen:
         if names_.count(one.name) > 1:
@@ -163,21 +173,25 @@ def chosen_experiments(
     return chosen
 
 
-def plan_for(arguments: argparse.Namespace, loaded: Mapping[str, Experiment] | None = None) -> Plan:
-    """The plan that a verb's selection asks for; nothing is written for it.
-
-    Args:
-        arguments: Of the command line.
-        loaded: Experiments that have been read already, by name.
-    """
+def plan_for(arguments: argparse.Namespace) -> Plan:
+    """The plan that a verb's selection asks for; nothing is written for it."""
     from bench.plan import graph
 
     load_plugins(arguments)
     use_weights(arguments)
     options = options_of(arguments)
-    made = graph.make(chosen_experiments(arguments.experiments, loaded), options)
+    made = graph.make(chosen_experiments(arguments), options)
     refuse_unused(made, options)
     return made
+
+
+def whole(plan: Plan, options: Options) -> Plan:
+    """The plan of all tables as they are: what was not selected stands there as in the store."""
+    from bench.plan import graph
+
+    if not options.selects:
+        return plan
+    return graph.make(plan.experiments, options.whole())
 
 
 def options_of(arguments: argparse.Namespace) -> Options:

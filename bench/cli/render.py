@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from bench.cli import common
 from bench.errors import unknown
 
 if TYPE_CHECKING:
-    from bench.store.states import Results
+    from bench.plan.graph import Options
+    from bench.report.view_types import Drawing, TableView
 
 FORMATS = {"latex": "tex", "markdown": "md", "csv": "csv"}
 
@@ -19,7 +21,7 @@ FORMATS = {"latex": "tex", "markdown": "md", "csv": "csv"}
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     """Declare the verb."""
     parser = common.add_verb(verbs, "render", "write tables and figures from the records")
-    common.add_selection(parser)
+    common.add_selection(parser, every=True)
     common.add_places(parser)
     parser.add_argument(
         "--format",
@@ -32,36 +34,58 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 
 def act(arguments: argparse.Namespace) -> int:
-    """Render the chosen experiments and print their tables."""
+    """Render the experiments whole, and print of their tables what was chosen."""
     from bench.render.tables import console
     from bench.report.table_views import views
     from bench.store.folders import Store
     from bench.store.states import read
 
     store = Store(arguments.results)
-    results = read(common.plan_for(arguments), store)
+    options = common.options_of(arguments)
+    results = read(common.whole(common.plan_for(arguments), options), store)
     common.say_damaged(store)
-    for path in write_all(results, store.root, arguments.format):
+    made = views(results)
+    for path in write_all(made, store.root, results.plan.shown, arguments.format):
         print(f"wrote  {path}")
-    for table in views(results)[0]:
-        print(f"\n{console(table)}")
+    for table in made[0]:
+        if part := _part(table, options):
+            common.say(f"\n{console(part)}")
     return 0
 
 
-def write_all(results: Results, folder: Path, formats: Iterable[str]) -> list[Path]:
-    """Write every table and figure of a plan, one LaTeX document and one page of them all."""
-    from bench.render.write import write, write_document, write_page
-    from bench.report.table_views import views
+def _part(table: TableView, options: Options) -> TableView | None:
+    """What of a whole table some methods and tasks leave, with its marks; None if nothing."""
+    entries = tuple(e for e in table.entries if options.takes(e.slot.entry))
+    heads = {e.slot.column for e in entries}
+    columns = tuple(label for label in table.columns if label in heads)
+    return dataclasses.replace(table, entries=entries, columns=columns) if entries else None
+
+
+def write_all(
+    views: tuple[Sequence[TableView], Sequence[Drawing]],
+    folder: Path,
+    preset: str,
+    formats: Iterable[str] = FORMATS,
+) -> list[Path]:
+    """Write every table and figure of whole experiments, and what names them all.
+
+    Args:
+        views: Tables and figures.
+        folder: Of results.
+        preset: As captions have it.
+        formats: Of the tables.
+    """
+    from bench.render.write import write, write_document, write_pages
     from bench.store import walk
 
     walk.refuse_links(folder, "tables", "figures", "report")
-    tables, figures = views(results)
     endings = [FORMATS[name] for name in formats]
-    written = [path for table in tables for path in write(table, folder, endings)]
-    written += [path for figure in figures for path in write(figure, folder)]
+    written = [path for table in views[0] for path in write(table, folder, endings)]
+    written += [path for figure in views[1] for path in write(figure, folder)]
+    every = [*views[0], *views[1]]
     if "tex" in endings:
-        written.append(write_document([*tables, *figures], folder, results.plan.shown))
-    return [*written, write_page([*tables, *figures], folder, results.plan.shown)]
+        written.append(write_document(every, folder, preset))
+    return [*written, *write_pages(every, folder, preset)]
 
 
 def _formats(text: str) -> tuple[str, ...]:

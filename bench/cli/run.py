@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,12 @@ from bench.cli import common
 from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
-    from bench.plan.experiment import Experiment
+    from pathlib import Path
+
     from bench.plan.graph import Options, Plan
+    from bench.run.runner import Runner, RunOptions
+    from bench.store.folders import Store
+    from bench.store.states import Results
 
 NOTHING = 3
 """Exit status where nothing of what was named could be measured."""
@@ -39,11 +43,8 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     parser = common.add_verb(
         verbs, "run", "compute missing cells, then write tables and figures", epilog=EPILOG
     )
-    common.add_selection(parser)
+    common.add_selection(parser, every=True)
     common.add_places(parser)
-    parser.add_argument(
-        "--all", action="store_true", help="every experiment but those run by their name alone"
-    )
     parser.add_argument(
         "--workers",
         type=partial(common.count, what="workers", most=_MOST_WORKERS),
@@ -87,47 +88,66 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 
 def act(arguments: argparse.Namespace) -> int:
     """Plan, run, render; returns the exit status."""
-    if not arguments.all and not arguments.experiments:
+    if not arguments.every and not arguments.experiments:
         raise BenchError("name an experiment or say --all; `bench list experiments` names them")
-    from bench.plan import experiment
-
-    every: dict[str, Experiment] = {}
-    if arguments.all:
-        common.load_plugins(arguments)
-        every = {name: experiment.load(name) for name in experiment.names()}
-        named = [name for name, one in every.items() if not one.by_name]
-        for name in sorted(every.keys() - {*named, *arguments.experiments}):
-            print(f"plan   {name}: run by its name alone")
-        arguments.experiments = list(dict.fromkeys([*arguments.experiments, *named]))
-    return _run(arguments, every)
-
-
-def _run(arguments: argparse.Namespace, loaded: Mapping[str, Experiment]) -> int:
+    if arguments.memory and arguments.device == "cuda":
+        raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
-    from bench.cli import check, progress, render
-    from bench.run import cores
-    from bench.run.runner import Runner, RunOptions
-    from bench.store import cost, record
+    from bench.cli import progress
+    from bench.run.runner import Runner
+    from bench.store import cost
     from bench.store.folders import Store
-    from bench.store.states import Results, counts, read
 
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, plugins))
-    if arguments.memory and arguments.device == "cuda":
-        raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
-    if arguments.download and not arguments.dry_run:
-        _download(arguments)
-    if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
-        print("note   this processor has no instructions for bfloat16: it will be slow")
-    plan = common.plan_for(arguments, loaded)
+    plan = _planned(arguments)
     store = Store(arguments.results, read_only=arguments.dry_run)
     if not arguments.dry_run:
         store.check_writable()
         plan = _made_ready(plan, common.options_of(arguments))
-    workers = arguments.workers or (1 if arguments.device == "cuda" else cores.usable())
-    options = RunOptions(
-        workers=workers,
+    options = _run_options(arguments, plugins)
+    # What writes the tables is imported before hours of work, not after them.
+    importlib.import_module("bench.report.table_views")
+    importlib.import_module("bench.render.write")
+    display = progress.make(sys.stdout)
+    runner = Runner(plan, store, options, display)
+    costs = cost.Costs(runner.records.values(), options.data_root)
+    progress.print_plan(plan, runner, options.workers, costs)
+    if arguments.dry_run:
+        return 0
+    seconds = {cell.key: costs.of(cell).seconds for cell in runner.wanted_cells()}
+    with _terminable(), display.over(seconds, options.workers):
+        whole = runner.run()
+    for reason in store.damaged.values():
+        common.say(f"note   {reason}")
+    written, results = _write(arguments, plan, store, runner)
+    progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
+    return _status(arguments, results, whole=whole)
+
+
+def _planned(arguments: argparse.Namespace) -> Plan:
+    """The plan, with what it does not hold said where somebody may look for it."""
+    from bench.plan import experiment
+    from bench.store import record
+
+    if arguments.download and not arguments.dry_run:
+        _download(arguments)
+    if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
+        print("note   this processor has no instructions for bfloat16: it will be slow")
+    plan = common.plan_for(arguments)
+    if arguments.every:
+        for name in sorted({*experiment.names()} - {one.name for one in plan.experiments}):
+            print(f"plan   {name}: run by its name alone")
+    return plan
+
+
+def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> RunOptions:
+    from bench.run import cores
+    from bench.run.runner import RunOptions
+
+    return RunOptions(
+        workers=arguments.workers or (1 if arguments.device == "cuda" else cores.usable()),
         data_root=common.data_root(arguments),
         timeout=arguments.timeout,
         budget=arguments.budget,
@@ -136,30 +156,35 @@ def _run(arguments: argparse.Namespace, loaded: Mapping[str, Experiment]) -> int
         rerun_stale=arguments.rerun_stale,
         plugins=plugins,
     )
-    # What writes the tables is imported before hours of work, not after them.
-    importlib.import_module("bench.report.table_views")
-    importlib.import_module("bench.render.write")
-    display = progress.make(sys.stdout)
-    runner = Runner(plan, store, options, display)
-    costs = cost.Costs(runner.records.values(), options.data_root)
-    progress.print_plan(plan, runner, workers, costs)
-    if arguments.dry_run:
-        return 0
-    seconds = {cell.key: costs.of(cell).seconds for cell in runner.wanted_cells()}
-    with _terminable(), display.over(seconds, workers):
-        whole = runner.run()
-    for reason in store.damaged.values():
-        common.say(f"note   {reason}")
-    shown = _whole(plan, common.options_of(arguments))
-    if runner.wanted_cells() or shown is not plan:
-        results = read(shown, store)
+
+
+def _write(
+    arguments: argparse.Namespace, plan: Plan, store: Store, runner: Runner
+) -> tuple[list[Path], Results]:
+    """Write the tables, whole whatever was selected; returns the files and the plan's results."""
+    from bench.cli import render
+    from bench.report.table_views import views
+    from bench.store.states import Results, read
+
+    options = common.options_of(arguments)
+    if options.selects:
+        every = options.whole()
+        results = read(_made_ready(common.whole(plan, options), every), store)
+    elif runner.wanted_cells():
+        results = read(plan, store)
     else:  # nothing new: once through the store is enough
         results = Results(plan, runner.records, runner.states, store.runs)
-    written = render.write_all(results, store.root, render.FORMATS)
-    found = counts(runner.states)
-    progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
-    compared = check.after_run(dataclasses.replace(results, plan=plan, states=runner.states))
-    if plan.cells and found["unavailable"] == len(plan.cells):
+    written = render.write_all(views(results), store.root, plan.shown)
+    return written, dataclasses.replace(results, plan=plan, states=runner.states)
+
+
+def _status(arguments: argparse.Namespace, results: Results, *, whole: bool) -> int:
+    """The exit status, once it was said what became of the numbers."""
+    from bench.cli import check
+    from bench.store.states import counts
+
+    compared, found = check.after_run(results), counts(results.states)
+    if results.plan.cells and found["unavailable"] == len(results.plan.cells):
         return NOTHING
     bad = found["failed"] or found["blocked"] or not whole
     return 1 if bad else compared if arguments.check else 0
@@ -198,23 +223,6 @@ def _made_ready(plan: Plan, options: Options) -> Plan:
     return graph.make(plan.experiments, dataclasses.replace(options, damaged=damaged))
 
 
-def _whole(plan: Plan, options: Options) -> Plan:
-    """The plan of all tables as they are: what was not selected stands there as in the store."""
-    from bench.plan import graph
-
-    if not (options.methods or options.tasks or options.seeds):
-        return plan
-    everything = dataclasses.replace(
-        options,
-        seeds=None,
-        methods=(),
-        tasks=(),
-        extra=options.methods,
-        extra_seeds=options.seeds or (),
-    )
-    return _made_ready(graph.make(plan.experiments, everything), everything)
-
-
 def _download(arguments: argparse.Namespace) -> None:
     """Prepare every data set that the experiments name, from its publisher if need be.
 
@@ -228,7 +236,7 @@ def _download(arguments: argparse.Namespace) -> None:
     root = common.data_root(arguments)
     tasks = {
         task
-        for one in common.chosen_experiments(arguments.experiments)
+        for one in common.chosen_experiments(arguments)
         for entry in one.entries()
         for task in entry.all_tasks
         if entry.runs and (not arguments.tasks or task in arguments.tasks)

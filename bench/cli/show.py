@@ -54,7 +54,7 @@ def act(arguments: argparse.Namespace) -> int:
 def _params(arguments: argparse.Namespace) -> int:
     """Print the values of a method's parameters, entry by entry where these differ."""
     from bench.datasets import get_task
-    from bench.plan import origin
+    from bench.plan import experiment, origin
 
     common.load_plugins(arguments)
     info = registry.get(arguments.params, where="--params")
@@ -62,7 +62,7 @@ def _params(arguments: argparse.Namespace) -> int:
         raise BenchError("--params needs --experiment NAME, or a path to a TOML file")
     if arguments.task:
         get_task(arguments.task, where="--task")
-    (one,) = common.chosen_experiments([arguments.experiment])
+    one = experiment.load(arguments.experiment)
     for uses, found in origin.trace(info, one, arguments.preset, arguments.task or ""):
         print(f"{info.name}, {arguments.preset} preset, {one.name}")
         for use in uses:

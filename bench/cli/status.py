@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     """Declare the verb."""
     parser = common.add_verb(verbs, "status", "count cells by state and name them")
-    common.add_selection(parser)
+    common.add_selection(parser, every=True)
     common.add_places(parser)
     parser.add_argument("--failed", action="store_true", help="the failed cells, and why")
     parser.add_argument("--json", action="store_true", help="for programs")

@@ -46,6 +46,24 @@ class Options:
     damaged: Mapping[str, Lack] = field(default_factory=dict)
     """Data set -> what is wrong with it, of those that could not be prepared."""
 
+    @property
+    def selects(self) -> bool:
+        """Whether some cells of the experiments are left out."""
+        return bool(self.methods or self.tasks or self.seeds)
+
+    def whole(self) -> Options:
+        """The same without a selection; chosen methods stay as rows, chosen seeds are further."""
+        return dataclasses.replace(
+            self, seeds=None, methods=(), tasks=(), extra=self.methods, extra_seeds=self.seeds or ()
+        )
+
+    def takes(self, part: Entry) -> bool:
+        """Whether the chosen methods and tasks leave an entry in."""
+        if self.methods and part.method not in self.methods:
+            return False
+        tasks = set(part.all_tasks)
+        return not self.tasks or bool(tasks and tasks <= set(self.tasks))
+
 
 @dataclass
 class Plan:
@@ -136,10 +154,7 @@ def _measured(entry: Entry) -> list[Entry]:
 def _chosen(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int, ...]]]:
     """Every slot of one experiment that the options leave in, with its seeds."""
     for slot in slots(one, options.preset, (*options.methods, *options.extra)):
-        tasks = set(slot.entry.all_tasks)
-        if options.methods and slot.entry.method not in options.methods:
-            continue
-        if options.tasks and not (tasks and tasks <= set(options.tasks)):
+        if not options.takes(slot.entry):
             continue
         own = options.seeds or range(slot.seeds)
         seeds = tuple(sorted({*own, *options.extra_seeds}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,8 @@ from bench import SHIPPED
 from bench.errors import BenchError, unknown
 
 FOLDER = SHIPPED / "results" / "published"
+_READING = re.compile("garbled|extraction|repaired|^read as ")
+"""In a part of a note that tells how the paper's file was read."""
 FILTERS = ("paper", "table", "method", "group", "dataset", "metric")
 
 
@@ -29,6 +32,11 @@ class Published:
     """As a fraction where it was printed in percent; counts as they are."""
     std: float | None
     note: str
+
+    @property
+    def remark(self) -> str:
+        """The note less how we read the paper's file, which tells its readers nothing."""
+        return "; ".join(part for part in self.note.split("; ") if not _READING.search(part))
 
     @property
     def source(self) -> str:

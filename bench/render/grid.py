@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from bench.render.wording import DASH, DELTA, CellText, difference, measured_cel
 from bench.report.view_types import Measured, TableView
 from bench.score.statistics import Unit
 
+_WORD = re.compile(r"[^\s,;:()]+")
 LABEL = 40
 """Characters of a row label from which on LaTeX breaks it into lines."""
 
@@ -28,8 +30,10 @@ class Column:
 
     @property
     def title(self) -> str:
-        """The metric with its unit; "" of words."""
-        return f"{self.metric} (%)" if self.unit == "percent" else self.metric
+        """The metric less the words that the label says already, with its unit; "" of words."""
+        said = set(_WORD.findall(self.label.lower()))
+        words = [word for word in self.metric.split() if word.lower() not in said]
+        return " ".join([*words, *(["(%)"] if self.unit == "percent" else [])])
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -106,7 +110,9 @@ def _cells(entry: Measured | None, column: Column, letters: dict[str, str]) -> t
     paper, unit = entry.slot.published, entry.slot.unit
     published = CellText(DASH)
     if paper:
-        published = CellText(spread(paper.value, paper.std, unit), mark=letters.get(paper.note, ""))
+        published = CellText(
+            spread(paper.value, paper.std, unit), mark=letters.get(paper.remark, "")
+        )
     return published, measured, CellText(difference(entry))
 
 

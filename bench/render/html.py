@@ -1,15 +1,17 @@
-"""One page of all tables and figures, for a browser: no script, nothing from the network."""
+"""A page of tables and figures an experiment, for a browser: no script, nothing from a network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from urllib.parse import quote
 
+from bench.files import safe
 from bench.render import legend
 from bench.render.grid import Column, Row, columns, rows
 from bench.render.place import COLUMN, inches, stem
 from bench.render.wording import CellText
-from bench.report.view_types import Drawing, TableView
+from bench.report.view_types import Drawing, TableView, lacks
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
@@ -27,18 +29,39 @@ img { max-width: 100%; width: 30rem } img.wide { width: 60rem }
 
 
 def page(views: Sequence[TableView | Drawing], preset: str) -> str:
-    """The page, which lies in `report/` beside `figures/`."""
-    parts = [
+    """The page of one experiment, which lies in `report/` beside `figures/`."""
+    listed = [
+        f"<li>{escape(v.name)} ({escape(lacks(v))}): {escape(legend.sentence(v.caption))}</li>"
+        for v in views
+        if not isinstance(v, TableView) and lacks(v)
+    ]
+    parts = _top(f"{views[0].experiment}, {preset} preset")
+    parts.append(f'<p><a href="{safe(preset)}.html">All experiments</a></p>')
+    for view in views:
+        if isinstance(view, TableView):
+            parts.append(_table(view))
+        elif not lacks(view):
+            parts.append(_figure(view))
+    if listed:
+        parts.append(f"<h2>Figures that are not drawn</h2><ul>{''.join(listed)}</ul>")
+    return "\n".join(parts) + "\n"
+
+
+def index(names: Sequence[str], preset: str, end: str) -> str:
+    """The page that leads to those of the experiments, `NAME` + `end` beside it."""
+    links = (f'<li><a href="{quote(name + end)}">{escape(name)}</a></li>' for name in names)
+    return "\n".join([*_top(f"Results, {preset} preset"), "<ul>", *links, "</ul>"]) + "\n"
+
+
+def _top(title: str) -> list[str]:
+    return [
         "<!doctype html>",
         '<html lang="en"><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',
-        f"<title>bench: {escape(preset)} preset</title>",
+        f"<title>bench: {escape(title)}</title>",
         f"<style>{_STYLE}</style>",
-        f"<h1>Results, {escape(preset)} preset</h1>",
+        f"<h1>{escape(title)}</h1>",
     ]
-    for view in views:
-        parts.append(_table(view) if isinstance(view, TableView) else _figure(view))
-    return "\n".join(parts) + "\n"
 
 
 def _figure(view: Drawing) -> str:

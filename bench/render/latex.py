@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, groupby, pairwise
 
+from bench.files import safe
 from bench.render import legend
 from bench.render.escape import latex as escape
 from bench.render.grid import LABEL, Column, Row, panels
-from bench.render.place import COLUMN, inches, stem
+from bench.render.place import COLUMN, by_experiment, inches, stem
 from bench.render.wording import CellText
-from bench.report.view_types import Drawing, TableView
+from bench.report.view_types import Drawing, TableView, lacks
 
 WIDTH = 100
 """Characters of a panel: fits a text width of 5.5 inches in footnote size."""
@@ -19,6 +20,7 @@ NARROW = 60
 LINES = 48
 """Lines of a page; a longer table goes on in another float."""
 
+CLEARPAGE = r"\clearpage"
 _SHAPES = {1: "l", 2: r"r@{\,}l", 4: r"rr@{\,}lr"}
 """By the columns of the tabular that one of ours takes: what stands after "@" parts the small type
 from its number."""
@@ -160,8 +162,12 @@ def _mark(letter: str) -> str:
 def figure(view: Drawing) -> str:
     """A ``figure`` environment around the drawn file, with caption and label; needs graphicx.
 
-    What is wider than a column is set over both columns of a two-column paper.
+    What is wider than a column is set over both columns of a two-column paper. A figure that
+    nothing was measured for is a line of text.
     """
+    if why := lacks(view):
+        words = f"Figure {view.experiment} {view.name}, not drawn ({why}): {view.caption}"
+        return rf"\par\noindent {escape(legend.sentence(words))}\par" + "\n"
     caption, size = escape(legend.figure_caption(view)), f"{inches(view):g}in"  # as it was drawn
     name = "figure" if inches(view) <= COLUMN else "figure*"
     return "\n".join(
@@ -178,10 +184,26 @@ def figure(view: Drawing) -> str:
     )
 
 
-def document(views: Sequence[TableView | Drawing]) -> str:
-    """An article that inputs the fragments of all views from ``tables/`` and ``figures/``."""
-    folders = ["tables" if isinstance(view, TableView) else "figures" for view in views]
-    inputs = [
-        f"\\input{{{f}/{stem(v)}}}\n\\clearpage\n" for f, v in zip(folders, views, strict=True)
-    ]
-    return _PREAMBLE + "".join(inputs) + "\\end{document}\n"
+def document(views: Sequence[TableView | Drawing], others: Mapping[str, Sequence[str]]) -> str:
+    """An article that inputs the fragments of all views from ``tables/`` and ``figures/``.
+
+    Args:
+        views: Those of whole experiments.
+        others: Experiment -> the lines that input its fragments, of those without views here.
+    """
+    blocks = dict(others)
+    for name, mine in by_experiment(views).items():
+        blocks[safe(name)] = _inputs(mine)
+    lines = [line for name in sorted(blocks) for line in (f"% {name}", *blocks[name])]
+    return _PREAMBLE + "\n".join([*lines, r"\end{document}", ""])
+
+
+def _inputs(views: Sequence[TableView | Drawing]) -> list[str]:
+    """What inputs an experiment's fragments, a page each; figures not drawn share the last."""
+    named = {
+        f"\\input{{{'tables' if isinstance(view, TableView) else 'figures'}/{stem(view)}}}": view
+        for view in views
+    }
+    listed = [x for x, view in named.items() if not isinstance(view, TableView) and lacks(view)]
+    pages = [line for x in named if x not in listed for line in (x, CLEARPAGE)]
+    return [*pages, *listed, CLEARPAGE] if listed else pages

@@ -19,7 +19,7 @@ from bench.report.view_types import (
 SPREAD = f"± is the sample standard deviation (ddof 1) over seeds; n = {SEEDS} unless shown."
 BEST = (
     "best of its column by a paired t-test over shared seeds "
-    "(Holm-corrected over the column, p < .05)."
+    "(Holm-corrected over the column, p < .05) where no ranked row lacks seeds."
 )
 
 
@@ -112,12 +112,13 @@ def sentence(text: str) -> str:
 
 
 def _ranked(view: TableView) -> bool:
-    """Whether a paired test was possible: two methods of a column share two seeds."""
+    """Whether a paired test was possible: two methods of a whole column share two seeds."""
     by_column: dict[tuple[str, str], list[Measured]] = {}
     for e in view.entries:
         if not e.slot.oracle:
             by_column.setdefault(e.slot.head, []).append(e)
-    pairs = (pair for group in by_column.values() for pair in combinations(group, 2))
+    whole = (group for group in by_column.values() if all(e.whole for e in group))
+    pairs = (pair for group in whole for pair in combinations(group, 2))
     return any(e.best for e in view.entries) or any(
         len(a.values.keys() & b.values.keys()) > 1 for a, b in pairs
     )
@@ -157,7 +158,7 @@ def note_letters(view: TableView) -> dict[str, str]:
     """A letter for each different note of a row or of a published number."""
     texts: dict[str, None] = {}
     for slot in (e.slot for e in view.entries):
-        printed = slot.published.note if slot.published else ""
+        printed = slot.published.remark if slot.published else ""
         texts |= dict.fromkeys(text for text in (slot.entry.note, printed) if text)
     return {text: _letter(i) for i, text in enumerate(texts)}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bench.files import safe
 from bench.report.view_types import Drawing, FigureView, ImagesView, TableView
 
@@ -15,6 +17,14 @@ _PICTURES_OF_A_COLUMN = 10
 def stem(view: TableView | Drawing) -> str:
     """The view's file name without its ending, "experiment-name-preset", safe on any system."""
     return safe(f"{view.experiment}-{view.name}-{view.preset}")
+
+
+def by_experiment(views: Iterable[TableView | Drawing]) -> dict[str, list[TableView | Drawing]]:
+    """Experiment -> its views, tables before figures where they come so."""
+    found: dict[str, list[TableView | Drawing]] = {}
+    for view in views:
+        found.setdefault(view.experiment, []).append(view)
+    return found
 
 
 def inches(view: Drawing) -> float:

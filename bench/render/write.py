@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import unknown
-from bench.files import replace, safe
+from bench.files import content, replace, safe
 from bench.render import html, latex, tables
-from bench.render.place import stem
-from bench.report.view_types import Drawing, TableView
+from bench.render.place import by_experiment, stem
+from bench.report.view_types import Drawing, TableView, lacks
 
 _TABLES = {"tex": latex.latex, "md": tables.markdown, "csv": tables.csv}
 TABLE_FORMATS = tuple(_TABLES)
@@ -41,9 +43,17 @@ def write(
 
 
 def _write_figure(view: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
-    from bench.render.figures import save  # matplotlib takes a second to import
+    """A figure that nothing was measured for has its line of text alone."""
+    drawn = [name for name in formats if name != "tex"]
+    files = []
+    if not lacks(view):
+        from bench.render.figures import save  # matplotlib takes a second to import
 
-    files = save(view, folder, [name for name in formats if name != "tex"])
+        files = save(view, folder, drawn)
+    else:
+        for name in drawn:
+            with contextlib.suppress(OSError):
+                (folder / "figures" / f"{stem(view)}.{name}").unlink()
     if "tex" in formats:
         path = folder / "figures" / f"{stem(view)}.tex"
         files.append(replace(path, latex.figure(view).encode()))
@@ -53,16 +63,54 @@ def _write_figure(view: Drawing, folder: Path, formats: Sequence[str]) -> list[P
 def write_document(views: Sequence[TableView | Drawing], folder: Path, preset: str) -> Path:
     """Write `<folder>/all-<preset>.tex`, an article of all views; compile it in that folder.
 
-    Raises:
-        BenchError: the folder cannot be written.
-    """
-    return replace(folder / f"all-{safe(preset)}.tex", latex.document(views).encode())
-
-
-def write_page(views: Sequence[TableView | Drawing], folder: Path, preset: str) -> Path:
-    """Write `<folder>/report/<preset>.html`, all views on one page.
+    Experiments that it has already and that are not among the views stay in it.
 
     Raises:
         BenchError: the folder cannot be written.
     """
-    return replace(folder / "report" / f"{safe(preset)}.html", html.page(views, preset).encode())
+    path = folder / f"all-{safe(preset)}.tex"
+    return replace(path, latex.document(views, _others(path)).encode())
+
+
+_INPUT = re.compile(r"\\input\{((?:tables|figures)/[A-Za-z0-9.-]+)\}")
+_MOST_BYTES = 1 << 22
+
+
+def _others(path: Path) -> dict[str, list[str]]:
+    """Experiment -> its lines in a document that lies there, less those of fragments now gone."""
+    blocks: dict[str, list[str]] = {}
+    try:
+        lines = content(path, _MOST_BYTES).decode().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return blocks
+    name = ""
+    for line in lines:
+        named = _INPUT.fullmatch(line)
+        if line.startswith("% "):
+            name = safe(line[2:])
+        elif name and (line == latex.CLEARPAGE or (named and _there(path.parent, named[1]))):
+            blocks.setdefault(name, []).append(line)
+    return blocks
+
+
+def _there(folder: Path, fragment: str) -> bool:
+    path = folder / f"{fragment}.tex"
+    return path.is_file() and not path.is_symlink()
+
+
+def write_pages(views: Sequence[TableView | Drawing], folder: Path, preset: str) -> list[Path]:
+    """Write a page of all views of each experiment, and one that names all pages of the preset.
+
+    They are `<folder>/report/<experiment>-<preset>.html` and `<folder>/report/<preset>.html`.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    report, end = folder / "report", f"-{safe(preset)}.html"
+    files = []
+    for name, mine in by_experiment(views).items():
+        path = report / f"{safe(name)}{end}"
+        files.append(replace(path, html.page(mine, preset).encode()))
+    names = sorted(path.name.removesuffix(end) for path in report.glob(f"*{end}"))
+    index = html.index(names, preset, end)
+    return [*files, replace(report / f"{safe(preset)}.html", index.encode())]

@@ -40,7 +40,8 @@ def _table(one: Experiment, table: Table, slots: Sequence[Slot], results: Result
     for head in {slot.head for slot in slots}:
         column = [i for i, slot in enumerate(slots) if slot.head == head and not slot.oracle]
         higher = slots[column[0]].higher_is_better if column and head[1] else None
-        if higher is not None:
+        # The best of those that happen to have run is not the best of the column.
+        if higher is not None and all(entries[i].whole for i in column):
             ranked = {str(i): entries[i].values for i in column}
             best |= {int(i) for i in statistics.best_rows(ranked, higher_is_better=higher)}
     return TableView(

@@ -35,6 +35,11 @@ class Measured:
     judgement: Judgement = UNJUDGED
     best: bool = False
 
+    @property
+    def whole(self) -> bool:
+        """Whether no seed that was asked for lacks its value, but for those that cannot have it."""
+        return len(self.values) + self.states.get("undefined", 0) >= len(self.slot.cells)
+
     def __post_init__(self) -> None:
         printed = self.slot.published
         numbers = [self.summary.mean, self.summary.std, self.judgement.difference]
@@ -278,3 +283,15 @@ class ConfusionView:
 
 
 Drawing = FigureView | HeatmapView | EmbeddingView | ImagesView | ConfusionView
+
+
+def lacks(view: Drawing) -> str:
+    """Why a figure is listed and not drawn: nothing of it was measured; "" where something was."""
+    if isinstance(view, FigureView):
+        values = [mean for curve in view.curves for mean in curve.mean]
+    elif isinstance(view, HeatmapView):
+        values = [value for panel in view.panels for row in panel.value for value in row]
+    else:
+        words = [panel.words for panel in view.panels]
+        return "" if "" in words else "; ".join(dict.fromkeys(words)) or "no panels"
+    return "" if any(value is not None for value in values) else "nothing measured yet"

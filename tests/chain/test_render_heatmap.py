@@ -147,6 +147,6 @@ def test_a_run_draws_it_and_rendering_again_changes_no_byte(tmp_path):
     assert bench("run", path, *places(results), "--seeds", "1") == 0
     first = outputs(results)
     assert {"figures/small-k-quick.pdf", "figures/small-k-quick.png"} <= first.keys()
-    assert "small-k-quick.png" in (results / "report" / "quick.html").read_text()
+    assert "small-k-quick.png" in (results / "report" / "small-quick.html").read_text()
     assert bench("render", path, *places(results)) == 0
     assert outputs(results) == first

@@ -1,0 +1,126 @@
+"""Part of a thing never takes the place of the whole: tables, documents, pages, and the best."""
+
+import pytest
+from figures import finish
+from harness import bench, make_plan, outputs, places, write_experiment
+from views import bars, curve, entry, view
+
+from bench.plan.published import numbers
+from bench.render import latex, legend, tables
+from bench.render.grid import Column
+from bench.render.write import write, write_document, write_pages
+from bench.report import table_views
+from bench.store import states
+from bench.store.folders import Store
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, forkserver):
+    folder = tmp_path_factory.mktemp("whole")
+    rows = [{"method": "centroids"}, {"method": "carrier"}]
+    tomls = [write_experiment(folder / f"{x}.toml", "tiny/cluster", rows, n=2) for x in "ab"]
+    assert bench("run", *tomls, *places(folder / "results")) == 0
+    return tomls, folder / "results"
+
+
+@pytest.mark.parametrize("verb", ["render", "run"])
+@pytest.mark.parametrize("flag", [["--methods", "carrier"], ["--seeds", "1"], []])
+def test_a_part_is_chosen_and_the_whole_is_written(verb, flag, swept, capsys):
+    (_, one), results = swept
+    before = outputs(results)
+    assert {"tables/a-t-quick.tex", "tables/b-t-quick.tex", "all-quick.tex"} <= before.keys()
+    pages = {p.name: p.read_bytes() for p in (results / "report").iterdir()}
+    assert sorted(pages) == ["a-quick.html", "b-quick.html", "quick.html"]
+    assert bench(verb, one, *places(results), *flag) == 0
+    said = capsys.readouterr().out
+    assert outputs(results) == before
+    assert {p.name: p.read_bytes() for p in (results / "report").iterdir()} == pages
+    if verb == "render":
+        assert ("centroids  " in said) == ("--methods" not in flag)
+        assert "carrier  " in said
+
+
+def test_the_document_keeps_the_experiments_that_are_not_rendered(tmp_path):
+    one, two = view(entry()), view(entry(), experiment="mine")
+    for each in (one, two):
+        write(each, tmp_path)
+        path = write_document([each], tmp_path, "quick")
+    lines = path.read_text().splitlines()
+    inputs = [line for line in lines if line.startswith("\\input")]
+    assert inputs == [r"\input{tables/digits-t-quick}", r"\input{tables/mine-t-quick}"]
+    # What has gone, or what nobody wrote, is not taken over.
+    (tmp_path / "tables" / "digits-t-quick.tex").unlink()
+    path.write_text(path.read_text().replace("% mine", "% mine\n\\input{../secret}\n\\write18{x}"))
+    text = write_document([view(entry(), experiment="third")], tmp_path, "quick").read_text()
+    assert "digits-t" not in text
+    assert "secret" not in text
+    assert "write18" not in text
+    assert r"\input{tables/mine-t-quick}" in text
+
+
+def test_pages_lead_to_one_another(tmp_path):
+    write_pages([view(entry())], tmp_path, "quick")
+    *_, index = write_pages([view(entry(), experiment="a b")], tmp_path, "quick")
+    assert 'href="digits-quick.html">digits<' in index.read_text()
+    assert 'href="a-b-quick.html">a-b<' in index.read_text()
+    assert 'href="quick.html"' in (index.parent / "digits-quick.html").read_text()
+
+
+def test_a_figure_without_a_measurement_is_listed_and_not_drawn(tmp_path):
+    drawn, empty = bars(curve()), bars(curve(mean=(None, None), published=(1.0, 2.0)))
+    assert [p.suffix for p in write(drawn, tmp_path)] == [".pdf", ".png", ".tex"]
+    assert [p.suffix for p in write(empty, tmp_path)] == [".tex"]
+    assert [p.name for p in (tmp_path / "figures").iterdir()] == ["digits-b-quick.tex"]
+    assert "Figure digits b, not drawn (nothing measured yet): Bars." in latex.figure(empty)
+    page, _ = write_pages([empty], tmp_path, "quick")
+    assert "<img" not in page.read_text()
+    assert "<li>b (nothing measured yet): Bars.</li>" in page.read_text()
+    inputs = write_document([empty, view(entry())], tmp_path, "quick").read_text().splitlines()
+    assert inputs[-5:-1] == [
+        r"\input{tables/digits-t-quick}", r"\clearpage", r"\input{figures/digits-b-quick}",
+        r"\clearpage",
+    ]  # fmt: skip
+
+
+def test_no_row_is_the_best_while_a_rival_lacks_seeds(tmp_path):
+    rows = [{"method": "centroids"}, {"method": "carrier"}]
+    plan = make_plan(write_experiment(tmp_path / "x.toml", "tiny/cluster", rows, n=4))
+    store = Store(tmp_path / "results")
+    values = {"centroids": (0.9, 0.92, 0.91, 0.93), "carrier": (0.5, 0.51, 0.53, 0.52)}
+    for slot in plan.slots:
+        for seed, (key,) in slot.cells.items():
+            (table,), _ = table_views.views(states.read(plan, store))
+            assert not any(e.best for e in table.entries)
+            assert "Bold" not in legend.caption(table)
+            finish(store, plan.cells[key], {"ACC": values[slot.entry.method][seed]})
+    (table,), _ = table_views.views(states.read(plan, store))
+    assert [e.best for e in table.entries] == [True, False]
+    assert "Bold" in legend.caption(table)
+
+
+@pytest.mark.parametrize(
+    ("label", "metric", "title"),
+    [
+        ("similar precision", "similar precision", "(%)"),
+        ("linear, conv2", "linear conv2 top-1", "top-1 (%)"),
+        ("recall, similar", "similar recall low", "low (%)"),
+        ("CIFAR-10", "ACC", "ACC (%)"),
+    ],
+)
+def test_a_heading_says_no_word_twice(label, metric, title):
+    assert Column(label, metric, "percent", published=False).title == title
+    shown = view(entry(column=label, metric=metric))
+    assert f"{label} {title}".replace("%", r"\%") in latex.latex(shown)
+
+
+def test_how_a_paper_was_read_stays_in_the_csv():
+    notes = {one.note: one.remark for one in numbers()}
+    assert notes["block heading garbled in the extraction; read as '1-crop evaluation'"] == ""
+    assert notes["single centred crop"] == "single centred crop"
+    told = "tables 4 and 5 are on one line in the extraction; 90-epoch retraining"
+    assert notes[told] == "90-epoch retraining"
+    shown = view(entry(published=0.5, published_source="sela table 5", published_note=told))
+    assert [text for letter, text in legend.notes(shown) if letter] == ["90-epoch retraining."]
+    assert told in tables.csv(shown)
+    words = ("garbled", "extraction", "repaired")
+    assert not [text for text in notes.values() if any(word in text for word in words)]
