@@ -71,11 +71,11 @@ MUTATIONS = (
     ),
     Mutation(
         "detach",
-        "bench/nn/losses/student.py",
-        "origin = centres.detach().mean(dim=0)",
-        "origin = centres.mean(dim=0)",
-        ("dec",),
-        ("dec",),
+        "baselines/dtc.py",
+        "other = self.model(again()) if",
+        "other = self.model(again()).detach() if",
+        ("dtc",),
+        ("dtc",),
     ),
     Mutation(
         "dropped block",
