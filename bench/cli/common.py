@@ -118,7 +118,21 @@ def add_selection(parser: argparse.ArgumentParser, *, every: bool = False) -> No
         help="what networks compute in, where their method accepts it (default: float32); tables "
         "of either are apart",
     )
+    add_set(parser)
     add_weights(parser)
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Declare --set."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="METHOD.PARAM=VALUE",
+        dest="given",
+        default=[],
+        help="another value of a method's parameter, in tables of its own; may be repeated "
+        "(`show --params METHOD` names them)",
+    )
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
@@ -182,6 +196,8 @@ def plan_for(arguments: argparse.Namespace) -> Plan:
     options = options_of(arguments)
     made = graph.make(chosen_experiments(arguments), options)
     refuse_unused(made, options)
+    for line in made.notes:
+        say(f"note: {line}", sys.stderr)
     return made
 
 
@@ -196,7 +212,7 @@ def whole(plan: Plan, options: Options) -> Plan:
 
 def options_of(arguments: argparse.Namespace) -> Options:
     """What the flags of a selection say of the plan."""
-    from bench.plan import graph
+    from bench.plan import given, graph
 
     seeds = arguments.seed_list
     if arguments.seeds is not None:
@@ -209,6 +225,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         device=arguments.device,
         dtype=arguments.dtype,
         data_root=data_root(arguments),
+        given=given.read(arguments.given, "--set"),
     )
 
 

@@ -136,7 +136,7 @@ def _planned(arguments: argparse.Namespace) -> Plan:
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
     plan = common.plan_for(arguments)
-    if arguments.every:
+    if arguments.every and not arguments.given:
         for name in sorted({*experiment.names()} - {one.name for one in plan.experiments}):
             print(f"plan   {name}: run by its name alone")
     return plan
