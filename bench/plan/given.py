@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -77,6 +78,22 @@ def word(value: Any) -> str:
         return f"[{', '.join(map(word, value))}]"
     short = f"{value:g}" if isinstance(value, float) else str(value)
     return repr(value) if isinstance(value, float) and float(short) != value else short
+
+
+def toml(value: Any) -> str:
+    """A value as TOML has it; None, which it lacks, is left out of tables.
+
+    Raises:
+        BenchError: None by itself or in a list.
+    """
+    if isinstance(value, Mapping):
+        items = (f"{json.dumps(k)} = {toml(v)}" for k, v in value.items() if v is not None)
+        return f"{{ {', '.join(items)} }}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml, value))}]"
+    if value is None:
+        raise BenchError("a TOML file cannot say none: leave that value out")
+    return json.dumps(value) if isinstance(value, (str, bool)) else repr(value)
 
 
 def narrow(plan: Plan, options: Options) -> None:
