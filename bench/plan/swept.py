@@ -106,13 +106,12 @@ def _of_experiment(
         raise BenchError(
             f"sweep: no table of {one.name} has a row of '{method}' with such a metric"
         )
-    columns = list(found.values())
-    heads = [(column["label"], column["metric"]) for column in columns]
-    for column, head in zip(columns, heads, strict=True):
-        table_name = column.pop("table")
+    heads = [(one["label"], one["metric"]) for one in found.values()]
+    for head, entry in zip(heads, found.values(), strict=True):
+        name = entry.pop("table")
         if heads.count(head) > 1:
-            column["label"] = f"{table_name}: {column['label']}"
-    return columns
+            entry["label"] = f"{name}: {entry['label']}"
+    return list(found.values())
 
 
 def _said(part: Entry, param: str) -> dict[str, Any]:

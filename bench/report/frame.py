@@ -52,8 +52,10 @@ def _rows(
                 "started", "hardware", "commit", "code")  # fmt: skip
         row |= {name: getattr(record, name) for name in told}
         row["versions"] = _json(record.versions)
-    metrics = record.metrics if record is not None else {}
-    for metric, value in sorted(metrics.items()) or [(None, None)]:
+    if record is None or not record.metrics:
+        yield row
+        return
+    for metric, value in sorted(record.metrics.items()):
         yield {**row, "metric": metric, "value": value}
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sys
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,7 +14,10 @@ from harness import bench, places, write_experiment
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, forkserver):
     folder = tmp_path_factory.mktemp("export")
-    rows = [{"method": "centroids", "params": {"iterations": 3}}, {"method": "fault"}]
+    rows: list[dict[str, Any]] = [
+        {"method": "centroids", "params": {"iterations": 3}},
+        {"method": "fault"},
+    ]
     toml = write_experiment(folder / "x.toml", "tiny/cluster", rows, n=2)
     assert bench("run", toml, *places(folder / "results")) == 1
     return toml, folder / "results"

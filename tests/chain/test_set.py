@@ -1,6 +1,7 @@
 """`--set METHOD.PARAM=VALUE`: another value as if the TOML said so, in tables of its own."""
 
 import json
+from typing import Any
 
 import pytest
 from harness import PLUGINS, bench, make_plan, outputs, places, write_experiment
@@ -9,7 +10,10 @@ from bench import registry
 from bench.errors import BenchError
 from bench.plan import experiment, given, origin
 
-ROWS = [{"method": "centroids", "params": {"iterations": 3}}, {"method": "carrier"}]
+ROWS: list[dict[str, Any]] = [
+    {"method": "centroids", "params": {"iterations": 3}},
+    {"method": "carrier"},
+]
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def toml(tmp_path):
 
 
 def test_the_keys_are_those_of_a_toml_that_says_so(toml, tmp_path):
-    changed = [{**ROWS[0], "params": {"iterations": 7}}, ROWS[1]]
+    changed = [{**FIRST, "params": {"iterations": 7}}, ROWS[1]]
     said = make_plan(write_experiment(tmp_path / "it.toml", "tiny/cluster", changed, n=2))
     asked = make_plan(toml, given={"centroids": {"iterations": 7}})
     assert asked.cells.keys() == said.cells.keys() != make_plan(toml).cells.keys()
@@ -54,7 +58,7 @@ def test_what_is_set_has_tables_of_its_own_and_no_reference(toml, tmp_path, caps
 
 
 def test_a_table_that_varies_the_parameter_itself_is_left_out(tmp_path):
-    rows = [{**ROWS[0], "label": f"{i}", "params": {"iterations": i}} for i in (1, 2)]
+    rows = [{**FIRST, "label": f"{i}", "params": {"iterations": i}} for i in (1, 2)]
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows)
     with pytest.raises(BenchError, match=r"x t varies centroids.iterations itself"):
         make_plan(toml, given={"centroids": {"iterations": 7}})

@@ -1,6 +1,7 @@
 """`bench sweep`: an experiment of its own, a table and a curve of one parameter."""
 
 import tomllib
+from typing import Any
 
 import pytest
 from harness import FAULTY, PLUGINS, bench, make_plan, outputs, places, write_experiment
@@ -9,7 +10,7 @@ from bench import registry
 from bench.errors import BenchError
 from bench.plan import experiment, swept
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"label": "one", "method": "centroids", "params": {"iterations": 3}},
     {"label": "two", "method": "centroids", "params": {"iterations": 4}},
     {"label": "three", "method": "carrier"},
