@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +14,33 @@ _NAME = re.compile(r"\w[\w.+()=-]*(?: [\w.+()=-]+)*")
 """A method's name: its results' folder is called so, and `--methods` lists it between commas."""
 _LONGEST_NAME = 100
 """Bytes of it; file systems take 255."""
+
+_ABOVE_ZERO = (
+    "batch_size", "classes_per_batch", "crops", "every", "halve_every", "images_per_class",
+    "inverse_penalty", "k", "learning_rate", "n_init", "neighbours", "refresh", "sharpness",
+    "sigma", "std", "student_temperature", "temperature", "warmup_learning_rate", "width",
+)  # fmt: skip
+_SHARES = ("centre_momentum", "dropout", "ensemble", "momentum", "teacher_momentum")
+_FROM_ZERO = (
+    "batch", "bottleneck", "decay_every", "epochs", "finetune_iterations", "iterations", "jitter",
+    "limit", "max_epochs", "max_iter", "memory", "patch", "rampup", "relabellings", "scale",
+    "source_weight", "tolerance", "warmup", "warmup_epochs", "weight_decay",
+)  # fmt: skip
+"""Names that mean the same in all methods, by the numbers that they can be."""
+
+
+def refuse_out_of_range(name: str, value: Any, where: str) -> None:
+    """Raise a BenchError where a parameter of one of the common names cannot be such a number."""
+    if type(value) not in (int, float):
+        return
+    if not math.isfinite(value):
+        raise BenchError(f"{where} = {value} is no finite number")
+    if name in _SHARES and not 0 <= value <= 1:
+        raise BenchError(f"{where} = {value} must be in 0..1")
+    if name in _ABOVE_ZERO and value <= 0:
+        raise BenchError(f"{where} = {value} must be above 0")
+    if name in _FROM_ZERO and value < 0:
+        raise BenchError(f"{where} = {value} must be 0 or more")
 
 
 def refuse_name(name: object, where: str) -> None:

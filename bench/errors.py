@@ -59,7 +59,8 @@ def unknown(what: str, name: str, known: Iterable[str], *, where: str = "") -> B
         where: The file or flag at fault, if there is one to name.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = [one for one in known if one.lower() == name.lower()]
+    near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         hint = f"did you mean '{near[0]}'?"
     elif what in LISTED and len(known) > 12:

@@ -14,8 +14,15 @@ from bench.errors import BenchError
 
 
 def safe(name: str) -> str:
-    """A name of a file with nothing in it that some system does not take."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")
+    """A name of a file with nothing in it that some system does not take, nor too long for it."""
+    found = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-")
+    if len(found) <= _LONGEST:
+        return found
+    return f"{found[: _LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+_LONGEST = 160
+"""Characters; file systems take 255 with all that is set before and after."""
 
 
 def printable(text: str, *, lines: bool = False) -> str:

@@ -89,7 +89,9 @@ class MethodInfo:
             if key not in fields:
                 raise unknown(f"parameter of {self.name}", key, fields, where=where)
             name = f"{self.name}.{key}"
-            values[key] = checked(self._hints[key], value, f"{where}: {name}" if where else name)
+            at = f"{where}: {name}" if where else name
+            values[key] = checked(self._hints[key], value, at)
+            declared.refuse_out_of_range(key, values[key], at)
         return values
 
     def build(self, params: Mapping[str, Any], *, where: str = "") -> Method:

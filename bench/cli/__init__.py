@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench.cli import streams
+from bench.cli import common, streams
 from bench.cli.common import TERMINATED
 from bench.errors import BenchError
 from bench.files import printable
@@ -20,6 +20,7 @@ examples:
   python -m bench run --all                      everything that can run here, quick preset
   python -m bench run digits --seeds 3           three seeds of one experiment
   python -m bench run digits --methods mine --plugins my/     your method in the same tables
+  python -m bench run digits --set dec.batch_size=64          another value of one parameter
   python -m bench status --failed                what went wrong
   python -m bench check                          did a change move a result?
   python -m bench prove                          did a change of code, to the last bit?
@@ -31,13 +32,14 @@ was named could be measured or compared; 130 interrupted, 143 terminated."""
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     found = streams.make_lasting()
-    status = _status(_parser().parse_args(words))
+    status = _status(*parser().parse_known_args(words))
     return status if streams.said(found) else status or 1
 
 
-def _status(arguments: argparse.Namespace) -> int:
+def _status(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Act, with every error that a user may meet as one sentence."""
     try:
+        common.refuse_rest(arguments, rest)
         status: int = arguments.action(arguments)
     except BenchError as error:
         print(f"bench: {printable(str(error), lines=True)}", file=sys.stderr)
@@ -49,11 +51,13 @@ def _status(arguments: argparse.Namespace) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     """All verbs with their flags."""
     from bench.cli import (
         check,
+        completion,
         data,
+        export,
         listing,
         merge,
         pack,
@@ -63,22 +67,26 @@ def _parser() -> argparse.ArgumentParser:
         run,
         show,
         status,
+        sweep,
         weights_folder,
     )
 
-    parser = argparse.ArgumentParser(
+    made = common.Parser(
         prog="python -m bench",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    made.add_argument("--version", action=_Version, nargs=0, help="print versions and exit")
+    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
     for module in (
         run,
+        sweep,
         listing,
         status,
         show,
         render,
+        export,
         check,
         prove,
         rescore,
@@ -86,6 +94,19 @@ def _parser() -> argparse.ArgumentParser:
         merge,
         data,
         weights_folder,
+        completion,
     ):
         module.add(verbs)
-    return parser
+    made.set_defaults(whole=made)
+    return made
+
+
+class _Version(argparse.Action):
+    """Prints the versions of bench and of what moves results."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from bench.store import record
+
+        libraries = ", ".join(f"{name} {found}" for name, found in record.versions().items())
+        print(f"bench {record.own_version()}\n{libraries}")
+        parser.exit()

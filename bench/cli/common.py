@@ -6,24 +6,49 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from bench import ROOT, registry, weights
-from bench.errors import BenchError
+from bench.cli.words import count, duration, names, seed_list, size
+from bench.errors import BenchError, unknown
 from bench.files import printable
-from bench.plan.cell import LARGEST_SEED, MOST_SEEDS
+from bench.plan.cell import MOST_SEEDS
 
 if TYPE_CHECKING:
     from bench.plan.experiment import Experiment
     from bench.plan.graph import Options, Plan
     from bench.store.folders import Store
 
+__all__ = ["count", "duration", "names", "size"]
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PRESETS = ("quick", "paper")
 TERMINATED = "SIGTERM"
 """What a `KeyboardInterrupt` says that was none of the keyboard's."""
+
+
+class Parser(argparse.ArgumentParser):
+    """One that says a mistake in a sentence, without the usage of every flag before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        if message.startswith("argument VERB: invalid choice: "):
+            wrong = message.split("'")[1]
+            message = str(unknown("verb", wrong, re.findall(r"'([\w-]+)'", message)[1:]))
+        self.exit(2, f"bench: {printable(message)} (`{self.prog} --help`)\n")
+
+
+def refuse_rest(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
+    """Raise a BenchError for the first word that the verb does not take, with the nearest flag."""
+    if not rest:
+        return
+    if not rest[0].startswith("-"):
+        raise BenchError(f"one word too many: {rest[0]} (`{arguments.parser.prog} --help`)")
+    known = [flag for one in arguments.parser._actions for flag in one.option_strings]
+    flag = rest[0].partition("=")[0]
+    raise unknown("flag", flag, [name for name in known if name.startswith("--")])
 
 
 def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argparse.ArgumentParser:  # type: ignore[valid-type]
@@ -35,6 +60,7 @@ def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argp
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(parser=parser)
     return parser
 
 
@@ -68,8 +94,10 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_selection(parser: argparse.ArgumentParser, *, every: bool = False) -> None:
-    """Declare the arguments that choose cells; `every` adds --all."""
+def add_selection(
+    parser: argparse.ArgumentParser, *, named: bool = True, every: bool = False
+) -> None:
+    """Declare the arguments that choose cells: names of experiments, --all, and what narrows."""
     if every:
         parser.add_argument(
             "--all",
@@ -77,12 +105,13 @@ def add_selection(parser: argparse.ArgumentParser, *, every: bool = False) -> No
             dest="every",
             help="every experiment but those that run by their name alone",
         )
-    parser.add_argument(
-        "experiments",
-        nargs="*",
-        metavar="EXPERIMENT",
-        help="a name that `list experiments` shows, or a path to a TOML file",
-    )
+    if named:
+        parser.add_argument(
+            "experiments",
+            nargs="*",
+            metavar="EXPERIMENT",
+            help="a name that `list experiments` shows, or a path to a TOML file",
+        )
     parser.add_argument(
         "--methods",
         type=names,
@@ -98,7 +127,7 @@ def add_selection(parser: argparse.ArgumentParser, *, every: bool = False) -> No
         metavar="N",
         help="the first N of the seeds 0..9",
     )
-    seeds.add_argument("--seed-list", type=_seed_list, metavar="0,3", help="just these seeds")
+    seeds.add_argument("--seed-list", type=seed_list, metavar="0,3", help="just these seeds")
     parser.add_argument(
         "--preset",
         choices=PRESETS,
@@ -118,7 +147,21 @@ def add_selection(parser: argparse.ArgumentParser, *, every: bool = False) -> No
         help="what networks compute in, where their method accepts it (default: float32); tables "
         "of either are apart",
     )
+    add_set(parser)
     add_weights(parser)
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Declare --set."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="METHOD.PARAM=VALUE",
+        dest="given",
+        default=[],
+        help="another value of a method's parameter, in tables of its own; may be repeated "
+        "(`show --params METHOD` names them)",
+    )
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
@@ -182,6 +225,8 @@ def plan_for(arguments: argparse.Namespace) -> Plan:
     options = options_of(arguments)
     made = graph.make(chosen_experiments(arguments), options)
     refuse_unused(made, options)
+    for line in made.notes:
+        say(f"note: {line}", sys.stderr)
     return made
 
 
@@ -194,9 +239,15 @@ def whole(plan: Plan, options: Options) -> Plan:
     return graph.make(plan.experiments, options.whole())
 
 
+def narrows(arguments: argparse.Namespace) -> bool:
+    """Whether flags say which cells are meant."""
+    flags = ("methods", "tasks", "seeds", "seed_list", "given")
+    return any(getattr(arguments, flag) for flag in flags)
+
+
 def options_of(arguments: argparse.Namespace) -> Options:
     """What the flags of a selection say of the plan."""
-    from bench.plan import graph
+    from bench.plan import given, graph
 
     seeds = arguments.seed_list
     if arguments.seeds is not None:
@@ -209,6 +260,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         device=arguments.device,
         dtype=arguments.dtype,
         data_root=data_root(arguments),
+        given=given.read(arguments.given, "--set"),
     )
 
 
@@ -236,46 +288,3 @@ def say_damaged(store: Store) -> None:
     """Name on standard error what the store found to be damaged, a line each."""
     for reason in store.damaged.values():
         say(f"note: {reason}", sys.stderr)
-
-
-def names(text: str) -> tuple[str, ...]:
-    """A comma-separated list."""
-    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
-
-
-def duration(text: str) -> float:
-    """Seconds in "90", "90s", "20m" or "1.5h"."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if match is None or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no duration; write 90s, 20m or 1.5h")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
-
-
-def size(text: str) -> int:
-    """Bytes in "800M" or "4G"."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])", text.strip())
-    if match is None or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no size; write 800M or 4G")
-    return int(float(match[1]) * {"M": 2**20, "G": 2**30}[match[2]])
-
-
-def count(text: str, what: str, most: int) -> int:
-    """A number of things, from 1 to `most`."""
-    digits = text.lstrip("0")
-    if not text.isdecimal() or not digits:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of {what}; write 1 or more")
-    if len(digits) > len(str(most)) or int(digits) > most:  # int() refuses very many digits
-        raise argparse.ArgumentTypeError(f"'{text}' is more than {most} {what}, the most")
-    return int(digits)
-
-
-def _seed_list(text: str) -> tuple[int, ...]:
-    words = names(text)
-    if not words or not all(word.isdecimal() for word in words):
-        raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds; write 0,3,7")
-    if len(words) > MOST_SEEDS:
-        raise argparse.ArgumentTypeError(f"{len(words)} seeds are more than {MOST_SEEDS}, the most")
-    for word in words:
-        if len(word) > len(str(LARGEST_SEED)) or int(word) > LARGEST_SEED:
-            raise argparse.ArgumentTypeError(f"'{word}' is above {LARGEST_SEED}, the largest seed")
-    return tuple(dict.fromkeys(int(word) for word in words))

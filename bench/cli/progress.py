@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from bench.run.runner import Runner
 
 _PLAIN_SECONDS = 10.0
+_LISTED = 12
+"""Files that a run's end names one by one; of more, tables and figures are counted."""
 
 
 class Lines:
@@ -171,6 +174,12 @@ def print_end(
     by_stem: dict[Path, list[str]] = {}
     for path in written:
         by_stem.setdefault(path.with_suffix(""), []).append(path.suffix[1:])
+    if len(by_stem) > _LISTED:
+        kinds = Counter(stem.parent.name for stem in by_stem)
+        print(f"wrote  {kinds['tables']} tables and {kinds['figures']} figures, named in")
+        *others, index = by_stem
+        fronts = [s for s in others if s.parent.name not in ("tables", "figures", "report")]
+        by_stem = {stem: by_stem[stem] for stem in (*fronts, index)}
     for stem, endings in by_stem.items():
         suffix = endings[0] if len(endings) == 1 else "{" + ",".join(endings) + "}"
         print(f"wrote  {_short(stem)}.{suffix}")

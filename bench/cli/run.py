@@ -43,7 +43,18 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     parser = common.add_verb(
         verbs, "run", "compute missing cells, then write tables and figures", epilog=EPILOG
     )
-    common.add_selection(parser, every=True)
+    add_flags(parser)
+    parser.set_defaults(action=act)
+
+
+def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
+    """Declare how cells are chosen and computed.
+
+    Args:
+        parser: Of a verb.
+        named: With names of experiments and --all.
+    """
+    common.add_selection(parser, named=named, every=named)
     common.add_places(parser)
     parser.add_argument(
         "--workers",
@@ -83,7 +94,6 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     parser.add_argument(
         "--download", action="store_true", help="get missing data sets from their publishers first"
     )
-    parser.set_defaults(action=act)
 
 
 def act(arguments: argparse.Namespace) -> int:
@@ -136,7 +146,7 @@ def _planned(arguments: argparse.Namespace) -> Plan:
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
     plan = common.plan_for(arguments)
-    if arguments.every:
+    if arguments.every and not arguments.given:
         for name in sorted({*experiment.names()} - {one.name for one in plan.experiments}):
             print(f"plan   {name}: run by its name alone")
     return plan

@@ -38,6 +38,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument("--task", metavar="TASK", help="with --params: only entries on this task")
     parser.add_argument("--preset", choices=common.PRESETS, default="quick")
+    common.add_set(parser)
     common.add_places(parser)
     parser.set_defaults(action=act)
 
@@ -54,7 +55,7 @@ def act(arguments: argparse.Namespace) -> int:
 def _params(arguments: argparse.Namespace) -> int:
     """Print the values of a method's parameters, entry by entry where these differ."""
     from bench.datasets import get_task
-    from bench.plan import experiment, origin
+    from bench.plan import experiment, given, origin
 
     common.load_plugins(arguments)
     info = registry.get(arguments.params, where="--params")
@@ -63,7 +64,8 @@ def _params(arguments: argparse.Namespace) -> int:
     if arguments.task:
         get_task(arguments.task, where="--task")
     one = experiment.load(arguments.experiment)
-    for uses, found in origin.trace(info, one, arguments.preset, arguments.task or ""):
+    own = given.read(arguments.given, "--set").get(info.name, {})
+    for uses, found in origin.trace(info, one, arguments.preset, arguments.task or "", own):
         print(f"{info.name}, {arguments.preset} preset, {one.name}")
         for use in uses:
             print(f"  {use}")

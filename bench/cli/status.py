@@ -86,5 +86,10 @@ def _content(results: Results, *, failed: bool) -> dict[str, Any]:
             gone = results.lacks[key]
             line |= {"reason": "; ".join(map(str, gone)), "lacks": [vars(one) for one in gone]}
         cells[state].append(line)
-    found = {"preset": results.plan.preset, "counts": counts(results.states), "cells": cells}
-    return found | {"notes": provenance.notes(results)}
+    return {
+        "preset": results.plan.preset,
+        "set": list(results.plan.given),
+        "counts": counts(results.states),
+        "cells": cells,
+        "notes": provenance.notes(results),
+    }

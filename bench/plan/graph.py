@@ -3,112 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.datasets import Presence, TaskSpec, get_task, lack, look, part_fingerprint, unprepared
+from bench.datasets import TaskSpec, get_task, lack, look, part_fingerprint, unprepared
 from bench.errors import BenchError, Lack
-from bench.plan import answers
-from bench.plan.cell import Cell, Pairs, frozen
+from bench.plan import answers, given
+from bench.plan.cell import Cell, frozen
 from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
+from bench.plan.planned import Options, Plan, Stem
 from bench.plan.slot import Slot, slots
 from bench.tasks import Need
 
+__all__ = ["Options", "Plan", "make"]
 PROBE = "probe"
 _DEEPEST = 32
 """Of methods that need one another."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What of a run's command line decides which cells there are."""
-
-    preset: str = "quick"
-    seeds: tuple[int, ...] | None = None
-    """None: as each experiment says."""
-    methods: tuple[str, ...] = ()
-    tasks: tuple[str, ...] = ()
-    extra_seeds: tuple[int, ...] = ()
-    """Seeds to have beside the experiment's own."""
-    extra: tuple[str, ...] = ()
-    """Methods that become rows of the tables that they fit and that have none of them."""
-    device: str = "cpu"
-    dtype: str = "float32"
-    """What networks compute in, for methods that accept it."""
-    data_root: Path = Path("data")
-    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Method -> parameters that the experiment's preset sets."""
-    damaged: Mapping[str, Lack] = field(default_factory=dict)
-    """Data set -> what is wrong with it, of those that could not be prepared."""
-
-    @property
-    def selects(self) -> bool:
-        """Whether some cells of the experiments are left out."""
-        return bool(self.methods or self.tasks or self.seeds)
-
-    def whole(self) -> Options:
-        """The same without a selection; chosen methods stay as rows, chosen seeds are further."""
-        return dataclasses.replace(
-            self, seeds=None, methods=(), tasks=(), extra=self.methods, extra_seeds=self.seeds or ()
-        )
-
-    def takes(self, part: Entry) -> bool:
-        """Whether the chosen methods and tasks leave an entry in."""
-        if self.methods and part.method not in self.methods:
-            return False
-        tasks = set(part.all_tasks)
-        return not self.tasks or bool(tasks and tasks <= set(self.tasks))
-
-
-@dataclass
-class Plan:
-    """Cells in the order in which they would be started, and who asks for them."""
-
-    preset: str
-    cells: dict[str, Cell] = field(default_factory=dict)
-    unavailable: dict[str, tuple[Lack, ...]] = field(default_factory=dict)
-    """Key -> what is lacking and how to get it."""
-    unprepared: set[str] = field(default_factory=set)
-    """Data sets that are here and whose fingerprint is not known before they are prepared: cells
-    on them have other keys then, and are unavailable until then."""
-    slots: list[Slot] = field(default_factory=list)
-    experiments: list[Experiment] = field(default_factory=list)
-
-    filtered: bool = False
-    """Some rows were left out by --methods or --tasks."""
-    data_root: Path = Path("data")
-    dtype: str = "float32"
-    _data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)
-    """Task -> `_look`."""
-    _seen: dict[str, Presence] = field(default_factory=dict)
-    """Data set -> what is here of it."""
-    _stems: dict[str, _Stem] = field(default_factory=dict)
-    """What is asked for, in words -> `_stem`."""
-
-    @property
-    def shown(self) -> str:
-        """The preset, and the type where it is not float32: how tables tell them apart."""
-        return self.preset if self.dtype == "float32" else f"{self.preset}, {self.dtype}"
-
-    def of(self, experiment: str) -> set[str]:
-        """Keys of an experiment's cells with all that they need."""
-        mine = [s for s in self.slots if s.experiment == experiment]
-        return self.closure(k for s in mine for keys in s.cells.values() for k in keys)
-
-    def closure(self, keys: Iterable[str]) -> set[str]:
-        """These cells with all that they need, and what those need."""
-        queue, found = list(keys), set[str]()
-        while queue:
-            key = queue.pop()
-            if key not in found:
-                found.add(key)
-                queue += [needed for _, needed in self.cells[key].needs]
-        return found
 
 
 def make(chosen: Iterable[Experiment], options: Options) -> Plan:
@@ -118,7 +31,7 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
         BenchError: an unknown method or task, or a method that cannot run on its task.
     """
     plan = Plan(options.preset, experiments=list(chosen), data_root=options.data_root)
-    plan.dtype = options.dtype
+    plan.dtype, plan.given = options.dtype, given.words(options.given)
     plan.filtered = bool(options.methods or options.tasks)
     for name in options.methods:
         refused = answers.refuses(registry.get(name, where="--methods"), options.dtype)
@@ -141,6 +54,8 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
             for task in entry.all_tasks
             for key in _cells_of(plan, entry, task, seed, mine)
         ]
+    if options.given:
+        given.narrow(plan, options)
     return plan
 
 
@@ -151,7 +66,7 @@ def _measured(entry: Entry) -> list[Entry]:
     return [entry, dataclasses.replace(entry, method=entry.gain_over, params={}, quick={})]
 
 
-def _chosen(one: Experiment, options: Options) -> Iterable[tuple[Slot, tuple[int, ...]]]:
+def _chosen(one: Experiment, options: Options) -> Iterator[tuple[Slot, tuple[int, ...]]]:
     """Every slot of one experiment that the options leave in, with its seeds."""
     for slot in slots(one, options.preset, (*options.methods, *options.extra)):
         if not options.takes(slot.entry):
@@ -172,19 +87,6 @@ def _cells_of(plan: Plan, entry: Entry, task: str, seed: int, options: Options) 
     # Its kind is the name of the method that measures: "probe" or "finetune".
     measuring = Need(get_task(probe).kind, {}, probe, seed)
     return [key, _add(plan, measuring, options, needs=(("network", key),))]
-
-
-@dataclass(frozen=True)
-class _Stem:
-    """What the cells of all seeds share that are asked for with the same words."""
-
-    params: Pairs
-    setting: Pairs
-    data: str
-    needs: tuple[tuple[str, Need], ...]
-    lacks: tuple[Lack, ...]
-    """Of the task, the device and the type."""
-    unavailable: Callable[[], str | Lack]
 
 
 def _add(
@@ -213,9 +115,9 @@ def _add(
     task, seed = asked.task or "", asked.seed or 0
     preset = options.params.get(asked.method, {})
     words = repr((asked.method, asked.params, task, setting, preset, needs is None))
-    stem = plan._stems.get(words)
+    stem = plan.stems.get(words)
     if stem is None:
-        stem = plan._stems[words] = _stem(plan, asked, options, setting or {}, own=needs is None)
+        stem = plan.stems[words] = _stem(plan, asked, options, setting or {}, own=needs is None)
     if needs is None:
         needs = tuple(
             (role, _add(plan, _filled_in(need, task, seed), options, chain=chain))
@@ -249,16 +151,17 @@ def _add(
 
 def _stem(
     plan: Plan, asked: Need, options: Options, setting: Mapping[str, Any], *, own: bool
-) -> _Stem:
+) -> Stem:
     """What a cell shares with those of other seeds; its own needs among them, if it is asked."""
     info, task = registry.get(asked.method), get_task(asked.task or "")
     preset = options.params.get(asked.method, {})
-    params = info.params(options.preset, {**preset, **asked.params})
+    said = {**preset, **asked.params, **options.given.get(asked.method, {})}
+    params = info.params(options.preset, said)
     built = answers.answer(info.build(params), "resolved", asked.method)
     needs = sorted(answers.needs(built, asked.method, task).items()) if own else []
     defaults, chosen = task.settings({}), task.settings(setting)
     data, lacks = _look(plan, task, options)
-    return _Stem(
+    return Stem(
         params=frozen({name: getattr(built, name) for name in params}),
         setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
         data=data,
@@ -281,14 +184,14 @@ def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack
     "" for fingerprints that are neither pinned nor those of prepared data: nothing is prepared or
     hashed here, where many commands only look.
     """
-    if task.name in plan._data:
-        return plan._data[task.name]
+    if task.name in plan.data:
+        return plan.data[task.name]
     root, lacks = options.data_root, []
     known = True
     for name, splits in task.splits().items():
-        if name not in plan._seen:
-            plan._seen[name] = look(name, root)
-        seen = plan._seen[name]
+        if name not in plan.seen:
+            plan.seen[name] = look(name, root)
+        seen = plan.seen[name]
         lacking = options.damaged.get(name) or lack(name, root, splits, seen)
         if not lacking and (lacking := unprepared(name, root, splits, seen)):
             plan.unprepared.add(name)
@@ -296,11 +199,11 @@ def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack
         lacks += [lacking] if lacking else []
     found = {
         role: part_fingerprint(
-            part, plan._seen[part.dataset].fingerprints, task.limit(role, options.preset)
+            part, plan.seen[part.dataset].fingerprints, task.limit(role, options.preset)
         )
         for role, part in task.parts().items()
     }
     known = known and all(found.values())
     data = " ".join(f"{role}:{print_}" for role, print_ in found.items()) if known else ""
-    plan._data[task.name] = data, tuple(lacks)
-    return plan._data[task.name]
+    plan.data[task.name] = data, tuple(lacks)
+    return plan.data[task.name]

@@ -1,7 +1,7 @@
 """Where a parameter's value comes from: the layers that `bench.plan.graph` lays over one another.
 
 The method's default, its quick preset, the experiment's preset, then the column (or a figure's
-group), the row (or curve), a figure's axis, and both parts' `quick`.
+group), the row (or curve), a figure's axis, both parts' `quick`, and the command line's --set.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ class _Use:
 
 
 def trace(
-    info: MethodInfo, one: Experiment, preset: str, task: str = ""
+    info: MethodInfo,
+    one: Experiment,
+    preset: str,
+    task: str = "",
+    given: Mapping[str, Any] | None = None,
 ) -> list[tuple[list[str], list[Value]]]:
     """The parameters of a method in an experiment.
 
@@ -57,6 +61,7 @@ def trace(
         one: The experiment.
         preset: "quick" or "paper".
         task: Only entries on this task; "": all.
+        given: What the command line sets.
 
     Returns:
         Entries of tables and figures that have the same values from the same places, with those;
@@ -71,7 +76,8 @@ def trace(
     if task and uses and not chosen:
         raise BenchError(f"{one.name} has no entry of {info.name} on {task}")
     for use in chosen or [_Use("no entry: other cells may ask for more", "", Entry(), ())]:
-        values = _values(info, [*_base(info, one, preset), *use.layers], preset)
+        last: Layer = ("command line", given or {})
+        values = _values(info, [*_base(info, one, preset), *use.layers, last], preset)
         places, _ = found.setdefault(repr(values), ({}, values))
         places.setdefault(use.where, []).append(use.at)
     return [

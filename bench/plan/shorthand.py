@@ -154,6 +154,8 @@ class _Output:
         where = f"{self.where}: column '{raw.get('label', '')}'"
         if raw.get("published") is False:
             raise BenchError(f"{where}: published = false is for rows and curves")
+        if isinstance(raw.get("metric"), list):
+            raise BenchError(f"{where}: metric is one name: write metrics = {raw['metric']}")
         metrics = checked(tuple[str, ...], raw.get("metrics", ()), f"{where}: metrics")
         columns = [raw]
         if metrics:

@@ -87,7 +87,7 @@ CSV_COLUMNS = (
     "experiment", "table", "preset", "group", "row", "column", "metric", "unit",
     "mean", "std", "n", "planned", "values", "states",
     "published", "published_std", "published_source", "published_note",
-    "difference", "verdict", "reason", "best", "oracle", "note",
+    "difference", "verdict", "reason", "best", "oracle", "note", "method", "keys",
 )  # fmt: skip
 CSV_COLUMNS_OF_WORDS = ("experiment", "table", "preset", "group", "row", "column", "words", "note")
 
@@ -95,8 +95,9 @@ CSV_COLUMNS_OF_WORDS = ("experiment", "table", "preset", "group", "row", "column
 def csv(view: TableView) -> str:
     r"""One line for each entry, every field in full: fractions as Python's shortest repr.
 
-    `values` is "seed:value;...", `states` "state:count;...", an absent number is empty, `best`
-    and `oracle` are 0 or 1. Lines end in ``\n``. A table of words has other columns.
+    `values` is "seed:value;...", `states` "state:count;...", `keys` "seed:key;..." with a space
+    between the keys of one seed's cells (`bench show KEY`); an absent number is empty, `best` and
+    `oracle` are 0 or 1. Lines end in ``\n``. A table of words has other columns.
     """
     out = io.StringIO()
     writer = csv_module.writer(out, lineterminator="\n")
@@ -117,13 +118,14 @@ def _csv_fields(view: TableView, entry: Measured) -> dict[str, str]:
         "group": group, "row": row, "column": column, "metric": metric, "unit": slot.unit,
         **vars(entry.summary), **vars(entry.judgement),
         "planned": len(slot.cells), "best": entry.best, "oracle": slot.oracle,
-        "note": slot.entry.note, "words": slot.words,
+        "note": slot.entry.note, "words": slot.words, "method": slot.entry.method,
         "published": printed and printed.value, "published_std": printed and printed.std,
         "published_source": printed and printed.source,
         "published_note": printed and printed.note,
     }  # fmt: skip
     return {name: _csv_value(value) for name, value in fields.items()} | {
         "values": ";".join(f"{s}:{_csv_value(v)}" for s, v in sorted(entry.values.items())),
+        "keys": ";".join(f"{s}:{' '.join(keys)}" for s, keys in sorted(slot.cells.items())),
         "states": ";".join(f"{s}:{n}" for s, n in sorted(entry.states.items())),
     }
 

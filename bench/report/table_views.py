@@ -84,7 +84,10 @@ def _not_comparable(slot: Slot, results: Results) -> str:
     used = results.plan.closure(keys) & results.records.keys()
     partial = {results.records[k].partial_data for k in used} - {""}
     reasons = ["quick preset"] if results.plan.preset == "quick" else []
-    reasons += [slot.entry.differs] if slot.entry.differs else []
+    methods = {results.plan.cells[k].method for k in results.plan.closure(keys)}
+    reasons += results.plan.given if results.plan.changed & methods else ()
+    # Reasons are parted by "; ".
+    reasons += [slot.entry.differs.replace("; ", ", ")] if slot.entry.differs else []
     reasons += [f"part of the data: {p}" for p in sorted(partial)]
     reasons += ["oracle row"] if slot.oracle else []
     return "; ".join(reasons)

@@ -221,6 +221,14 @@ def versions() -> dict[str, str]:
     return found
 
 
+def own_version() -> str:
+    """That of bench, as it was installed."""
+    try:
+        return metadata.version("bench-clustering")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
 @cache
 def lacks_bfloat16() -> bool:
     """Whether the processor has no instructions for products of bfloat16, as far as it says."""

@@ -1,0 +1,54 @@
+"""`bench sweep`: values of one parameter, as a table and a curve."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from bench.cli import common, run
+
+EPILOG = """\
+Writes an experiment of its own, results/sweeps/NAME.toml, and runs it: `render`, `check` and
+`status` take that file too. A list of other values takes its place; what was measured stays.
+
+  python -m bench sweep kmeans.n_init=1,5,20 digits/cluster
+  python -m bench sweep dec.epochs=5,10,20 digits --dry-run       where the experiment has DEC"""
+
+
+def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+    """Declare the verb."""
+    summary = "measure several values of one parameter: a table and a curve"
+    parser = common.add_verb(verbs, "sweep", summary, epilog=EPILOG)
+    parser.add_argument("change", metavar="METHOD.PARAM=V1,V2,…", help="what varies")
+    parser.add_argument(
+        "where", metavar="EXPERIMENT|TASK", help="a task, or an experiment that has the method"
+    )
+    parser.add_argument(
+        "--metrics",
+        type=common.names,
+        metavar="A,B",
+        default=(),
+        help="of the table; the first one is drawn (default: those of the task's kind)",
+    )
+    run.add_flags(parser, named=False)
+    parser.set_defaults(action=act, experiments=(), every=False)
+
+
+def act(arguments: argparse.Namespace) -> int:
+    """Write the experiment and run it; returns the exit status."""
+    from bench.files import replace
+    from bench.plan import swept
+    from bench.store import walk
+
+    common.load_plugins(arguments)
+    made = swept.read(arguments.change, arguments.where, arguments.metrics)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) if arguments.dry_run else arguments.results / "sweeps"
+        if not arguments.dry_run:
+            walk.refuse_links(arguments.results, "sweeps")
+        path = replace(folder / f"{made.name}.toml", swept.written(made).encode())
+        if not arguments.dry_run:
+            print(f"wrote  {path}")
+        arguments.experiments = [str(path)]
+        return run.act(arguments)

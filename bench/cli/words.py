@@ -1,0 +1,52 @@
+"""Words of flags: lists, durations, sizes and numbers."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from bench.plan.cell import LARGEST_SEED, MOST_SEEDS
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A comma-separated list."""
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def duration(text: str) -> float:
+    """Seconds in "90", "90s", "20m" or "1.5h"."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no duration; write 90s, 20m or 1.5h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def size(text: str) -> int:
+    """Bytes in "800M" or "4G"."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])", text.strip())
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no size; write 800M or 4G")
+    return int(float(match[1]) * {"M": 2**20, "G": 2**30}[match[2]])
+
+
+def count(text: str, what: str, most: int) -> int:
+    """A number of things, from 1 to `most`."""
+    digits = text.lstrip("0")
+    if not text.isdecimal() or not digits:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of {what}; write 1 or more")
+    if len(digits) > len(str(most)) or int(digits) > most:  # int() refuses very many digits
+        raise argparse.ArgumentTypeError(f"'{text}' is more than {most} {what}, the most")
+    return int(digits)
+
+
+def seed_list(text: str) -> tuple[int, ...]:
+    """Seeds in "0,3,7"."""
+    words = names(text)
+    if not words or not all(word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds; write 0,3,7")
+    if len(words) > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"{len(words)} seeds are more than {MOST_SEEDS}, the most")
+    for word in words:
+        if len(word) > len(str(LARGEST_SEED)) or int(word) > LARGEST_SEED:
+            raise argparse.ArgumentTypeError(f"'{word}' is above {LARGEST_SEED}, the largest seed")
+    return tuple(dict.fromkeys(int(word) for word in words))

@@ -1,0 +1,130 @@
+"""A plan, and what of a command line decides it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.datasets import Presence
+from bench.errors import Lack
+from bench.plan.cell import Cell, Pairs
+from bench.plan.entry import Entry
+from bench.plan.experiment import Experiment
+from bench.plan.slot import Slot
+from bench.tasks import Need
+
+
+@dataclass(frozen=True)
+class Stem:
+    """What the cells of all seeds share that are asked for with the same words."""
+
+    params: Pairs
+    setting: Pairs
+    data: str
+    needs: tuple[tuple[str, Need], ...]
+    lacks: tuple[Lack, ...]
+    """Of the task, the device and the type."""
+    unavailable: Callable[[], str | Lack]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of a run's command line decides which cells there are."""
+
+    preset: str = "quick"
+    seeds: tuple[int, ...] | None = None
+    """None: as each experiment says."""
+    methods: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    extra_seeds: tuple[int, ...] = ()
+    """Seeds to have beside the experiment's own."""
+    extra: tuple[str, ...] = ()
+    """Methods that become rows of the tables that they fit and that have none of them."""
+    device: str = "cpu"
+    dtype: str = "float32"
+    """What networks compute in, for methods that accept it."""
+    data_root: Path = Path("data")
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Method -> parameters that the experiment's preset sets."""
+    given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Method -> parameters of the command line, over whatever an experiment says."""
+    damaged: Mapping[str, Lack] = field(default_factory=dict)
+    """Data set -> what is wrong with it, of those that could not be prepared."""
+
+    @property
+    def selects(self) -> bool:
+        """Whether some cells of the experiments are left out."""
+        return bool(self.methods or self.tasks or self.seeds)
+
+    def whole(self) -> Options:
+        """The same without a selection; chosen methods stay as rows, chosen seeds are further."""
+        return dataclasses.replace(
+            self, seeds=None, methods=(), tasks=(), extra=self.methods, extra_seeds=self.seeds or ()
+        )
+
+    def takes(self, part: Entry) -> bool:
+        """Whether the chosen methods and tasks leave an entry in."""
+        if self.methods and part.method not in self.methods:
+            return False
+        tasks = set(part.all_tasks)
+        return not self.tasks or bool(tasks and tasks <= set(self.tasks))
+
+
+@dataclass
+class Plan:
+    """Cells in the order in which they would be started, and who asks for them."""
+
+    preset: str
+    cells: dict[str, Cell] = field(default_factory=dict)
+    unavailable: dict[str, tuple[Lack, ...]] = field(default_factory=dict)
+    """Key -> what is lacking and how to get it."""
+    unprepared: set[str] = field(default_factory=set)
+    """Data sets that are here and whose fingerprint is not known before they are prepared: cells
+    on them have other keys then, and are unavailable until then."""
+    slots: list[Slot] = field(default_factory=list)
+    experiments: list[Experiment] = field(default_factory=list)
+
+    filtered: bool = False
+    """Some rows were left out by --methods or --tasks."""
+    data_root: Path = Path("data")
+    dtype: str = "float32"
+    given: tuple[str, ...] = ()
+    """What the command line set, such as "dec.batch_size=64": with that only what it changes is
+    planned."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences on what was left out."""
+    data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)
+    """Task -> `_look`."""
+    seen: dict[str, Presence] = field(default_factory=dict)
+    """Data set -> what is here of it."""
+    stems: dict[str, Stem] = field(default_factory=dict)
+    """What is asked for, in words -> `_stem`."""
+
+    @property
+    def shown(self) -> str:
+        """The preset, the type where it is not float32, what was set: how tables are told apart."""
+        dtype = () if self.dtype == "float32" else (self.dtype,)
+        return ", ".join((self.preset, *dtype, *self.given))
+
+    @property
+    def changed(self) -> set[str]:
+        """Methods of which the command line set a parameter."""
+        return {words.partition("=")[0].rpartition(".")[0] for words in self.given}
+
+    def of(self, experiment: str) -> set[str]:
+        """Keys of an experiment's cells with all that they need."""
+        mine = [s for s in self.slots if s.experiment == experiment]
+        return self.closure(k for s in mine for keys in s.cells.values() for k in keys)
+
+    def closure(self, keys: Iterable[str]) -> set[str]:
+        """These cells with all that they need, and what those need."""
+        queue, found = list(keys), set[str]()
+        while queue:
+            key = queue.pop()
+            if key not in found:
+                found.add(key)
+                queue += [needed for _, needed in self.cells[key].needs]
+        return found

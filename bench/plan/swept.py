@@ -1,0 +1,165 @@
+"""A sweep over values of one parameter, as an experiment file of a table and a curve."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.datasets import get_task, tasks
+from bench.errors import BenchError, unknown
+from bench.files import safe
+from bench.plan import experiment, given
+from bench.plan.cell import MOST_SEEDS
+from bench.plan.entry import PRESETS, Entry
+from bench.plan.experiment import Experiment, Preset
+
+METRICS = {"cluster": ("ACC", "NMI"), "adapt": ("accuracy",)}
+"""Kind of task -> the metrics of its sweep, unless others are named."""
+_DECADES = 30
+"""From this ratio of the largest value to the smallest on, the axis is logarithmic."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is swept, and where."""
+
+    method: str
+    param: str
+    values: tuple[Any, ...]
+    where: str
+    """A task, an experiment, or a path to a TOML."""
+    columns: tuple[dict[str, Any], ...]
+    """Of the table: each a task and a metric, with what the experiment says of them."""
+    presets: Mapping[str, Preset]
+
+    @property
+    def name(self) -> str:
+        """Of the experiment, and so of its files."""
+        where = self.where.removesuffix(".toml").rpartition("/")[2]
+        where = where if self.where.endswith(".toml") else self.where
+        return safe(f"sweep-{self.method}.{self.param}-{where}")
+
+
+def read(text: str, where: str, metrics: Sequence[str] = ()) -> Sweep:
+    """What the words of `bench sweep` ask for.
+
+    Args:
+        text: "METHOD.PARAM=V1,V2,…".
+        where: A task, or an experiment that has the method.
+        metrics: In place of the usual ones of the task, or to choose of the experiment's.
+
+    Raises:
+        BenchError: a name is unknown, a value cannot be, or there is nothing to sweep there.
+    """
+    method, param, listed = given.parted(text, "sweep")
+    values = _values(method, param, listed)
+    if where in tasks():
+        columns, presets = _of_task(where, metrics), {p: Preset() for p in PRESETS}
+    elif where.endswith(".toml") or where in experiment.names():
+        one = experiment.load(where)
+        columns, presets = _of_experiment(one, method, param, metrics), one.preset
+    else:
+        raise unknown("task or experiment", where, (*experiment.names(), *tasks()), where="sweep")
+    return Sweep(method, param, values, where, tuple(columns), presets)
+
+
+def _values(method: str, param: str, listed: str) -> tuple[Any, ...]:
+    """The values, each of the parameter's type and in its range."""
+    try:
+        texts = [given.toml(value) for value in tomllib.loads(f"x = [{listed}]")["x"]]
+    except tomllib.TOMLDecodeError:
+        texts = [word.strip() for word in listed.split(",")]
+    values = [given.checked(method, param, text, "sweep") for text in texts]
+    if len({repr(v) for v in values}) < len(values) or len(values) < 2:
+        raise BenchError(f"sweep {method}.{param}={listed}: name two or more values, each once")
+    if len(values) > MOST_SEEDS:
+        raise BenchError(f"sweep: {len(values)} values are more than {MOST_SEEDS}, the most")
+    return tuple(values)
+
+
+def _of_task(task: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
+    chosen = metrics or METRICS.get(get_task(task).kind, ())
+    if not chosen:
+        raise BenchError(f"sweep: say --metrics, since '{task}' is a {get_task(task).kind} task")
+    return [{"label": task, "task": task, "metric": metric} for metric in chosen]
+
+
+def _of_experiment(
+    one: Experiment, method: str, param: str, metrics: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A column for each entry of the method in the experiment's tables, alike ones once."""
+    found: dict[str, dict[str, Any]] = {}
+    for table in one.table:
+        for row in table.row:
+            for column in table.column:
+                part = one.entry(table, row, column)
+                if part.method != method or not part.scored:
+                    continue
+                if metrics and part.metric not in metrics:
+                    continue
+                said = _said(part, param)
+                label = ", ".join(dict.fromkeys(filter(None, (row.label, column.label))))
+                found.setdefault(repr(said), {"label": label, "table": table.name, **said})
+    if not found:
+        raise BenchError(
+            f"sweep: no table of {one.name} has a row of '{method}' with such a metric"
+        )
+    heads = [(one["label"], one["metric"]) for one in found.values()]
+    for head, entry in zip(heads, found.values(), strict=True):
+        name = entry.pop("table")
+        if heads.count(head) > 1:
+            entry["label"] = f"{name}: {entry['label']}"
+    return list(found.values())
+
+
+def _said(part: Entry, param: str) -> dict[str, Any]:
+    """What an entry says but for the parameter that is swept."""
+    said = {name: getattr(part, name) for name in ("setting", "metric", "unit", "probe", "seeds")}
+    said |= {"task": part.task} if part.task else {"tasks": part.tasks}
+    for name in ("params", "quick"):
+        said[name] = {k: v for k, v in getattr(part, name).items() if k != param}
+    return {name: value for name, value in said.items() if value}
+
+
+def written(sweep: Sweep) -> str:
+    """The experiment as TOML: rows are values, and a curve a column of the first metric."""
+    name, where = f"{sweep.method}.{sweep.param}", sweep.where
+    lines = [f"title = {given.toml(f'Sweep of {name} on {where}')}"]
+    for preset, one in sweep.presets.items():
+        lines += [f"[preset.{preset}]", f"seeds = {one.seeds}"]
+        lines += [f"params = {given.toml(one.params)}"] if one.params else []
+    lines += ["[[table]]", 'name = "values"']
+    lines += [f"caption = {given.toml(f'Values of {name} on {where}.')}"]
+    for column in sweep.columns:
+        lines += ["[[table.column]]", *_pairs(column)]
+    for value in sweep.values:
+        row = {"label": f"{sweep.param} = {given.word(value)}", "method": sweep.method}
+        lines += ["[[table.row]]", *_pairs({**row, "params": {sweep.param: value}})]
+    metric = sweep.columns[0]["metric"]
+    curves = [c for c in sweep.columns if c["metric"] == metric and "task" in c]
+    if curves and all(isinstance(v, (bool, int, float, str)) for v in sweep.values):
+        lines += _figure(sweep, metric, curves)
+    return "\n".join([*lines, ""])
+
+
+def _figure(sweep: Sweep, metric: str, curves: Iterable[dict[str, Any]]) -> list[str]:
+    name = f"{sweep.method}.{sweep.param}"
+    axis = {"label": name, "param": sweep.param, "values": sweep.values, "log": _log(sweep.values)}
+    head = {"name": "curve", "caption": f"{metric} by {name}.", "metric": metric, "x": axis}
+    lines = ["[[figure]]", *_pairs(head)]
+    for curve in curves:
+        own = {k: v for k, v in curve.items() if k not in ("metric", "unit")}
+        lines += ["[[figure.curve]]", *_pairs({**own, "method": sweep.method})]
+    return lines
+
+
+def _log(values: Sequence[Any]) -> bool:
+    """Whether the values span so much that equal steps would hide most of them."""
+    numbers = [v for v in values if type(v) in (int, float) and v > 0]
+    return len(numbers) == len(values) and max(numbers) >= _DECADES * min(numbers)
+
+
+def _pairs(content: Mapping[str, Any]) -> list[str]:
+    return [f"{key} = {given.toml(value)}" for key, value in content.items()]

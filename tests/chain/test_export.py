@@ -1,0 +1,74 @@
+"""`bench export`: a tidy frame; keys in tables lead to their cells."""
+
+import csv
+import io
+import json
+import sys
+from typing import Any
+
+import pandas as pd
+import pytest
+from harness import bench, places, write_experiment
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, forkserver):
+    folder = tmp_path_factory.mktemp("export")
+    rows: list[dict[str, Any]] = [
+        {"method": "centroids", "params": {"iterations": 3}},
+        {"method": "fault"},
+    ]
+    toml = write_experiment(folder / "x.toml", "tiny/cluster", rows, n=2)
+    assert bench("run", toml, *places(folder / "results")) == 1
+    return toml, folder / "results"
+
+
+def test_a_row_for_each_cell_and_metric(swept, capsys):
+    _, results = swept
+    capsys.readouterr()
+    assert bench("export", *places(results)) == 0
+    text = capsys.readouterr().out
+    frame = pd.read_csv(io.StringIO(text))
+    done = frame[frame.state == "done"]
+    assert set(done.metric) >= {"ACC", "NMI", "ARI"}
+    assert len(done) == 2 * done.metric.nunique()
+    (path,) = (results / "runs").glob("*/centroids/seed1-*/record.json")
+    record = json.loads(path.read_text())
+    one = done[(done.key == record["key"]) & (done.metric == "ACC")].iloc[0]
+    assert (one.value, one.seed, one.task) == (record["metrics"]["ACC"], 1, "tiny/cluster")
+    assert json.loads(one.params)["iterations"] == 3
+    assert json.loads(one.versions) == record["versions"]
+    failed = frame[frame.state == "failed"]
+    assert (len(failed), set(failed.failure), failed.value.isna().all()) == (2, {"exception"}, True)
+
+
+def test_of_an_experiment_the_missing_cells_too(swept, tmp_path, capsys):
+    toml, results = swept
+    capsys.readouterr()
+    path = tmp_path / "all.csv"
+    assert bench("export", toml, *places(results), "--seeds", 3, "--output", path) == 0
+    frame = pd.read_csv(path)
+    assert f"{len(frame)} rows" in capsys.readouterr().out
+    assert frame[frame.state == "missing"].seed.tolist() == [2, 2]
+    assert frame.sort_values(["task", "method", "seed"], kind="stable").equals(frame)
+
+
+def test_parquet_says_what_it_lacks(swept, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "fastparquet", None)
+    _, results = swept
+    assert bench("export", *places(results), "--output", tmp_path / "x.parquet") == 2
+    assert "parquet needs pyarrow" in capsys.readouterr().err
+    assert bench("export", *places(results), "--format", "parquet") == 2
+    assert "name a file with --output" in capsys.readouterr().err
+
+
+def test_a_number_of_a_table_leads_to_its_cell(swept, capsys):
+    _, results = swept
+    text = (results / "tables" / "x-t-quick.csv").read_text()
+    row = next(r for r in csv.DictReader(io.StringIO(text)) if r["method"] == "centroids")
+    keys = dict(item.split(":") for item in row["keys"].split(";"))
+    assert list(keys) == ["0", "1"]
+    capsys.readouterr()
+    assert bench("show", keys["1"][:8], *places(results)) == 0
+    assert f'"key": "{keys["1"]}"' in capsys.readouterr().out

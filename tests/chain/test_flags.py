@@ -1,0 +1,60 @@
+"""What is said of mistakes on the command line and in files: one sentence, the right neighbour."""
+
+import sys
+
+import pytest
+from harness import bench, make_plan, write_experiment
+
+from bench.errors import BenchError, unknown
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["stats"], "unknown verb 'stats': did you mean 'status'?"),
+        (["run", "digits", "--sedes", "3"], "unknown flag '--sedes': did you mean '--seeds'?"),
+        (["run", "--seeds"], "argument --seeds: expected one argument"),
+        (["run", "digits", "--seeds", "0"], "'0' is no number of seeds; write 1 or more"),
+        (["run", "digits", "--budget", "5d"], "'5d' is no duration; write 90s, 20m or 1.5h"),
+        (["list", "method"], "invalid choice: 'method'"),
+        (["show", "abc", "def"], "one word too many: def"),
+        ([], "required: VERB"),
+    ],
+)
+def test_a_mistake_is_one_line(words, said, capsys):
+    assert bench(*words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("bench: ")
+    assert said in line
+
+
+def test_version_names_what_moves_results(capsys):
+    assert bench("--version") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("bench ")
+    assert "torch " in second
+
+
+def test_completion_says_what_it_lacks_and_has_every_verb(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert bench("completion", "bash") == 2
+    assert "pip install shtab" in capsys.readouterr().err
+
+
+def test_a_name_in_other_letters_is_the_nearest():
+    known = ["accuracy", "ACC", "NMI"]
+    assert "did you mean 'ACC'?" in str(unknown("metric", "acc", known))
+
+
+def test_metric_with_a_list(tmp_path):
+    path = write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
+    path.write_text(path.read_text().replace('metric = "ACC"', 'metric = ["ACC", "NMI"]'))
+    with pytest.raises(BenchError, match=r"column 'tiny': metric is one name: write metrics = "):
+        make_plan(path)
+
+
+def test_a_range_is_checked_at_planning(tmp_path):
+    rows = [{"method": "supervised", "params": {"max_iter": -1}}]
+    path = write_experiment(tmp_path / "x.toml", "digits/cluster", rows)
+    with pytest.raises(BenchError, match=r"supervised.max_iter = -1 must be 0 or more"):
+        make_plan(path)

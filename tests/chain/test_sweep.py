@@ -1,0 +1,86 @@
+"""`bench sweep`: an experiment of its own, a table and a curve of one parameter."""
+
+import tomllib
+from typing import Any
+
+import pytest
+from harness import FAULTY, PLUGINS, bench, make_plan, outputs, places, write_experiment
+
+from bench import registry
+from bench.errors import BenchError
+from bench.plan import experiment, swept
+
+ROWS: list[dict[str, Any]] = [
+    {"label": "one", "method": "centroids", "params": {"iterations": 3}},
+    {"label": "two", "method": "centroids", "params": {"iterations": 4}},
+    {"label": "three", "method": "carrier"},
+]
+
+
+def test_a_sweep_on_a_task_has_a_table_and_a_curve(tmp_path, capsys, forkserver):
+    words = ["sweep", "centroids.iterations=1,3", "tiny/cluster", *places(tmp_path), "--seeds", 2]
+    assert bench(*words, "--dry-run") == 0
+    assert "4 cells, 0 done, 4 to compute" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert bench(*words) == 0
+    path = tmp_path / "sweeps" / "sweep-centroids.iterations-tiny-cluster.toml"
+    assert f"wrote  {path}" in capsys.readouterr().out
+    stem = "sweep-centroids.iterations-tiny-cluster"
+    files = outputs(tmp_path)
+    assert {f"tables/{stem}-values-quick.csv", f"figures/{stem}-curve-quick.png"} <= files.keys()
+    cells = make_plan(path, seeds=(0, 1)).cells.values()
+    assert [(dict(c.params)["iterations"], c.seed) for c in cells] == [
+        (1, 0), (3, 0), (1, 1), (3, 1),
+    ]  # fmt: skip
+    assert bench(*words) == 0
+    assert outputs(tmp_path) == files
+    # The same cells as those of an experiment that says so.
+    said = write_experiment(tmp_path / "x.toml", "tiny/cluster", ROWS[:1])
+    assert next(iter(make_plan(said).cells)) in {cell.key for cell in cells}
+
+
+def test_a_sweep_on_an_experiment_takes_what_it_says_of_the_method(tmp_path):
+    registry.load([PLUGINS, FAULTY])
+    toml = write_experiment(
+        tmp_path / "mine.toml", "tiny/cluster", ROWS[:2], n=3, setting={"n_clusters": 4},
+        quick={"iterations": 9},
+    )  # fmt: skip
+    made = swept.read("centroids.iterations=5,6,7", str(toml))
+    assert made.name == "sweep-centroids.iterations-mine"
+    path = tmp_path / "s.toml"
+    path.write_text(swept.written(made))
+    plan = make_plan(path)
+    # Rows that differed in the parameter alone have become one column.
+    assert [column.label for column in plan.experiments[0].table[0].column] == ["one, tiny"]
+    assert [dict(cell.params)["iterations"] for cell in plan.cells.values()] == [5, 6, 7] * 3
+    assert {cell.setting for cell in plan.cells.values()} == {(("n_clusters", 4),)}
+
+
+def test_the_shipped_experiment_can_be_swept(tmp_path):
+    made = swept.read("dec.tolerance=1e-4,0.01", "digits", ["ACC"])
+    text = swept.written(made)
+    assert tomllib.loads(text)["preset"]["quick"]["seeds"] == 10
+    (tmp_path / "s.toml").write_text(text)
+    one = experiment.load(str(tmp_path / "s.toml"))
+    assert {entry.method for entry in one.entries()} == {"dec"}
+    assert one.figure[0].x.log
+    assert [row.label for row in one.table[0].row] == ["tolerance = 0.0001", "tolerance = 0.01"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("kmeans.n_init=5", "digits"), "name two or more values"),
+        (("kmeans.n_init=5,5", "digits"), "name two or more values"),
+        (("kmeans.n_init=5,0", "digits"), "kmeans.n_init = 0 must be above 0"),
+        (("kmeans.n_int=5,6", "digits"), "did you mean 'n_init'?"),
+        (("kmeans.n_init=5,6", "digts"), "task or experiment 'digts': did you mean 'digits'?"),
+        (("kmeans.n_init=5,6", "digits/represent"), "say --metrics"),
+        (("kmeans.n_init=5,6", "diagnosis"), "no table of diagnosis has a row of 'kmeans'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_swept_is_one_sentence(words, said):
+    registry.load()
+    with pytest.raises(BenchError) as caught:
+        swept.read(*words)
+    assert said in str(caught.value)
