@@ -21,17 +21,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench import weights
 from bench.nn import networks, training
+from bench.nn.images.colour import jitter
 from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views
 from bench.nn.losses import pairs
 from bench.nn.networks import transferred
 from bench.nn.networks.features import extract
-from bench.nn.networks.from_timm import start_from
+from bench.nn.networks.from_timm import TimmNet, start_from
 from bench.nn.networks.similarity import SimilarityNet
 from bench.registry import method
 from bench.tasks import ClusterTask, Dtype, Method, Need, Prediction, Run, TaskInfo
@@ -47,7 +47,15 @@ _QUICK = {
     "learning_rate": 3e-3,
 }
 
-_NEUTRAL = {"weights": ""}
+_NEUTRAL = {
+    "weights": "",
+    "mean": None,
+    "std": None,
+    "similarity_layers": (),
+    "optimiser": "adam",
+    "colour": 0.0,
+    "frozen": False,
+}
 _DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
 
 
@@ -73,13 +81,27 @@ class PairClustering(Method):
     milestones: tuple[int, ...] = (100,)
     """Epochs from which the learning rate is a tenth of what it was."""
     learning_rate: float = 1e-3
-    """Learning rate of Adam."""
+    """Learning rate."""
+    optimiser: training.Optimiser = "adam"
+    """"adam", as in the released code, or "sgd", of momentum 0.9, as the papers print."""
     mirror: bool = False
     """Random flips from left to right: for objects, not for letters or digits."""
     invert: bool | None = None
     """Whether ink is dark here; None: as where the similarity was learned."""
+    mean: float | None = None
+    """Subtracted from pixels in 0..1, for both networks; None: as where the similarity was
+    learned. MNIST's own are .1307 and .3081."""
+    std: float | None = None
+    """What they are divided by."""
+    colour: float = 0.0
+    """Strength of random colours (`bench.nn.images.colour.jitter`): for photographs."""
     weights: str = ""
-    """Name in `bench.weights` of what a "timm" network starts from; "": fresh weights."""
+    """Name in `bench.weights` of what a "timm" network starts from; "similarity": the trunk of the
+    similarity network; "": fresh weights."""
+    frozen: bool = False
+    """Whether the convolutions of a "timm" network learn nothing."""
+    similarity_layers: tuple[int, ...] = ()
+    """`layers` of the similarity network."""
     similarity_seed: int | None = None
     """Seed of the similarity network; None: one for each seed."""
     keep: bool = False
@@ -95,8 +117,9 @@ class PairClustering(Method):
         if "similarity" not in task.related:
             raise ValueError(f"{task.name} names no similarity task to transfer from")
         related = task.related["similarity"]
-        found = {"similarity": Need("similarity", task=related, seed=self.similarity_seed)}
-        if self.weights:
+        own = {"layers": self.similarity_layers} if self.similarity_layers else {}
+        found = {"similarity": Need("similarity", own, related, self.similarity_seed)}
+        if self.weights not in ("", "similarity"):
             found["initial"] = weights.need(self.weights)
         return found
 
@@ -110,10 +133,9 @@ class PairClustering(Method):
         labeller, views = self._labeller(run)
         architecture = self._describe(task, views)
         network = networks.build(architecture, run.seed_for("init"))
-        if self.weights:
-            start_from(network, run.needed("initial").tensors)
+        self._start(network, run)
         network.to(run.device)
-        optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
+        optimiser = training.optimiser(self.optimiser, network, self.learning_rate)
         order, crops = run.generator("batches"), run.generator("augment")
         epochs = training.Epochs(
             run, self.epochs, network=network, optimiser=optimiser, order=order, crops=crops
@@ -139,7 +161,8 @@ class PairClustering(Method):
             for i, rows in enumerate(training.batches(len(task.target), self.batch_size, order)):
                 if len(rows) == 1:
                     continue  # A last image on its own makes no pair, and has no batch statistics.
-                x = views.augmented(to_tensor(task.target[rows.numpy()], run.device), crops)
+                x = jitter(to_tensor(task.target[rows.numpy()], run.device), self.colour, crops)
+                x = views.augmented(x, crops)
                 x = flip(x, crops) if self.mirror else x
                 similar = labels(epoch * steps + i, x)
                 loss = self.loss(outputs(x).softmax(dim=1), similar)
@@ -153,12 +176,23 @@ class PairClustering(Method):
         tensors = {**training.weights(network), "outputs": found}
         return Prediction(assignments=assignments, tensors=tensors, architecture=architecture)
 
+    def _start(self, network: nn.Module, run: Run) -> None:
+        """Give the network the weights that it starts from, and freeze what is not to learn."""
+        if self.weights == "similarity":
+            start_from(network, transferred.trunk_of(run.needed("similarity").tensors))
+        elif self.weights:
+            start_from(network, run.needed("initial").tensors)
+        if self.frozen:
+            if not isinstance(network, TimmNet):
+                raise ValueError("frozen = true is for networks of the name 'timm'")
+            network.freeze()
+
     def _labeller(self, run: Run) -> tuple[SimilarityNet, Views]:
         """The similarity network in the mode it labels pairs in, and how images look to it."""
         needed = run.needed("similarity")
         labeller, views = transferred.load(needed.architecture, needed.tensors)
-        if self.invert is not None:
-            views = replace(views, invert=self.invert)
+        own = {"invert": self.invert, "mean": self.mean, "std": self.std}
+        views = replace(views, **{name: v for name, v in own.items() if v is not None})
         return labeller.to(run.device).train(self.similarity_mode == "train"), views
 
     def _facts(self, views: Views) -> dict[str, Any]:
@@ -167,6 +201,7 @@ class PairClustering(Method):
             "batch_size": self.batch_size,
             "mode": self.similarity_mode,
             "mirror": self.mirror,
+            **({"colour": self.colour} if self.colour else {}),
             "views": asdict(views),
         }
 

@@ -10,6 +10,7 @@ It trains nothing, so both presets are alike: the needed cell's network is appli
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -24,19 +25,30 @@ _IMAGES = 200
 """Images at a time."""
 
 
-@method("feed-forward", kinds=("cluster",))
+@method("feed-forward", kinds=("cluster",), neutral={"parameters": ""})
 @dataclass(frozen=True)
 class FeedForward(Method):
     """The clusters that another cell's network gives to images that it was not trained on."""
 
     trained: str = "discovery"
     """The method whose network it is; one that gives back its network."""
+    parameters: str = ""
+    """Its parameters, as JSON: `{"frozen": true}`; "": those of the preset."""
+
+    def __post_init__(self) -> None:
+        try:
+            given = json.loads(self.parameters or "{}")
+        except ValueError as error:
+            raise ValueError(f"parameters = {self.parameters!r} is no JSON: {error}") from error
+        if not isinstance(given, dict):
+            raise ValueError(f"parameters = {self.parameters!r} must be a JSON object")
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The trained network, of the same seed."""
         if "trained" not in task.related:
             raise ValueError(f"{task.name} names no task that a network is trained on")
-        return {"trained": Need(self.trained, task=task.related["trained"])}
+        given = json.loads(self.parameters or "{}")
+        return {"trained": Need(self.trained, given, task.related["trained"])}
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Each image's cluster is the network's largest output."""

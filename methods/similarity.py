@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from bench import weights
 from bench.nn import networks, training
+from bench.nn.images.colour import jitter
 from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views
 from bench.nn.networks import rectified, transferred
@@ -38,7 +39,13 @@ from bench.tasks import Labelled, Method, Need, Prediction, Run, SimilarityTask,
     "similarity",
     kinds=("similarity",),
     quick={"widths": (32, 64, 128, 128), "epochs": 20, "milestones": (12, 16)},
-    neutral={"weights": "", "head": "blocked"},
+    neutral={
+        "weights": "",
+        "head": "blocked",
+        "layers": (),
+        "optimiser": "adam",
+        "colour": 0.0,
+    },
     dtypes=("float32", "bfloat16"),
 )
 @dataclass(frozen=True)
@@ -53,6 +60,10 @@ class Similarity(Method):
     such as `{"name": "convnet", "widths": [32, 64]}`."""
     widths: tuple[int, ...] = (64, 128, 256, 256)
     """Channels of the blocks of VGGS, each of which halves height and width."""
+    layers: tuple[int, ...] = ()
+    """Units of fully-connected layers before images are paired, each with batch-norm and ReLU:
+    (512, 512) in the network of 2016, whose paper gives the last one's; none in the released code
+    of 2018."""
     classes_per_batch: int = 20
     images_per_class: int = 5
     """Images of each class in a batch; self-pairs count among its n² pairs."""
@@ -61,7 +72,9 @@ class Similarity(Method):
     milestones: tuple[int, ...] = (30, 40)
     """Epochs from which the learning rate is a tenth of what it was."""
     learning_rate: float = 1e-3
-    """Learning rate of Adam."""
+    """Learning rate."""
+    optimiser: training.Optimiser = "adam"
+    """"adam", as in the released code, or "sgd", of momentum 0.9, as both papers print."""
     size: int = 32
     """Height and width that images are resized to, in pixels."""
     invert: bool = True
@@ -73,6 +86,8 @@ class Similarity(Method):
     """Area of the random crops as a fraction of the image's; width / height is in 3/4..4/3."""
     mirror: bool = False
     """Random flips from left to right: for objects, not for letters or digits."""
+    colour: float = 0.0
+    """Strength of random colours (`bench.nn.images.colour.jitter`): for photographs."""
     weights: str = ""
     """Name in `bench.weights` of what a "timm" trunk starts from, such as "resnet18.tv_in1k"; "":
     fresh weights."""
@@ -100,12 +115,12 @@ class Similarity(Method):
         images, members = task.auxiliary.images, self._members(task.auxiliary, task.name)
         views = Views(self.size, self.invert, self.mean, self.std, self.crop_scale)
         options = (self.widths, views, self.network, self.head)
-        architecture = transferred.describe(images.shape[3], *options)
+        architecture = transferred.describe(images.shape[3], *options, layers=self.layers)
         network, _ = transferred.build(architecture, run.seed_for("init"))
         if self.weights:
             start_from(network, run.needed("initial").tensors)
         network = network.to(run.device).train()
-        optimiser = torch.optim.Adam(network.parameters(), lr=self.learning_rate)
+        optimiser = training.optimiser(self.optimiser, network, self.learning_rate)
         order, crops = run.generator("batches"), run.generator("augment")
         epochs = training.Epochs(
             run, self.epochs, network=network, optimiser=optimiser, order=order, crops=crops
@@ -118,7 +133,8 @@ class Similarity(Method):
             training.set_learning_rate(optimiser, rate)
             for step in range(steps):
                 rows = self._draw(members, order)
-                x = views.augmented(to_tensor(images[rows], run.device), crops)
+                x = jitter(to_tensor(images[rows], run.device), self.colour, crops)
+                x = views.augmented(x, crops)
                 x = flip(x, crops) if self.mirror else x
                 with training.autocast(run.device, run.dtype):
                     logits = network(x)

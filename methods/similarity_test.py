@@ -19,7 +19,11 @@ from bench.registry import method
 from bench.tasks import Method, Need, Prediction, Run, SimilarityTask, TaskInfo
 
 
-@method("similarity-test", kinds=("similarity",), neutral={"batch": 0})
+@method(
+    "similarity-test",
+    kinds=("similarity",),
+    neutral={"batch": 0, "mean": None, "std": None, "similarity_layers": ()},
+)
 @dataclass(frozen=True)
 class SimilarityTest(Method):
     """Scores of another task's similarity network."""
@@ -28,6 +32,14 @@ class SimilarityTest(Method):
     """Average the probabilities of a pair's two orders; the network is not symmetric."""
     invert: bool | None = None
     """Whether ink is dark here; None: as where the similarity was learned."""
+    mean: float | None = None
+    """Subtracted from pixels in 0..1; None: as where the similarity was learned. Both papers
+    normalise to zero mean and unit deviation, and leave open of which data: MNIST's own are .1307
+    and .3081."""
+    std: float | None = None
+    """What they are divided by."""
+    similarity_layers: tuple[int, ...] = ()
+    """`layers` of the similarity network."""
     similarity_seed: int | None = None
     """Seed of the similarity network; None: one for each seed."""
     batch: int = 0
@@ -46,15 +58,16 @@ class SimilarityTest(Method):
         if "similarity" not in task.related:
             raise ValueError(f"{task.name} names no similarity task to take a network from")
         related = task.related["similarity"]
-        return {"similarity": Need("similarity", task=related, seed=self.similarity_seed)}
+        own = {"layers": self.similarity_layers} if self.similarity_layers else {}
+        return {"similarity": Need("similarity", own, related, self.similarity_seed)}
 
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
         """The probability that each pair is similar."""
         needed = run.needed("similarity")
         network, views = transferred.load(needed.architecture, needed.tensors)
         network.to(run.device)
-        if self.invert is not None:
-            views = replace(views, invert=self.invert)
+        own = {"invert": self.invert, "mean": self.mean, "std": self.std}
+        views = replace(views, **{name: v for name, v in own.items() if v is not None})
         if self.batch:
             crops = run.generator("augment")
             found = transferred.score_batches(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 Stateful = nn.Module | Optimizer | torch.Generator | Tensor
+Optimiser = Literal["adam", "sgd"]
 
 
 class Recorder(Protocol):
@@ -160,6 +161,14 @@ def step(
             nn.utils.clip_grad_norm_(some, max_norm)
     optimiser.step()
     return loss.item()
+
+
+def optimiser(name: Optimiser, network: nn.Module, learning_rate: float) -> Optimizer:
+    """Adam, or SGD with a momentum of 0.9, on what of a network is not frozen."""
+    learnt = [p for p in network.parameters() if p.requires_grad]
+    if name == "adam":
+        return torch.optim.Adam(learnt, lr=learning_rate)
+    return torch.optim.SGD(learnt, lr=learning_rate, momentum=0.9)
 
 
 def set_learning_rate(optimiser: Optimizer, value: float) -> None:

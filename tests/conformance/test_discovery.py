@@ -10,6 +10,7 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.datasets import get_task
+from bench.errors import BenchError
 from bench.plan import experiment, graph
 from bench.score import metrics
 from bench.tasks import ClusterTask, Prediction, TaskInfo
@@ -168,3 +169,13 @@ def test_rows_of_test_images_use_the_network_of_the_rows_of_train_images(name, p
     trained = {key for key, cell in cells.items() if cell.method == "discovery"}
     used = {key for cell in cells.values() for role, key in cell.needs if role == "trained"}
     assert trained == used != set()
+
+
+def test_other_images_are_fed_through_the_network_of_the_parameters_named():
+    given = {"frozen": True, "learning_rate": 0.01}
+    method = build("feed-forward", parameters='{"frozen": true, "learning_rate": 0.01}')
+    assert method.needs(info(**RELATED))["trained"].params == given
+    assert build("feed-forward").needs(info(**RELATED))["trained"].params == {}
+    for slip in ("{", "[1]"):
+        with pytest.raises(BenchError, match="JSON"):
+            build("feed-forward", parameters=slip)

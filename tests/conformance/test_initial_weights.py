@@ -9,6 +9,7 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.nn import networks, training
+from bench.nn.networks.from_timm import TimmNet, fit_weights
 from bench.tasks import AdaptTask, ClusterTask, Labelled, Need, Prediction, SimilarityTask, TaskInfo
 
 MODEL = '{"name": "timm", "model": "test_resnet"}'
@@ -62,6 +63,74 @@ def test_the_clustering_network_starts_from_them(name, given, similarity):
     found = method.fit(ClusterTask("a/b", IMAGES, 3), run)
     assert kernels(found).keys() == kernels(given).keys()
     torch.testing.assert_close(kernels(found), kernels(given), rtol=0, atol=1e-20)
+
+
+def test_frozen_convolutions_stay_to_the_last_bit_and_the_head_learns(given, similarity):
+    params = {**TINY, "learning_rate": 0.1, "batch_size": 10, "keep": True, "frozen": True}
+    found = {}
+    for epochs in (1, 2):
+        run = FakeRun(needs={"initial": given, "similarity": similarity})
+        method = registry.get("discovery").build({**params, "epochs": epochs})
+        found[epochs] = method.fit(ClusterTask("a/b", IMAGES, 3), run)
+    torch.testing.assert_close(kernels(found[2]), kernels(given), rtol=0, atol=0)
+    heads = [one.tensors["head.weight"] for one in found.values()]
+    assert (heads[0] - heads[1]).abs().max() > 1e-4
+
+
+def test_frozen_is_for_networks_with_convolutions_of_their_own(similarity):
+    method = registry.get("discovery").build({"frozen": True, "network": "convnet"})
+    with pytest.raises(ValueError, match="frozen = true is for networks of the name 'timm'"):
+        method.fit(ClusterTask("a/b", IMAGES, 3), FakeRun(needs={"similarity": similarity}))
+
+
+def test_a_vgg_keeps_its_fully_connected_layers_free():
+    network = TimmNet(3, 4, model="vgg11")
+    network.freeze()
+    learns = {n for n, p in network.named_parameters() if p.requires_grad}
+    assert {n.split(".")[1] for n in learns if n.startswith("trunk.")} == {"pre_logits"}
+    assert {"head.weight", "head.bias"} <= learns
+    convolutions = {n: t for n, t in network.trunk.state_dict().items() if "pre_logits" not in n}
+    other = TimmNet(3, 4, model="vgg11")
+    before = other.trunk.state_dict()["pre_logits.fc1.weight"].clone()
+    fit_weights(other, convolutions)
+    torch.testing.assert_close(other.trunk.state_dict()["pre_logits.fc1.weight"], before)
+    with pytest.raises(ValueError, match="tensors are missing"):
+        fit_weights(other, dict(list(convolutions.items())[2:]))
+
+
+def test_the_clustering_network_starts_from_the_similarity_networks_trunk(similarity):
+    params = {**TINY, "weights": "similarity", "batch_size": 10, "keep": True}
+    method = registry.get("discovery").build(params)
+    assert set(method.needs(INFO)) == {"similarity"}
+    run = FakeRun(needs={"similarity": similarity})
+    found = method.fit(ClusterTask("a/b", IMAGES, 3), run)
+    torch.testing.assert_close(kernels(found), kernels(similarity), rtol=0, atol=1e-20)
+
+
+def test_stochastic_gradient_descent_is_the_literal_form():
+    layer = torch.nn.Linear(3, 1, bias=False)
+    start, x = layer.weight.detach().clone(), torch.tensor([[1.0, -2.0, 0.5]])
+    optimiser = training.optimiser("sgd", layer, 0.1)
+    for _ in range(3):
+        training.step(optimiser, layer(x).sum())
+    velocity, expected = torch.zeros(1, 3), start
+    for _ in range(3):
+        velocity = 0.9 * velocity + x
+        expected = expected - 0.1 * velocity
+    torch.testing.assert_close(layer.weight.detach(), expected)
+    assert isinstance(training.optimiser("adam", layer, 0.1), torch.optim.Adam)
+
+
+def test_colours_change_what_a_network_learns_from(given):
+    views = {"size": 32, "invert": False, "mean": 0.0, "std": 1.0}
+    params = {**TINY, **views, "learning_rate": 0.01, "classes_per_batch": 4}
+    task = SimilarityTask("a/s", Labelled(IMAGES, LABELS, 8), IMAGES, np.array([[0, 1]]))
+    logged = []
+    for colour in (0.0, 0.0, 0.4):
+        run = FakeRun(needs={"initial": given})
+        registry.get("similarity").build({**params, "colour": colour}).fit(task, run)
+        logged.append(run.logged)
+    assert logged[0] == logged[1] != logged[2]
 
 
 @pytest.mark.parametrize("name", ["source-only", "dann", "ccn+", "ccn++"])

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from bench.nn.networks.base import Network
 
+_FULLY_CONNECTED = "pre_logits."
+"""Of a VGG: its two layers before the classifier."""
+
 
 class TimmNet(Network, name="timm"):
     """A network of timm up to its pooled features, and a linear layer on them.
@@ -66,6 +69,15 @@ class TimmNet(Network, name="timm"):
         out: Tensor = self.head(self.features(x))
         return out
 
+    def freeze(self) -> None:
+        """Let the convolutions learn no more: all of a ResNet's trunk, a VGG's up to its pooling.
+
+        Their batch-norms go on taking the statistics of batches in training mode.
+        """
+        for name, parameter in self.trunk.named_parameters():
+            if not name.startswith(_FULLY_CONNECTED):
+                parameter.requires_grad_(requires_grad=False)
+
     def _normalised(self, x: Tensor) -> Tensor:
         return (x - self.mean) / self.std  # one channel becomes three here
 
@@ -84,7 +96,8 @@ def _created(model: str) -> Any:
 def fit_weights(network: TimmNet, tensors: Mapping[str, Tensor]) -> None:
     """Give a network's trunk weights with timm's names, of which a classifier's are left out.
 
-    torchvision's ResNets and timm's have the same names.
+    torchvision's ResNets and timm's have the same names. A VGG's two fully-connected layers may be
+    lacking, as where only convolutions were learned: they stay as they are.
 
     Raises:
         ValueError: tensors are missing, are of another shape or belong to another model.
@@ -95,6 +108,8 @@ def fit_weights(network: TimmNet, tensors: Mapping[str, Tensor]) -> None:
     given = {name: value for name, value in tensors.items() if not name.startswith(heads)}
     # Counts of batches that older files lack, and that nothing computes with.
     missing = sorted(n for n in own.keys() - given if not n.endswith("num_batches_tracked"))
+    if not any(name.startswith(_FULLY_CONNECTED) for name in given):
+        missing = [name for name in missing if not name.startswith(_FULLY_CONNECTED)]
     if missing:
         raise ValueError(f"{len(missing)} tensors are missing, such as '{missing[0]}'")
     if strange := sorted(given.keys() - own):
@@ -103,7 +118,7 @@ def fit_weights(network: TimmNet, tensors: Mapping[str, Tensor]) -> None:
         if value.shape != own[name].shape:
             found, expected = (tuple(t.shape) for t in (value, own[name]))
             raise ValueError(f"'{name}' has shape {found}, expected {expected}")
-    network.trunk.load_state_dict(given)
+    network.trunk.load_state_dict({**own, **given})
 
 
 def start_from(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

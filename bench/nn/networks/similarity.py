@@ -166,11 +166,24 @@ class SimilarityNet(nn.Module):
         trunk: From images, float (n, channels, size, size), to features, (n, D).
         features: D.
         form: Of the head.
+        layers: Units of fully-connected layers with batch-norm and ReLU between the two.
     """
 
-    def __init__(self, trunk: nn.Module, features: int, form: Form = "blocked") -> None:
+    def __init__(
+        self,
+        trunk: nn.Module,
+        features: int,
+        form: Form = "blocked",
+        layers: Sequence[int] = (),
+    ) -> None:
         super().__init__()
         self.trunk = trunk
+        if layers:
+            parts: list[nn.Module] = [trunk]
+            for units in layers:
+                parts += [nn.Linear(features, units), nn.BatchNorm1d(units), nn.ReLU()]
+                features = units
+            self.trunk = nn.Sequential(*parts)
         self.head = PairHead(features, form=form)
 
     @classmethod
@@ -180,6 +193,7 @@ class SimilarityNet(nn.Module):
         widths: Sequence[int] = (64, 128, 256, 256),
         size: int = 32,
         form: Form = "blocked",
+        layers: Sequence[int] = (),
     ) -> SimilarityNet:
         """The network of the Omniglot experiments.
 
@@ -190,6 +204,7 @@ class SimilarityNet(nn.Module):
             widths: Output channels of the blocks of `vggs`.
             size: Height and width of the images, in pixels, >= 2^len(widths).
             form: Of the head.
+            layers: Between the two.
 
         Raises:
             ValueError: the images are too small.
@@ -199,7 +214,7 @@ class SimilarityNet(nn.Module):
             raise ValueError(
                 f"size = {size} is too small: {len(widths)} poolings need {2 ** len(widths)} pixels"
             )
-        return cls(vggs(channels, widths), widths[-1] * side**2, form)
+        return cls(vggs(channels, widths), widths[-1] * side**2, form, layers)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images, float (n, channels, size, size) -> logits (n, n, 2), as `PairHead` gives them."""

@@ -42,6 +42,8 @@ def describe(
     views: Views,
     trunk: str = "vggs",
     head: Form = "blocked",
+    *,
+    layers: Sequence[int] = (),
 ) -> str:
     """The description of a similarity network and its views, the same text for the same options.
 
@@ -51,6 +53,7 @@ def describe(
         views: How images are prepared for it.
         trunk: "vggs", or another network for `bench.nn.networks.completed`; its features count.
         head: The form of `PairHead`.
+        layers: Units of fully-connected layers between trunk and head.
 
     Raises:
         ValueError: nobody knows that network.
@@ -60,6 +63,8 @@ def describe(
         options = {"trunk": networks.completed(trunk, channels=channels, outputs=1)}
     if head != "blocked":  # older descriptions stay what they were
         options["head"] = head
+    if layers:
+        options["layers"] = list(layers)
     return networks.describe(_NAME, **options, views=dataclasses.asdict(views))
 
 
@@ -77,20 +82,23 @@ def build(architecture: str, seed: int = 0) -> tuple[SimilarityNet, Views]:
     if options.pop("name", None) != _NAME:
         raise ValueError(f"{architecture} describes no similarity network")
     views, head = described(architecture), options.get("head", "blocked")
+    layers = options.get("layers", ())
     if "trunk" in options:
-        return _with_trunk(options["trunk"], views.size, seed, head), views
+        return _with_trunk(options["trunk"], views.size, seed, head, layers), views
     with networks.seeded(seed):
         sizes = (options["channels"], options["widths"], views.size)
-        return SimilarityNet.of_vggs(*sizes, head), views
+        return SimilarityNet.of_vggs(*sizes, head, layers), views
 
 
-def _with_trunk(description: str, size: int, seed: int, head: Form) -> SimilarityNet:
+def _with_trunk(
+    description: str, size: int, seed: int, head: Form, layers: Sequence[int]
+) -> SimilarityNet:
     """A pair head on the features of another network, whose number is found with a black image."""
     trunk = _Trunk(networks.build(description, seed))
     with evaluating(trunk):
         features = trunk(torch.zeros(1, json.loads(description)["channels"], size, size))
     with networks.seeded(seed):
-        return SimilarityNet(trunk, features.shape[1], head)
+        return SimilarityNet(trunk, features.shape[1], head, layers)
 
 
 def load(architecture: str, tensors: Mapping[str, Tensor]) -> tuple[SimilarityNet, Views]:
@@ -105,6 +113,19 @@ def load(architecture: str, tensors: Mapping[str, Tensor]) -> tuple[SimilarityNe
     except RuntimeError as error:
         raise ValueError(f"weights do not fit {architecture}: {error}") from error
     return network, views
+
+
+def trunk_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a similarity network's trunk, by the names that they have in that network.
+
+    Raises:
+        ValueError: its trunk is VGGS, or layers stand behind it: it is no network of its own.
+    """
+    prefix = "trunk.network."
+    found = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+    if not found:
+        raise ValueError("weights = 'similarity' needs a similarity network on a 'timm' trunk")
+    return found
 
 
 @torch.no_grad()
