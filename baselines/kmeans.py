@@ -15,20 +15,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
 from bench import weights
 from bench.nn.clustering.kmeans import kmeans
-from bench.nn.images.tensors import to_tensor
-from bench.nn.images.views import Views
+from bench.nn.images.flat import flattened
 from bench.nn.networks import load
 from bench.nn.networks.features import extract
 from bench.registry import method
-from bench.tasks import ClusterTask, Images, Method, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Method, Need, Prediction, Run, TaskInfo
 
-_IMAGES = {"pixels": 1000, "source": 1000, "weights": 100}
+_IMAGES = {"source": 1000, "weights": 100}
 """Images at a time: photographs are large."""
 
 
@@ -73,7 +68,7 @@ class KMeans(Method):
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster the target; a single stage, so a resumed cell starts over."""
         if self.features == "pixels":
-            points = self._pixels(task.target)
+            points = flattened(task.target, self.size)
         else:
             needed = run.needed("network")
             network = load(needed.architecture, needed.tensors).to(run.device)
@@ -86,15 +81,3 @@ class KMeans(Method):
             max_iter=self.max_iter,
         )
         return Prediction(assignments=labels)
-
-    def _pixels(self, images: Images) -> npt.NDArray[np.float32]:
-        """Images in 0..1 as rows, (N, D). To invert or normalise them would move no assignment."""
-        pixels: npt.NDArray[np.float32]
-        if not self.size:
-            pixels = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-            return pixels
-        views = Views(self.size, invert=False, mean=0.0, std=1.0)
-        starts = range(0, len(images), _IMAGES["pixels"])
-        parts = [views.clean(to_tensor(images[i : i + _IMAGES["pixels"]], "cpu")) for i in starts]
-        pixels = torch.cat(parts).flatten(1).numpy()
-        return pixels
