@@ -1,4 +1,6 @@
-"""Images of many classes and a similarity network's calls on their pairs, with errors like its own.
+"""Small sets that clusterings are measured on, with the calls of a similarity network on all pairs.
+
+Digits, with independent errors; and images of many classes with errors like a network's own.
 
 Independent errors at CCN's recalls (.927 and .995) are no test of constrained clustering: every
 method recovers the classes. Here a pair is called similar where two latent points are near, some
@@ -13,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
+from sklearn.datasets import load_digits
+from sklearn.utils import check_random_state
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,3 +85,21 @@ def omni26(
         enough = np.mean(~calls(noise)[~same]) >= dissimilar
         low, high = (noise, high) if enough else (low, noise)
     return Structured(pixels, labels, calls(low))
+
+
+def digits(n: int, *, classes: int = 10, seed: int = 0) -> Structured:
+    """Of each of the first classes of scikit-learn's digits n / classes images, drawn at random.
+
+    Calls err independently for each ordered pair, at CCN's recalls.
+
+    Args:
+        n: Images in all.
+        classes: 1..10.
+        seed: Of the calls; the images are always the same.
+    """
+    known, draw = load_digits(), check_random_state(0)
+    every = [np.flatnonzero(known.target == c) for c in range(classes)]
+    rows = np.concatenate([draw.permutation(mine)[: n // classes] for mine in every])
+    labels = known.target[rows].astype(np.int64)
+    same, chance = labels[:, None] == labels, np.random.default_rng(seed).random((n, n))
+    return Structured(known.data[rows], labels, np.where(same, chance < 0.927, chance >= 0.995))
