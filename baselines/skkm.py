@@ -6,12 +6,12 @@ it on Omniglot with the pairs of a similarity network: ACC 62.4 with K known, 46
 
     python -m bench run ccn --methods skkm
 
-A Gaussian kernel of the pixels is cut to 99 % of its energy; ITML's updates then pull similar pairs
-below a squared distance of .1 and push dissimilar ones above 1.9, of 2 at most (or below the 5th
-and above the 95th percentile, where those are stricter), gamma 100, in one sweep over all ordered
-pairs in random order. The kernel does not depend on K and is a cell of its own, which SKMS shares.
-The authors choose the kernel's width from a list for each of their data sets: here it is a
-multiple of the median distance, and the one is taken whose distances contradict the pairs the
+A Gaussian kernel of the pixels, centred, is cut to 99 % of its energy; ITML's updates then pull
+similar pairs below a squared distance of .1 and push dissimilar ones above 1.9, of 2 at most (or
+below the 5th and above the 95th percentile, where those are stricter), gamma 100, in one sweep over
+all ordered pairs in random order. The kernel does not depend on K and is a cell of its own, which
+SKMS shares. The authors choose the kernel's width from a list for each of their data sets: here it
+is a multiple of the median distance, and the one is taken whose distances contradict the pairs the
 least. Classes all but collapse to points, so K-means begins from k-means++, 20 times.
 """
 
@@ -25,7 +25,7 @@ import torch
 
 from bench.nn.clustering import constraints, pair_bounds
 from bench.nn.clustering.kmeans import kmeans
-from bench.nn.clustering.logdet import Distances, factor
+from bench.nn.clustering.logdet import Distances, centred, factor
 from bench.nn.clustering.mean_shift import squared_distances
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
@@ -89,7 +89,7 @@ class Kernel(Learning):
         ]
         width *= self.scales[int(np.argmin(costs))]
         kernel = np.exp(-squared / (2 * width**2))
-        start = factor(kernel, self.energy)
+        start = factor(centred(kernel), self.energy)
         distances = Distances(start)
         low, high = pair_bounds.percentiles(squared_distances(start, start)[i, j], 5, 95)
         near, far = min(self.near, low), max(self.far, high)

@@ -27,6 +27,18 @@ def kmeans(
         ValueError: more clusters than points, fewer than one, or features that are not finite.
     """
     features = np.asarray(features)
+    refuse_unfit(features, n_clusters)
+    model = KMeans(
+        n_clusters,
+        n_init=n_init,
+        max_iter=max_iter,
+        random_state=seed % 2**32,  # all that scikit-learn takes
+    ).fit(features)
+    return model.labels_.astype(np.int64), model.cluster_centers_
+
+
+def refuse_unfit(features: npt.NDArray[np.floating], n_clusters: int) -> None:
+    """Raise a ValueError for what cannot be clustered: see `kmeans`."""
     if features.ndim != 2:
         raise ValueError(f"features have shape {features.shape}, not (N, D)")
     if not 1 <= n_clusters <= len(features):
@@ -35,13 +47,6 @@ def kmeans(
         )
     if not np.isfinite(features).all():
         raise ValueError("features hold NaN or infinite values")
-    model = KMeans(
-        n_clusters,
-        n_init=n_init,
-        max_iter=max_iter,
-        random_state=seed % 2**32,  # all that scikit-learn takes
-    ).fit(features)
-    return model.labels_.astype(np.int64), model.cluster_centers_
 
 
 def in_span(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -26,13 +26,17 @@ Ints = npt.NDArray[np.int64]
 
 _SMALL = 4
 """The kernel is held unless the points have less than 1 / _SMALL of N dimensions."""
+_ROUNDING = 1e-12
+"""Of the points' variance: a smaller squared distance has no digit that means anything."""
 
 
 class Gram:
     """The differences of a block of pairs under the present kernel, and what changes it."""
 
-    def __init__(self, values: Floats) -> None:
+    def __init__(self, values: Floats, rounding: float) -> None:
         """Take a Gram matrix, (C, C), which is changed in place."""
+        self.rounding = rounding
+        """Squared distances up to this are 0 but for rounding: nothing can be made of them."""
         self.values = np.asfortranarray(values)
         """v_c^T A v_d; its diagonal is the squared distances."""
         self.steps: list[tuple[int, float, Floats]] = []
@@ -56,12 +60,13 @@ class Distances:
         """
         n, width = points.shape
         self._points: Floats | None = None
+        moved = points - points.mean(axis=0)
+        self._rounding = _ROUNDING * float(np.square(moved).sum()) / n
         if width < n / _SMALL:
             self._points, self._matrix = points, np.eye(width, order="F")
         else:
             # Far from the origin, squares would drown the distances.
-            centred = points - points.mean(axis=0)
-            self._matrix = np.asfortranarray(centred @ centred.T)
+            self._matrix = np.asfortranarray(moved @ moved.T)
 
     @contextmanager
     def among(self, pairs: Ints) -> Iterator[Gram]:
@@ -69,11 +74,11 @@ class Distances:
         first, second = pairs.T
         if self._points is None:
             ahead = self._matrix.T[first] - self._matrix.T[second]
-            gram = Gram(ahead[:, first] - ahead[:, second])
+            gram = Gram(ahead[:, first] - ahead[:, second], self._rounding)
         else:
             differences = self._points[first] - self._points[second]
             ahead = differences @ self._matrix
-            gram = Gram(ahead @ differences.T)
+            gram = Gram(ahead @ differences.T, self._rounding)
         yield gram
         self._take(gram, ahead)
 
@@ -101,6 +106,13 @@ class Distances:
             raise ValueError("the learned kernel holds NaN or infinite values")
         found = factor((self._matrix + self._matrix.T) / 2)
         return found if self._points is None else self._points @ found
+
+
+def centred(kernel: Floats) -> Floats:
+    """The kernel of the same distances whose points have mean 0, (N, N)."""
+    rows = kernel - kernel.mean(axis=0)
+    found: Floats = rows - rows.mean(axis=1, keepdims=True)
+    return found
 
 
 def factor(kernel: Floats, energy: float = 1.0) -> Floats:

@@ -18,8 +18,6 @@ Ints = npt.NDArray[np.int64]
 
 _BLOCK = 96
 """Pairs whose updates enter the kernel together."""
-_TINY = 1e-12
-"""Of a bound: a pair as near as this makes no update, whose factor would have no digit right."""
 
 
 @dataclass
@@ -89,7 +87,7 @@ def _visit(gram: Gram, bounds: Bounds, part: slice, gamma: float) -> None:
     share = gamma / (gamma + 1)
     for c, (is_similar, target, dual) in enumerate(zip(similar, targets, duals, strict=True)):
         p = values.item(c, c)
-        if not p > _TINY * target:
+        if not p > gram.rounding:
             continue
         sign = 1.0 if is_similar else -1.0
         step = min(dual, sign * share * (1 / p - 1 / target))

@@ -101,12 +101,14 @@ def project(gram: Gram, near: int, far: int, gamma: float) -> bool:
         gram: Of a block's differences.
         near: The difference of the pair that is to be the nearer.
         far: That of the other one. Where the two are one direction no kernel can do it, and
-            nothing is changed.
+            where contradictions have drawn either to 0 no number can tell: nothing is changed.
         gamma: Ratio.
     """
     values = gram.values
     p, q, r = values.item(near, near), values.item(far, far), values.item(near, far)
     excess, independent = gamma * p - q, p * q - r * r
+    if not min(p, q) > gram.rounding:
+        return False
     if not excess > 0 or not independent > _ALIKE * p * q:
         return False
     a = -excess / (2 * gamma * independent)
