@@ -1,0 +1,96 @@
+"""ITML: K-means after information-theoretic metric learning on predicted pairs.
+
+Davis, Kulis, Jain, Sra, Dhillon, "Information-theoretic metric learning", ICML 2007. CCN (Hsu,
+Lv, Kira, ICLR 2018), table 1, has it on Omniglot with the pairs of a similarity network: ACC 56.7
+with K known, 47.2 with K = 100.
+
+    python -m bench run ccn --methods itml
+
+Parameters are the authors' defaults: gamma 1, similar pairs below the 5th percentile of the squared
+distances, dissimilar ones above the 95th, at most 100,000 pairs, which their code tests at the end
+of a sweep alone: one sweep over all ordered pairs of an alphabet, in random order. The metric does
+not depend on K and is a cell of its own. Bounds are of all pairs of different points; the code
+draws some, and takes the ends of a histogram.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from bench.nn.clustering import constraints, pair_bounds
+from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.logdet import Distances
+from bench.nn.clustering.mean_shift import squared_distances
+from bench.registry import method
+from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+
+from .constrained import Constrained
+
+
+@dataclass(frozen=True)
+class Learning(Constrained):
+    """What decides the metric."""
+
+    gamma: float = 1.0
+    """How little bounds give way to pairs that contradict them."""
+    most: int = 100_000
+    """Pairs to visit, repetitions counted, before a sweep is the last."""
+    tolerance: float = 0.01
+    """Relative change of the duals in a sweep that ends them."""
+    low: float = 5.0
+    """Percentile of the squared distances that similar pairs are to be below."""
+    high: float = 95.0
+    """Percentile that dissimilar pairs are to be above."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.gamma > 0 or self.most < 1 or not 0 <= self.low < self.high <= 100:
+            raise ValueError(
+                f"gamma = {self.gamma}, most = {self.most}, low = {self.low}, high = {self.high}: "
+                "gamma must be above 0, most at least 1, and 0 <= low < high <= 100"
+            )
+
+
+@method("itml-metric", kinds=("cluster",), artifact=True)
+@dataclass(frozen=True)
+class Metric(Learning):
+    """The target's pixels under the metric that ITML learns from predicted pairs."""
+
+    def fit(self, task: ClusterTask, run: Run) -> Prediction:
+        """Learn; "points", float32 (n, rank), have the learned distances as Euclidean ones."""
+        points, similar = self.points(task), self.similar(task, run)
+        pairs = constraints.ordered_pairs(constraints.groups(points), run.rng("batches"))
+        distances = Distances(points)
+        if len(pairs):
+            i, j = pairs.T
+            squared = squared_distances(points, points)[i, j]
+            near, far = pair_bounds.percentiles(squared, self.low, self.high)
+            bounds = pair_bounds.Bounds.of(pairs, similar[i, j], near, far)
+            options = {"most": self.most, "tolerance": self.tolerance}
+            pair_bounds.learn(distances, bounds, gamma=self.gamma, **options)
+        found = distances.coordinates().astype(np.float32)
+        return Prediction(tensors={"points": torch.from_numpy(found)})
+
+
+@method("itml", kinds=("cluster",))
+@dataclass(frozen=True)
+class ITML(Learning):
+    """K-means on pixels under the metric that ITML learns from predicted pairs."""
+
+    n_init: int = 20
+    """Restarts, of which the lowest inertia wins."""
+
+    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+        """The metric, one for all K."""
+        mine = asdict(self)
+        del mine["n_init"]
+        return {"metric": Need("itml-metric", mine)}
+
+    def fit(self, task: ClusterTask, run: Run) -> Prediction:
+        """Cluster; a single stage, so a resumed cell starts over."""
+        points = run.needed("metric").tensors["points"].numpy()
+        labels, _ = kmeans(points, task.n_clusters, run.seed_for("init"), n_init=self.n_init)
+        return Prediction(assignments=labels)
