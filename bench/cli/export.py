@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,8 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError("parquet is no text: name a file with --output FILE.parquet")
     frame = _frame(arguments)
     if output is None:
-        frame.to_csv(sys.stdout, index=False, lineterminator="\n")
+        # On a terminal nobody's text moves the cursor; a file has it as it is.
+        common.say(frame.to_csv(index=False, lineterminator="\n").rstrip("\n"))
         return 0
     print(f"wrote  {replace(output, _bytes(frame, form))}: {len(frame)} rows")
     return 0

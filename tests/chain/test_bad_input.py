@@ -39,7 +39,7 @@ BAD_WORDS = [
     ("run {good} --device tpu", "invalid choice: 'tpu'"),
     ("run {good} --data-root {tmp}/none", "none is no folder"),
     ("run {good} --plugins {tmp}/none", "none does not exist"),
-    ("run {good} --nonsense", "unrecognized arguments: --nonsense"),
+    ("run {good} --nonsense", "unknown flag '--nonsense'"),
     ("render {good} --format html5", "unknown format 'html5'"),
     ("show abcdef", "no cell 'abcdef'"),
     ("data prepare", "name a data set"),
@@ -48,7 +48,7 @@ BAD_WORDS = [
     ("data eat digits", "invalid choice: 'eat'"),
     ("list method", "invalid choice: 'method'"),
     ("", "required: VERB"),
-    ("fly", "invalid choice: 'fly'"),
+    ("fly", "unknown verb 'fly'"),
 ]
 
 

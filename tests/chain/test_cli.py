@@ -11,19 +11,24 @@ from bench.errors import Lack
 from bench.store import states
 from bench.store.record import State
 
-SELECTION = ["--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device", "--dtype"]
+SELECTION = [
+    "--methods", "--tasks", "--seeds", "--seed-list", "--preset", "--device", "--dtype", "--set",
+]  # fmt: skip
 PLACES = ["--data-root", "--results", "--plugins"]
 FLAGS = {
     "run": [
         *SELECTION, *PLACES, "--all", "--workers", "--budget", "--timeout", "--retry-failed",
         "--rerun-stale", "--dry-run", "--download", "--memory", "--check",
     ],
+    "sweep": ["--metrics", "--workers", "--budget", "--dry-run", *SELECTION, *PLACES],
     "list": ["--json", *PLACES],
-    "status": ["--failed", "--json", *SELECTION, *PLACES],
-    "show": PLACES,
-    "render": ["--format", *SELECTION, *PLACES],
+    "status": ["--failed", "--json", "--all", *SELECTION, *PLACES],
+    "show": ["--params", "--set", *PLACES],
+    "render": ["--format", "--all", *SELECTION, *PLACES],
+    "export": ["--format", "--output", "--all", *SELECTION, *PLACES],
     "check": [
-        "--json", "--update", "--against", "--format", "--reason", "--drop", *SELECTION, *PLACES,
+        "--all", "--json", "--update", "--against", "--format", "--reason", "--drop", *SELECTION,
+        *PLACES,
     ],
     "prove": ["--at", "--digits", "--update", "--methods", "--workers"],
     "rescore": ["--all", *SELECTION, *PLACES],

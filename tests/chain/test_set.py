@@ -10,10 +10,8 @@ from bench import registry
 from bench.errors import BenchError
 from bench.plan import experiment, given, origin
 
-ROWS: list[dict[str, Any]] = [
-    {"method": "centroids", "params": {"iterations": 3}},
-    {"method": "carrier"},
-]
+FIRST: dict[str, Any] = {"method": "centroids", "params": {"iterations": 3}}
+ROWS: list[dict[str, Any]] = [FIRST, {"method": "carrier"}]
 
 
 @pytest.fixture

@@ -169,7 +169,8 @@ def test_it_is_inert(sound, stranger, change):
     texts = {}
     for words in (["status"], ["status", "--failed"], ["status", "--json"], ["check"],
                   ["check", "--format", "markdown"], ["check", "--format", "junit"],
-                  ["pack", results.parent / "new.zip"], ["rescore", "--all"]):  # fmt: skip
+                  ["pack", results.parent / "new.zip"], ["rescore", "--all"],
+                  ["export"]):  # fmt: skip
         where = ["--results", results]
         texts[" ".join(map(str, words))] = said(*words, sound.toml, *where)[1]
     texts["show"] = said("show", folder.name.rpartition("-")[2], "--results", results)[1]
@@ -182,7 +183,7 @@ def test_it_is_inert(sound, stranger, change):
     with contextlib.suppress(BenchError):  # the whole store is a link: nothing is drawn
         drawn = views(sound.plan, results)
     if drawn:
-        page, article = html.page(drawn, "quick"), latex.document(drawn)
+        page, article = html.page(drawn, "quick"), latex.document(drawn, {})
         assert "<script" not in page
         assert "onerror" not in page
         assert not UNPRINTABLE.search(page + article)
