@@ -127,9 +127,8 @@ def _photographs(folder: Path, names: tuple[str, ...]) -> list[photographs.Named
             f"{SOLUTION} into {folder.parent}, or move each image into the folder of its class"
         )
     with solution.open(encoding="utf-8", newline="") as lines:
-        of = {
-            line[0]: line[1].split()[0] for line in csv.reader(lines) if len(line) > 1 and line[1]
-        }
+        told = [line for line in csv.reader(lines) if len(line) > 1 and line[1].strip()]
+    of = {line[0]: line[1].split()[0] for line in told}
     if strange := [path.name for path in files if path.stem not in of]:
         raise BenchError(f"{solution}: has no line of {strange[0]}")
     chosen = set(names)
@@ -204,8 +203,9 @@ def _register(name: str, summary: str, source: ClassFolders, space: str = "") ->
             citation="Russakovsky et al. 2015, ImageNet Large Scale Visual Recognition Challenge",
             how_to_get=(
                 "put ILSVRC 2012 from https://image-net.org into DATA_ROOT/imagenet/train/CLASS "
-                f"and DATA_ROOT/imagenet/val/CLASS, or val as it is packed with Kaggle's {SOLUTION} "
-                f"beside it; the papers' lists of held-out classes are at {DTC_LISTS}, and go into "
+                "and DATA_ROOT/imagenet/val/CLASS, or val as it is packed with Kaggle's "
+                f"{SOLUTION} beside it; the papers' lists of held-out classes are at {DTC_LISTS}, "
+                "and go into "
                 "DATA_ROOT/imagenet"
             ),
             sources=(Npz(), source),

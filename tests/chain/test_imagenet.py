@@ -292,8 +292,8 @@ def test_validation_images_in_one_folder_get_their_classes_from_kaggles_list(tmp
 
 def test_validation_images_in_one_folder_without_a_list_say_what_to_do(tmp_path):
     names = flat(tmp_path, solution=False)
-    with pytest.raises(BenchError, match="10 images in one folder .*LOC_val_solution.csv into"):
+    with pytest.raises(BenchError, match=r"10 images in one folder .*LOC_val_solution\.csv into"):
         imagenet._photographs(tmp_path / "imagenet/val", names)
     (tmp_path / "imagenet" / imagenet.SOLUTION).write_text("ImageId,PredictionString\n")
-    with pytest.raises(BenchError, match="has no line of ILSVRC2012_val_00000000.JPEG"):
+    with pytest.raises(BenchError, match=r"has no line of ILSVRC2012_val_00000000\.JPEG"):
         imagenet._photographs(tmp_path / "imagenet/val", names)
