@@ -137,16 +137,13 @@ Task = (
 
 @dataclass(frozen=True)
 class PairAnswers:
-    """Answers for all ordered pairs of N images, bit-packed: N²/4 bytes.
-
-    Drawn by the harness with a given recall of similar and of dissimilar pairs and a density.
-    """
+    """The harness's answers for all ordered pairs of N images: N²/8 bytes, twice that with gaps."""
 
     n: int
     similar_bits: npt.NDArray[np.uint8]
     """uint8, (N, ceil(N/8)), `numpy.packbits` along the second axis: 1 = answered "similar"."""
-    known_bits: npt.NDArray[np.uint8]
-    """The same shape: 1 = the pair was answered at all."""
+    known_bits: npt.NDArray[np.uint8] | None = None
+    """The same shape: 1 = the pair was answered at all; None: every pair was."""
 
     def block(self, rows: Ints, columns: Ints) -> tuple[npt.NDArray[np.bool_], ...]:
         """Answers among a batch.
@@ -156,7 +153,9 @@ class PairAnswers:
         """
         shift = (7 - columns % 8).astype(np.uint8)
         similar = (self.similar_bits[rows][:, columns // 8] >> shift) & 1
-        known = (self.known_bits[rows][:, columns // 8] >> shift) & 1
+        known = np.ones_like(similar)
+        if self.known_bits is not None:
+            known = (self.known_bits[rows][:, columns // 8] >> shift) & 1
         return (similar & known).astype(bool), known.astype(bool)
 
 

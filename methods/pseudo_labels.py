@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 from torch.nn import functional
@@ -149,6 +150,8 @@ class PseudoLabels:
     def _by_kmeans(self, heads: list[int]) -> Iterator[Tensor]:
         """Clusters of one view's features."""
         features = self._features().cpu().numpy()
+        if self.method.components:
+            features = whitened(features, self.method.components)
         return (self._clustered(head, features) for head in heads)
 
     def _clustered(self, head: int, features: npt.NDArray[np.float32]) -> Tensor:
@@ -169,6 +172,23 @@ class PseudoLabels:
         layer = self.network.head
         assert isinstance(layer, nn.Linear)
         return layer
+
+
+def whitened(features: npt.NDArray[np.float32], components: int) -> npt.NDArray[np.float32]:
+    """Principal components of unit variance, each row then of unit length.
+
+    Args:
+        features: (N, D).
+        components: At most; no more than N or D.
+
+    Returns:
+        (N, components).
+    """
+    count = min(components, *features.shape)
+    found = PCA(count, whiten=True, svd_solver="full").fit_transform(features)
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    made: npt.NDArray[np.float32] = (found / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return made
 
 
 def relabelling_times(n: int, epochs: int, count: int, schedule: str) -> list[float]:

@@ -51,6 +51,7 @@ _SNAPSHOTS = 20
         "relabellings": 40,
         "milestones": (24, 32),
     },
+    neutral={"components": 0},
 )
 @dataclass(frozen=True)
 class SeLa(Augmentation, Method):
@@ -70,6 +71,9 @@ class SeLa(Augmentation, Method):
     assignment: Literal["transport", "k-means"] = "transport"
     """How labels are made; "k-means" clusters the features, as DeepCluster does, and draws the head
     anew (table 8's "ours (K-means)")."""
+    components: int = 0
+    """For K-means: principal components of the features, whitened and of unit length, as in
+    DeepCluster, which takes 256; 0: the features as they are."""
     relabellings: int = 400
     """M; 0 keeps the random labels of the start (table 1)."""
     schedule: Literal["linear", "quadratic"] = "linear"
@@ -94,8 +98,11 @@ class SeLa(Augmentation, Method):
     def __post_init__(self) -> None:
         if min(self.clusters, self.heads, self.epochs, self.views, self.batch_size) < 1:
             raise ValueError("clusters, heads, epochs, views and batch_size must be at least 1")
-        if self.relabellings < 0:
-            raise ValueError(f"relabellings = {self.relabellings} must be at least 0")
+        if min(self.relabellings, self.components) < 0:
+            raise ValueError(
+                f"relabellings = {self.relabellings} and components = {self.components} must be "
+                "at least 0"
+            )
         completed(self.network)
 
     def fit(self, task: RepresentTask, run: Run) -> Prediction:

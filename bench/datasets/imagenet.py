@@ -10,12 +10,17 @@ results on them are marked as of another draw; lists of your own, one WordNet id
     <root>/imagenet/imagenet_30_A.txt    30 of those, also B and C
     <root>/imagenet/imagenet_10R.txt     ten of those
 
+CCN's lists of 118 and 30 are published beside DTC's code, under `DTC_LISTS`. Where all validation
+images lie in one folder, as they are packed, Kaggle's LOC_val_solution.csv, put into
+`<root>/imagenet`, says of which class each is.
+
 What "Deep image category discovery using a transferred similarity function" printed in its
 supplement are the datasets `imagenet882-2016` and `imagenet10r2`.
 """
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
 from collections import Counter
@@ -49,6 +54,9 @@ HELD_OUT_2016 = """
 TEN_2016 = """
 01514859 01558993 02009912 02669723 03991062 04069434 04487081 04505470 07717410 13044778
 """
+DTC_LISTS = "http://www.robots.ox.ac.uk/~vgg/research/DTC/data/datasets/ImageNet/imagenet_rand118/"
+SOLUTION = "LOC_val_solution.csv"
+"""A line a validation image: its name without suffix, and "CLASS x y x y …" of its boxes."""
 PER_CLASS = {"train": range(732, 1301), "val": range(50, 51)}
 """Images that a class of ILSVRC 2012 has; data with other numbers are marked, not refused."""
 OURS = "classes drawn by us, not by the papers"
@@ -101,6 +109,32 @@ def listed(root: Path, subset: str) -> Path:
     return root / "imagenet" / f"imagenet_{subset}.txt"
 
 
+def _photographs(folder: Path, names: tuple[str, ...]) -> list[photographs.Named]:
+    """The photographs of some classes in a split's folder, a folder each or all in one.
+
+    Raises:
+        BenchError: they lie in one folder, and nothing tells their classes, or not those of all.
+    """
+    if any((folder / name).is_dir() for name in names):
+        return photographs.in_folders(folder, names)
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".jpeg")
+    if not files:
+        return []
+    solution = folder.parent / SOLUTION
+    if folder.name != "val" or not solution.is_file():
+        raise BenchError(
+            f"{folder}: {len(files)} images in one folder and no folders of classes: put Kaggle's "
+            f"{SOLUTION} into {folder.parent}, or move each image into the folder of its class"
+        )
+    with solution.open(encoding="utf-8", newline="") as lines:
+        told = [line for line in csv.reader(lines) if len(line) > 1 and line[1].strip()]
+    of = {line[0]: line[1].split()[0] for line in told}
+    if strange := [path.name for path in files if path.stem not in of]:
+        raise BenchError(f"{solution}: has no line of {strange[0]}")
+    chosen = set(names)
+    return [(path, of[path.stem]) for path in files if of[path.stem] in chosen]
+
+
 @dataclass(frozen=True)
 class ClassFolders:
     """The folders of some of the classes."""
@@ -115,6 +149,8 @@ class ClassFolders:
     def files(self, dataset: Dataset, root: Path) -> list[Path]:
         """The folders of its classes, and the lists that a user gave."""
         lists = [path for name in ("118", *SUBSETS) if (path := listed(root, name)).is_file()]
+        if (flat := root / "imagenet" / SOLUTION).is_file():
+            lists += [flat, root / "imagenet" / "val"]
         splits = [root / "imagenet" / split for split in self.splits(dataset, root)]
         names = self.classes(root)
         return [*lists, *(s / n for s in splits for n in names if (s / n).is_dir())]
@@ -131,7 +167,7 @@ class ClassFolders:
         """The images of the classes, and for each subset whether their class is in it."""
         names, files, notes = self.classes(root), {}, []
         for split in (s for s in dataset.counts if s in self.splits(dataset, root)):
-            found = photographs.in_folders(root / "imagenet" / split, names)
+            found = _photographs(root / "imagenet" / split, names)
             counts = Counter(name for _, name in found)
             if lacking := [name for name in names if not counts[name]]:
                 raise BenchError(
@@ -167,7 +203,10 @@ def _register(name: str, summary: str, source: ClassFolders, space: str = "") ->
             citation="Russakovsky et al. 2015, ImageNet Large Scale Visual Recognition Challenge",
             how_to_get=(
                 "put ILSVRC 2012 from https://image-net.org into DATA_ROOT/imagenet/train/CLASS "
-                "and DATA_ROOT/imagenet/val/CLASS"
+                "and DATA_ROOT/imagenet/val/CLASS, or val as it is packed with Kaggle's "
+                f"{SOLUTION} beside it; the papers' lists of held-out classes are at {DTC_LISTS}, "
+                "and go into "
+                "DATA_ROOT/imagenet"
             ),
             sources=(Npz(), source),
             on_request=space,

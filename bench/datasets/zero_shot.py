@@ -23,6 +23,7 @@ from bench.datasets.photographs import Named
 from bench.datasets.sources import Npz
 from bench.errors import BenchError
 
+SPLIT_FILES = "http://datasets.d2.mpi-inf.mpg.de/xian"
 SPLITS = ("trainval", "test_seen", "test_unseen")
 
 
@@ -39,6 +40,10 @@ class Layout:
     """Images of trainval, test_seen, test_unseen."""
     classes: int
     citation: str
+    url: str
+    """Of its photographs."""
+    archive: str = "xlsa17.zip"
+    """What of `SPLIT_FILES` holds its splits."""
 
 
 LAYOUTS = {
@@ -48,15 +53,32 @@ LAYOUTS = {
         (7057, 1764, 2967),
         200,
         "Wah et al. 2011, Caltech-UCSD Birds",
+        "https://data.caltech.edu/records/65de6-vp158",
     ),
-    "flo": Layout("FLO", "flowers/jpg", (5631, 1403, 1155), 102, "Nilsback & Zisserman 2008"),
-    "sun": Layout("SUN", "SUN/images", (10_320, 2580, 1440), 717, "Patterson & Hays 2012"),
+    "flo": Layout(
+        "FLO",
+        "flowers/jpg",
+        (5631, 1403, 1155),
+        102,
+        "Nilsback & Zisserman 2008",
+        "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
+        "cvpr18xian.zip",
+    ),
+    "sun": Layout(
+        "SUN",
+        "SUN/images",
+        (10_320, 2580, 1440),
+        717,
+        "Patterson & Hays 2012",
+        "https://cs.brown.edu/~gmpatter/sunattributes.html",
+    ),
     "awa2": Layout(
         "AWA2",
         "Animals_with_Attributes2/JPEGImages",
         (23_527, 5882, 7913),
         50,
         "Xian, Lampert, Schiele & Akata 2018",
+        "https://cvml.ista.ac.at/AwA2/",
     ),
 }
 
@@ -114,7 +136,8 @@ def _register(name: str, layout: Layout) -> None:
             licence="research only",
             citation=layout.citation,
             how_to_get=(
-                f"put its photographs into DATA_ROOT/{layout.images} and the proposed splits into "
+                f"put its photographs, {layout.url}, into DATA_ROOT/{layout.images} and the "
+                f"proposed splits, folder {layout.code} of {SPLIT_FILES}/{layout.archive}, into "
                 f"DATA_ROOT/xlsa17/data/{layout.code}"
             ),
             sources=(

@@ -9,6 +9,7 @@ from bench.tasks import Ints
 
 Bits = npt.NDArray[np.uint8]
 _ROWS = 256
+"""Rows of answers that are drawn at a time; whole bytes of columns."""
 
 
 def draw_pairs(n: int, count: int, seed: int) -> Ints:
@@ -129,7 +130,7 @@ def draw_episodes(labels: Ints, n_way: int, episodes: int, seed: int) -> Ints:
 
 def draw_answers(
     labels: Ints, similar_recall: float, dissimilar_recall: float, density: float, seed: int
-) -> tuple[Bits, Bits]:
+) -> tuple[Bits, Bits | None]:
     """Noisy answers to "are these two of one class?" for every pair of images.
 
     A similar pair is answered "similar" with probability `similar_recall`, a dissimilar one
@@ -138,7 +139,8 @@ def draw_answers(
     answer; an image is always known to be similar to itself.
 
     Returns:
-        `similar` and `known`, uint8, (N, ceil(N/8)), bits packed along the second axis.
+        `similar` and `known`, uint8, (N, ceil(N/8)), bits packed along the second axis; None for
+        `known` where all pairs are answered, at a density of 1.
 
     Raises:
         ValueError: a probability is outside 0..1.
@@ -152,20 +154,28 @@ def draw_answers(
             raise ValueError(f"{name} = {value} is no probability; it must be in 0..1")
     n = len(labels)
     similar_bits = np.empty((n, (n + 7) // 8), np.uint8)
-    known_bits = np.empty_like(similar_bits)
-    columns = np.arange(n, dtype=np.uint64)
+    known_bits = None if density == 1 else np.empty_like(similar_bits)
     for start in range(0, n, _ROWS):
-        rows = np.arange(start, min(start + _ROWS, n), dtype=np.uint64)
-        pair = np.minimum(rows[:, None], columns) * np.uint64(n) + np.maximum(
-            rows[:, None], columns
-        )
-        same = labels[start : start + _ROWS, None] == labels
+        rows = np.arange(start, min(start + _ROWS, n), dtype=np.uint64)[:, None]
+        columns = np.arange(start, n, dtype=np.uint64)
+        pair = np.minimum(rows, columns) * np.uint64(n) + np.maximum(rows, columns)
+        same = labels[start : start + _ROWS, None] == labels[start:]
         right = _uniform(pair, seed) < np.where(same, similar_recall, dissimilar_recall)
-        itself = rows[:, None] == columns
-        similar_bits[start : start + _ROWS] = np.packbits((same == right) | itself, axis=1)
-        known = (_uniform(pair, seed + 1) < density) | itself
-        known_bits[start : start + _ROWS] = np.packbits(known, axis=1)
+        itself = rows == columns
+        _put(similar_bits, start, (same == right) | itself)
+        if known_bits is not None:
+            _put(known_bits, start, (_uniform(pair, seed + 1) < density) | itself)
     return similar_bits, known_bits
+
+
+def _put(bits: Bits, start: int, block: npt.NDArray[np.bool_]) -> None:
+    """Pack the answers of some rows with all columns from `start` on, and the same of columns.
+
+    Both orders of a pair have one answer, so that half of them are drawn.
+    """
+    end = start + len(block)
+    bits[start:end, start // 8 :] = np.packbits(block, axis=1)
+    bits[end:, start // 8 : (end + 7) // 8] = np.packbits(block[:, len(block) :].T, axis=1)
 
 
 def _uniform(pair: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.float64]:

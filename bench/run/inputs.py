@@ -141,7 +141,7 @@ def _draw(
             setting["density"],
             seed,
         )
-        arrays = {"similar": similar, "known": known}
+        arrays = {"similar": similar} | ({} if known is None else {"known": known})
     folder = work / "inputs"
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
@@ -193,7 +193,7 @@ def open_task(inputs: Inputs) -> Task:
     common["n_clusters"] = inputs.setting["n_clusters"]
     if inputs.kind == "pairs":
         bits = {n: np.load(p, mmap_mode="r", allow_pickle=False) for n, p in inputs.drawn.items()}
-        answers = PairAnswers(len(common["target"]), bits["similar"], bits["known"])
+        answers = PairAnswers(len(common["target"]), bits["similar"], bits.get("known"))
         return tasks.PairsTask(**common, answers=answers)
     return tasks.ClusterTask(**common, source=labelled("source"), auxiliary=labelled("auxiliary"))
 

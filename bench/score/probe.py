@@ -44,7 +44,7 @@ _BATCH = 1000
     "probe",
     kinds=("probe",),
     quick={"limit": 1024, "epochs": 12, "milestones": (4, 8)},
-    neutral={"memory": _MEMORY},
+    neutral={"memory": _MEMORY, "centre": 1.0},
 )
 @dataclass(frozen=True)
 class Probe(Method):
@@ -68,14 +68,20 @@ class Probe(Method):
     final ones for their principal components. Larger ones are made anew whenever they are needed:
     the same up to rounding. It bounds the similarities held at a time as well."""
 
+    centre: float = 1.0
+    """Share of an image's height and width, its middle, that the network is shown: 0.875 is
+    SeLa's 224 of 256 pixels."""
+
     def __post_init__(self) -> None:
         if self.memory < 0:
             raise ValueError(f"memory = {self.memory} must be at least 0 bytes")
+        if not 0 < self.centre <= 1:
+            raise ValueError(f"centre = {self.centre} must lie above 0 and be at most 1")
 
     def fit(self, task: ProbeTask, run: Run) -> Prediction:
         """Fit on the training images, rank the classes of the test images (best five)."""
         needed = run.needed("network")
-        network = _Prepared(needed.architecture, needed.tensors).to(run.device)
+        network = _Prepared(needed.architecture, needed.tensors, self.centre).to(run.device)
         done: dict[str, Any] = run.resume() or {}
         names = network.block_names(task.target[:1])
         for index, name in enumerate(names):
@@ -168,12 +174,16 @@ def _both(
 class _Prepared(Network):
     """A network that is given images as they are, and prepares them as it was trained on them."""
 
-    def __init__(self, architecture: str, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, architecture: str, tensors: Mapping[str, Tensor], centre: float = 1.0
+    ) -> None:
         super().__init__()
+        self.centre = centre
         self.network = load(architecture, tensors)
         self.views = described(architecture) if "views" in json.loads(architecture) else None
 
     def _prepared(self, x: Tensor) -> Tensor:
+        x = middle(x, self.centre)
         return self.views.clean(x) if self.views else x
 
     def blocks(self, x: Tensor) -> dict[str, Tensor]:
@@ -197,6 +207,15 @@ class _Prepared(Network):
 
     def features(self, x: Tensor) -> Tensor:
         return self.network.features(self._prepared(x))
+
+
+def middle(x: Tensor, share: float) -> Tensor:
+    """The middle of images, (N, channels, h, w): `share` of height and of width, rounded."""
+    if share == 1.0:
+        return x
+    sides = [max(round(share * side), 1) for side in x.shape[2:]]
+    top, left = ((side - kept) // 2 for side, kept in zip(x.shape[2:], sides, strict=True))
+    return x[:, :, top : top + sides[0], left : left + sides[1]]
 
 
 def _pseudo_classes(network: _Prepared, needed: Prediction, images: Images) -> Ints | None:

@@ -262,3 +262,38 @@ def test_places_whose_images_lack(tmp_path):
     reason = availability("places205", tmp_path / "elsewhere", ["train", "val"])
     assert reason.startswith("places205 train, val not under")
     assert "trainvalsplit_places205.tar.gz" in reason
+
+
+def flat(tmp_path, solution=True):
+    """Ten classes, the validation images in one folder as they are packed."""
+    names = imagenet.of_2016(imagenet.TEN_2016)
+    image_net(tmp_path, names)
+    val, lines = tmp_path / "imagenet/val", ["ImageId,PredictionString"]
+    for i, name in enumerate(names):
+        (old,) = (val / name).iterdir()
+        new = old.rename(val / f"ILSVRC2012_val_{i:08d}.JPEG")
+        (val / name).rmdir()
+        lines.append(f"{new.stem},{name} 1 2 3 4 {names[0]} 5 6 7 8 ")
+    if solution:
+        (tmp_path / "imagenet" / imagenet.SOLUTION).write_text("\n".join(lines) + "\n")
+    return names
+
+
+def test_validation_images_in_one_folder_get_their_classes_from_kaggles_list(tmp_path):
+    names = flat(tmp_path)
+    found = imagenet._photographs(tmp_path / "imagenet/val", names)
+    assert [name for _, name in found] == list(names)
+    assert [path.stem[-2:] for path, _ in found] == [f"{i:02d}" for i in range(10)]
+    part = materialise(Part("imagenet10r2", "val"), tmp_path)
+    assert (part.n, part.n_classes) == (10, 10)
+    few = imagenet._photographs(tmp_path / "imagenet/val", names[3:5])
+    assert [name for _, name in few] == list(names[3:5])
+
+
+def test_validation_images_in_one_folder_without_a_list_say_what_to_do(tmp_path):
+    names = flat(tmp_path, solution=False)
+    with pytest.raises(BenchError, match=r"10 images in one folder .*LOC_val_solution\.csv into"):
+        imagenet._photographs(tmp_path / "imagenet/val", names)
+    (tmp_path / "imagenet" / imagenet.SOLUTION).write_text("ImageId,PredictionString\n")
+    with pytest.raises(BenchError, match=r"has no line of ILSVRC2012_val_00000000\.JPEG"):
+        imagenet._photographs(tmp_path / "imagenet/val", names)

@@ -134,6 +134,32 @@ def test_the_loss_is_the_mean_over_answered_pairs(loss):
     torch.testing.assert_close(method._loss(p, task, rows), total / count)
 
 
+def splitmix(pair, seed):
+    """The counter-based generator in plain Python's whole numbers: a number in [0, 1)."""
+    x = (pair + seed * 0x9E3779B97F4A7C15) % 2**64
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) % 2**64
+    return ((x ^ (x >> 31)) >> 11) / 2**53
+
+
+@pytest.mark.parametrize("density", [0.4, 1.0])
+def test_each_pair_is_answered_by_its_own_number_whatever_block_it_is_drawn_in(density):
+    labels, n, seed = np.random.default_rng(3).integers(5, size=530), 530, 7
+    answers = PairAnswers(n, *draw_answers(labels, 0.7, 0.9, density, seed))
+    assert (answers.known_bits is None) == (density == 1)
+    similar, known = answers.block(np.arange(n), np.arange(n))
+    assert (similar == similar.T).all()
+    assert (known == known.T).all()
+    drawn = np.random.default_rng(0).integers(n, size=(400, 2)).tolist()
+    for i, j in (*drawn, [255, 256], [9, 9]):
+        pair = min(i, j) * n + max(i, j)
+        same = labels[i] == labels[j]
+        right = splitmix(pair, seed) < (0.7 if same else 0.9)
+        answered = i == j or splitmix(pair, seed + 1) < density
+        assert known[i, j] == answered
+        assert similar[i, j] == (answered and (i == j or same == right))
+
+
 def test_what_was_not_answered_does_not_count():
     task = pairs_task(0.8, 0.9, 0.2)
     answers = task.answers
@@ -148,7 +174,7 @@ def test_what_was_not_answered_does_not_count():
 @pytest.mark.parametrize("loss", ["kcl", "mcl"])
 def test_no_answers_at_all_change_no_weight(loss):
     task, run = pairs_task(), FakeRun()
-    nothing = np.zeros_like(task.answers.known_bits)
+    nothing = np.zeros_like(task.answers.similar_bits)
     task = replace(task, answers=replace(task.answers, known_bits=nothing))
     assert fit(task, run, loss=loss, epochs=2).shape == (180,)
     assert [values["loss"] for _, values in run.logged] == [0.0, 0.0]

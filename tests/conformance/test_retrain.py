@@ -9,8 +9,10 @@ import torch
 from fake_run import FakeRun
 
 from bench import registry
+from bench.nn import training
 from bench.nn.images.views import described
 from bench.nn.networks import load
+from bench.plan import experiment
 from bench.tasks import Prediction, RepresentTask
 
 registry.load()
@@ -66,6 +68,31 @@ def test_images_are_turned_by_quarters():
     assert set(quarters.tolist()) == {0, 1, 2, 3}
     for before, after, k in zip(x, turned, quarters.tolist(), strict=True):
         np.testing.assert_array_equal(after, np.rot90(before.numpy(), k, axes=(1, 2)))
+
+
+def test_all_four_turns_of_every_image_are_shown():
+    x = torch.rand(3, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    turned, quarters = retrain.all_turns(x)
+    assert quarters.tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
+    for row, k in enumerate(quarters.tolist()):
+        image = x[row % 3]
+        for _ in range(k):  # a quarter turn: columns become rows, from the last
+            image = image.transpose(1, 2).flip(1)
+        assert torch.equal(turned[row], image)
+    random = fit("label-transfer", task(), labelled(1), rotation=True)
+    every = fit("label-transfer", task(), labelled(1), rotation=True, turns="all")
+    assert not torch.equal(random.tensors["head.weight"], every.tensors["head.weight"])
+
+
+def test_the_paper_preset_retrains_as_the_released_script():
+    """Rate 0.05 until 30, a tenth until 60, a hundredth until 80, a thousandth until 90."""
+    params = experiment.load("sela").preset["paper"].params["label-transfer"]
+    info = registry.get("label-transfer")
+    own = info.build(info.params("paper", params))
+    rates = [training.step_decay(own.learning_rate, epoch, own.milestones) for epoch in range(90)]
+    printed = [0.05] * 30 + [0.005] * 30 + [0.0005] * 20 + [0.00005] * 10
+    np.testing.assert_allclose(rates, printed)
+    assert (own.weight_decay, own.batch_size, own.epochs, own.turns) == (1e-5, 64, 90, "all")
 
 
 def test_it_asks_for_the_sela_that_it_names():

@@ -255,3 +255,14 @@ def test_factors_too_far_apart_for_one_copy_are_found_with_two(monkeypatch):
     again, _ = labeller(monkeypatch, clusters=60)
     assert torch.equal(torch.stack(list(again._by_transport([0, 2]))), torch.stack(wanted))
     assert asked == [True, False] * 2
+
+
+def test_k_means_may_cluster_whitened_components_of_unit_length():
+    x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32) * [5, 4, 3, 2, 1, 0.5]
+    found = pseudo_labels.whitened(x.astype(np.float32), 3)
+    centred = x - x.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / 39)
+    literal = centred @ vectors[:, ::-1][:, :3] / np.sqrt(values[::-1][:3])
+    literal /= np.linalg.norm(literal, axis=1, keepdims=True)
+    np.testing.assert_allclose(np.abs(found), np.abs(literal), atol=1e-4)
+    assert pseudo_labels.whitened(x.astype(np.float32), 100).shape == (40, 6)

@@ -288,3 +288,13 @@ def test_classes_that_fit_no_test_images_are_refused(wrong):
 def test_a_memory_below_0_is_refused():
     with pytest.raises(ValueError, match="memory = -1 must be at least 0 bytes"):
         bench_probe.Probe(memory=-1)
+
+
+@pytest.mark.parametrize(("side", "kept"), [(256, 224), (32, 28), (9, 8)])
+def test_the_middle_of_images_is_what_a_centred_crop_leaves(side, kept):
+    x = torch.arange(side * side, dtype=torch.float32).reshape(1, 1, side, side)
+    found = bench_probe.middle(x, 0.875)
+    assert found.shape == (1, 1, kept, kept)
+    border = (side - kept) // 2
+    assert torch.equal(found[0, 0], x[0, 0, border : border + kept, border : border + kept])
+    assert bench_probe.middle(x, 1.0) is x
