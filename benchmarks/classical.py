@@ -57,7 +57,6 @@ EXPECTED: dict[tuple[str, str, int], float] = {
     ("digits", "PCK-means", 100): 0.750,
     ("26 classes", "CSP", 26): 0.977,
     ("26 classes", "CSP", 100): 0.588,
-    ("26 classes", "CSP, algebraic", 100): 0.650,
     ("26 classes", "MPCK-means", 26): 0.950,
     ("26 classes", "MPCK-means", 100): 0.862,
 }
