@@ -69,8 +69,9 @@ class Metric(Learning):
             squared = squared_distances(points, points)[i, j]
             near, far = pair_bounds.percentiles(squared, self.low, self.high)
             bounds = pair_bounds.Bounds.of(pairs, similar[i, j], near, far)
-            options = {"most": self.most, "tolerance": self.tolerance}
-            pair_bounds.learn(distances, bounds, gamma=self.gamma, **options)
+            pair_bounds.learn(
+                distances, bounds, gamma=self.gamma, most=self.most, tolerance=self.tolerance
+            )
         found = distances.coordinates().astype(np.float32)
         return Prediction(tensors={"points": torch.from_numpy(found)})
 

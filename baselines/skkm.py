@@ -94,8 +94,9 @@ class Kernel(Learning):
         low, high = pair_bounds.percentiles(squared_distances(start, start)[i, j], 5, 95)
         near, far = min(self.near, low), max(self.far, high)
         bounds = pair_bounds.Bounds.of(pairs, wanted, near, far)
-        options = {"most": self.most, "tolerance": self.tolerance}
-        pair_bounds.learn(distances, bounds, gamma=self.gamma, **options)
+        pair_bounds.learn(
+            distances, bounds, gamma=self.gamma, most=self.most, tolerance=self.tolerance
+        )
         found = distances.coordinates()
         return _result(found, typical_neighbour(found, similar, near))
 

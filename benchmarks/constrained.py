@@ -56,6 +56,7 @@ def clustered(data: Structured, name: str, seed: int) -> list[dict[str, Any]]:
             start = time.process_time()
             task = ClusterTask("set", images, k)
             made = registry.get(row).build({}).fit(task, Alone(seed, learned)).assignments
+            assert made is not None
             scores = cluster_scores(contingency(data.labels, made, n_clusters=k), k)
             which = "K" if k == classes else "100"
             found |= {f"ACC ({which})": scores["ACC"], f"NMI ({which})": scores["NMI"]}

@@ -1,5 +1,6 @@
 """ITML, SKKm, SKMS and SKLR: noisy pairs of digits, and input that nobody would hand in."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -43,6 +44,7 @@ def clustered(name, images, similar, k, **params):
     needs = {NEEDED[name][0]: learned(name, images, similar, **params)}
     built = registry.get(name).build(params)
     found = built.fit(ClusterTask("made", images, k), FakeRun(needs=needs)).assignments
+    assert found is not None
     assert found.shape == (len(images),)
     assert found.dtype == np.int64
     assert set(np.unique(found)) <= set(range(k))
@@ -85,7 +87,7 @@ def test_order_and_draws_are_of_the_seed(name):
     assert one.shape != other.shape or not one.equal(other)
 
 
-ODD = {
+ODD: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "all similar": lambda r: np.ones_like(r),
     "none similar": lambda r: np.zeros_like(r),
     "one order alone": np.triu,

@@ -1,5 +1,6 @@
 """LogDet updates of a kernel in blocks: against golden vectors, and against one after another."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -118,10 +119,10 @@ def test_changes_of_a_block_in_any_order(width):
 def test_a_sweep_is_the_last_once_duals_stand_still():
     points, pairs, similar = case(20, 3, 60)
     bounds = Bounds.of(pairs, similar, 100.0, 1e-6)  # all are within their bounds
-    options = {"gamma": 1.0, "most": 10**6, "tolerance": 0.01}
-    assert pair_bounds.learn(Distances(points), bounds, **options) == 1
+    ended = partial(pair_bounds.learn, gamma=1.0, most=10**6, tolerance=0.01)
+    assert ended(Distances(points), bounds) == 1
     bounds = Bounds.of(pairs, similar, 1.0, 2.0)
-    sweeps = pair_bounds.learn(Distances(points), bounds, **options)
+    sweeps = ended(Distances(points), bounds)
     assert 1 < sweeps < 10**6 / len(pairs)
 
 

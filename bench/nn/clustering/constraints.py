@@ -51,7 +51,8 @@ def groups(points: npt.NDArray[np.floating]) -> Ints:
         raise ValueError(f"points have shape {points.shape}, not (N, D) with N and D above 0")
     if not np.isfinite(points).all():
         raise ValueError("points hold NaN or infinite values")
-    return np.unique(points, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    numbers: Ints = np.unique(points, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return numbers
 
 
 def ordered_pairs(same: Ints, draw: np.random.Generator) -> Ints:

@@ -105,7 +105,9 @@ class Distances:
         if not np.isfinite(self._matrix).all():
             raise ValueError("the learned kernel holds NaN or infinite values")
         found = factor((self._matrix + self._matrix.T) / 2)
-        return found if self._points is None else self._points @ found
+        if self._points is not None:
+            found = self._points @ found
+        return found
 
 
 def centred(kernel: Floats) -> Floats:
@@ -135,5 +137,6 @@ def factor(kernel: Floats, energy: float = 1.0) -> Floats:
         rank = min(rank, int(np.searchsorted(shares, energy * shares[-1])) + 1)
     vectors = vectors[:, :rank]
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)
-    found: Floats = vectors * np.where(largest < 0, -1.0, 1.0)
-    return found * np.sqrt(np.maximum(values[:rank], 0.0))
+    lengths = np.sqrt(np.maximum(values[:rank], 0.0))
+    found: Floats = vectors * np.where(largest < 0, -1.0, 1.0) * lengths
+    return found

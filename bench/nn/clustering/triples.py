@@ -43,7 +43,7 @@ def draw_triples(
     chosen = [
         (draw.choice(np.flatnonzero(near[a])), draw.choice(np.flatnonzero(far[a]))) for a in i
     ]
-    triples = np.column_stack([i, np.array(chosen, np.int64).reshape(-1, 2)])
+    triples: Ints = np.column_stack([i, np.array(chosen, np.int64).reshape(-1, 2)])
     # Two equal points j and k ask for what no kernel has.
     triples = triples[same[triples[:, 1]] != same[triples[:, 2]]]
     return triples[draw.permutation(len(triples))]
