@@ -14,7 +14,7 @@ from bench.run.inputs import gather
 from bench.store import outputs
 
 METRIC = {"adapt": "accuracy", "similarity": "similar F1", "represent": "knn top-1"}
-SAME_FOR_ALL_SEEDS = {"similarity-matrix", "kmeans-pairs"}
+SAME_FOR_ALL_SEEDS = {"similarity-matrix", "kmeans-pairs", "sklr-kernel"}
 """Methods that draw nothing, on tasks that draw nothing for them: the similarity networks of the
 tiny tasks call no pair similar, whatever their seed."""
 HELPERS = {"carrier", "spy", "oracle-spy", "artifact-spy", "spy-carrier"}
