@@ -135,15 +135,21 @@ class Printed:
         """The rows, with what is said of how some are measured laid over them.
 
         One of `measured` belongs to the row with its label and group, or else with its number. One
-        that belongs to none is a row of its own, above the next of them, or the last.
+        that belongs to none is a row of its own, above the next of them, or the last; so is a
+        second way to measure one number.
         """
-        rows, next_ = list(rows), len(rows)
+        rows, next_, laid = list(rows), len(rows), list[Raw]()
         for one in reversed(measured):
             at = self._place(rows, one)
             if at is None:
                 rows.insert(next_, one)
+                continue
+            if any(rows[at] is row for row in laid):
+                rows.insert(at, one)
             else:
-                rows[at], next_ = {**rows[at], **one}, at
+                rows[at] = {**rows[at], **one}
+            laid.append(rows[at])
+            next_ = at
         return rows
 
     def _place(self, rows: list[Raw], one: Raw) -> int | None:

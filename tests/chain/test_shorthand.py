@@ -37,6 +37,7 @@ PAIRS = {
         + """row = "published"
         measured = [
           { label = "pixels", method = "kmeans", published = "K-means" },
+          { label = "features", method = "supervised", published = "K-means" },
           { label = "none", method = "dec", published = false },
           { label = "MCL", method = "mcl" },
           { label = "last", method = "kcl" },
@@ -45,6 +46,7 @@ PAIRS = {
         + COLUMN
         + """row = [
           { label = "pixels", method = "kmeans", published = { method = "K-means" } },
+          { label = "features", method = "supervised", published = { method = "K-means" } },
           { label = "KCL", published = { method = "KCL" } },
           { label = "none", method = "dec" },
           { label = "MCL", method = "mcl", published = { method = "MCL" } },
