@@ -192,7 +192,7 @@ class PairClustering(Method):
         needed = run.needed("similarity")
         labeller, views = transferred.load(needed.architecture, needed.tensors)
         own = {"invert": self.invert, "mean": self.mean, "std": self.std}
-        views = replace(views, **{name: v for name, v in own.items() if v is not None})
+        views = replace(views, **{name: v for name, v in own.items() if v is not None})  # type: ignore[arg-type]
         return labeller.to(run.device).train(self.similarity_mode == "train"), views
 
     def _facts(self, views: Views) -> dict[str, Any]:

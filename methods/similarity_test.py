@@ -67,7 +67,7 @@ class SimilarityTest(Method):
         network, views = transferred.load(needed.architecture, needed.tensors)
         network.to(run.device)
         own = {"invert": self.invert, "mean": self.mean, "std": self.std}
-        views = replace(views, **{name: v for name, v in own.items() if v is not None})
+        views = replace(views, **{name: v for name, v in own.items() if v is not None})  # type: ignore[arg-type]
         if self.batch:
             crops = run.generator("augment")
             found = transferred.score_batches(
