@@ -22,8 +22,8 @@ SAME_FOR_ALL_SEEDS = {
     "sklr-kernel",
 }
 """Methods that draw nothing, on tasks that draw nothing for them: the similarity networks of the
-tiny tasks call no pair similar, whatever their seed, and MPCK-means then has a centre for each image
-to choose its first from. Of N-Cuts the seed turns the first rotation alone, which ends as others."""
+tiny tasks call no pair similar, whatever their seed, and MPCK-means then chooses its first centres
+from all images. Of N-Cuts the seed decides the first rotation alone, and others end alike."""
 HELPERS = {"carrier", "spy", "oracle-spy", "artifact-spy", "spy-carrier"}
 DINO = {"network": "dino", "pretraining": "tiny/represent"}
 PARAMS = dict.fromkeys(("tsp", "scan", "tsp-kmeans", "tsp-test", "tsp-finetuned"), DINO)
