@@ -65,5 +65,5 @@ def in_span(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if dimensions < 4 * n:
         return points
     centred = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
-    coordinates: npt.NDArray[np.float32] = np.linalg.qr(centred.T, mode="r").T.astype(np.float32)
-    return coordinates
+    triangle = np.asarray(np.linalg.qr(centred.T, mode="r"))
+    return triangle.T.astype(np.float32)
