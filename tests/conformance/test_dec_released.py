@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,8 +40,8 @@ def needs():
 @pytest.mark.parametrize(("depth", "dropped"), [(0, (False, True)), (1, (True, False))])
 def test_the_released_autoencoder_spares_pixels_and_the_last_code(depth, dropped):
     """Half the squared error of one layer, with a hidden unit in five dropped; by hand."""
-    method = registry.get("autoencoder").build({"widths": (7, 3), "recipe": "released"})
-    network = build(describe("autoencoder", inputs=64, widths=[7, 3], scale=2.0), 0)
+    method: Any = registry.get("autoencoder").build({"widths": (7, 3), "recipe": "released"})
+    network: Any = build(describe("autoencoder", inputs=64, widths=[7, 3], scale=2.0), 0)
     x = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     found = method._loss(network, depth, x, torch.Generator().manual_seed(2))
     noise = torch.Generator().manual_seed(2)

@@ -88,7 +88,7 @@ def test_the_paper_preset_retrains_as_the_released_script():
     """Rate 0.05 until 30, a tenth until 60, a hundredth until 80, a thousandth until 90."""
     params = experiment.load("sela").preset["paper"].params["label-transfer"]
     info = registry.get("label-transfer")
-    own = info.build(info.params("paper", params))
+    own: Any = info.build(info.params("paper", params))
     rates = [training.step_decay(own.learning_rate, epoch, own.milestones) for epoch in range(90)]
     printed = [0.05] * 30 + [0.005] * 30 + [0.0005] * 20 + [0.00005] * 10
     np.testing.assert_allclose(rates, printed)

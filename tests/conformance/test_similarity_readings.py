@@ -1,6 +1,7 @@
 """What the papers leave open of the similarity network: whose mean and deviation, which layers."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +63,8 @@ def test_layers_before_pairing_are_those_of_2016():
     x = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     network.eval()
     with torch.no_grad():
-        trunk, *rest = network.trunk
+        parts: Any = network.trunk
+        trunk, *rest = parts
         z = trunk(x)
         torch.testing.assert_close(z, plain.eval().trunk(x))
         for linear, norm in (rest[0:2], rest[3:5]):
@@ -78,5 +80,6 @@ def test_rows_may_ask_for_the_similarity_with_layers(name):
     info = TaskInfo("made", "similarity", False, True, {"similarity": "made/similarity"})
     need = registry.get(name).build({"similarity_layers": LAYERED}).needs(info)["similarity"]
     assert need.params == {"layers": LAYERED}
-    assert registry.get("similarity").build(need.params).layers == LAYERED
+    built: Any = registry.get("similarity").build(need.params)
+    assert built.layers == LAYERED
     assert registry.get(name).build({}).needs(info)["similarity"].params == {}
