@@ -5,9 +5,11 @@ python -m benchmarks.classical [--json] [--seeds 3] [--large]
 On 400 digits of ten classes, and for CSP and MPCK-means on a set of 26 classes whose calls err by
 whole images. What is expected was measured with other implementations, that of scikit-learn for
 N-Cuts among them, which lacks the offset of Shi's code: at the published scale, where nearly all
-affinities are cut, it found .11, and here at most .25 is asked, which is near chance. The expected
-figures of the 26 classes are of a set of the same recalls and precision, not of this one. Seconds
-are for 900 digits; --large adds those for 45 classes of 20 images in 1,024 dimensions. One thread.
+affinities are cut, it found .11 and this finds .16, which is near chance and misses the margin. So
+do KL-NMF by a hair on one seed, and CSP by algebraic order (.39 of .65 on the 26 classes). The
+expected figures of the 26 classes are of a set of the same recalls and precision, not of this one.
+Seconds are for 900 digits; --large adds those for 45 classes of 20 images in 1,024 dimensions. One
+thread.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ BOUND: Rows = {
     "PCK-means": ("mpck-means", {"metric": False}),
 }
 EXPECTED: dict[tuple[str, str, int], float] = {
+    ("digits", "N-Cuts", 10): 0.110,
     ("digits", "N-Cuts, scale .2", 10): 0.720,
     ("digits", "N-Cuts, neighbours", 10): 0.864,
     ("digits", "LSC", 10): 0.848,
@@ -57,11 +60,12 @@ EXPECTED: dict[tuple[str, str, int], float] = {
     ("digits", "PCK-means", 100): 0.750,
     ("26 classes", "CSP", 26): 0.977,
     ("26 classes", "CSP", 100): 0.588,
+    ("26 classes", "CSP, algebraic", 100): 0.650,
     ("26 classes", "MPCK-means", 26): 0.950,
     ("26 classes", "MPCK-means", 100): 0.862,
 }
 """Set, row and K -> ACC."""
-MARGIN, CHANCE, SECONDS = 0.05, 0.25, 5.0
+MARGIN, SECONDS = 0.05, 5.0
 
 
 def clustered(name: str, data: Structured, k: int, row: str, seed: int) -> dict[str, Any]:
@@ -84,8 +88,7 @@ def accuracies(seeds: int) -> tuple[list[dict[str, Any]], list[Target]]:
     rows, targets = [], []
     for seed in range(seeds):
         sets = {"digits": digits(400, seed=seed), "26 classes": omni26(seed)}
-        wanted = [("digits", "N-Cuts", 10), *EXPECTED]
-        rows += [clustered(name, sets[name], k, row, seed) for name, row, k in wanted]
+        rows += [clustered(name, sets[name], k, row, seed) for name, row, k in EXPECTED]
 
     def mean(name: str, row: str, k: int) -> float:
         mine = [r["ACC"] for r in rows if (r["set"], r["row"], r["K"]) == (name, row, k)]
@@ -94,7 +97,6 @@ def accuracies(seeds: int) -> tuple[list[dict[str, Any]], list[Target]]:
     for (name, row, k), expected in EXPECTED.items():
         what = f"{name}, {row}, K = {k}: ACC from {expected:g}"
         targets.append(Target(what, abs(mean(name, row, k) - expected), MARGIN))
-    targets.append(Target("digits, N-Cuts: ACC", mean("digits", "N-Cuts", 10), CHANCE))
     return rows, targets
 
 

@@ -191,8 +191,8 @@ class PairClustering(Method):
         """The similarity network in the mode it labels pairs in, and how images look to it."""
         needed = run.needed("similarity")
         labeller, views = transferred.load(needed.architecture, needed.tensors)
-        own = {"invert": self.invert, "mean": self.mean, "std": self.std}
-        views = replace(views, **{name: v for name, v in own.items() if v is not None})  # type: ignore[arg-type]
+        own: dict[str, Any] = {"invert": self.invert, "mean": self.mean, "std": self.std}
+        views = replace(views, **{name: v for name, v in own.items() if v is not None})
         return labeller.to(run.device).train(self.similarity_mode == "train"), views
 
     def _facts(self, views: Views) -> dict[str, Any]:

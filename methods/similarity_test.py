@@ -13,6 +13,7 @@ which of a pair's two orders is asked, the query comes first; `both_orders` aver
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bench.nn.networks import transferred
 from bench.registry import method
@@ -66,8 +67,8 @@ class SimilarityTest(Method):
         needed = run.needed("similarity")
         network, views = transferred.load(needed.architecture, needed.tensors)
         network.to(run.device)
-        own = {"invert": self.invert, "mean": self.mean, "std": self.std}
-        views = replace(views, **{name: v for name, v in own.items() if v is not None})  # type: ignore[arg-type]
+        own: dict[str, Any] = {"invert": self.invert, "mean": self.mean, "std": self.std}
+        views = replace(views, **{name: v for name, v in own.items() if v is not None})
         if self.batch:
             crops = run.generator("augment")
             found = transferred.score_batches(
