@@ -60,8 +60,8 @@ class CSP(Constrained):
         refuse_unfit(points, k)
         q = constraints.signed(self.similar(task, run))
         np.fill_diagonal(q, 1.0)
-        how = {"ordering": self.ordering, "normalise": self.normalise}
-        found, _ = embedded(affinity(points), q, k, **how)
+        w = affinity(points)
+        found, _ = embedded(w, q, k, ordering=self.ordering, normalise=self.normalise)
         labels, _ = kmeans(found, k, run.seed_for("init"), n_init=self.n_init)
         return Prediction(assignments=labels)
 

@@ -149,11 +149,11 @@ def discretised(vectors: Floats, draw: np.random.Generator) -> Ints:
         chosen.append(int(overlap.argmin()))
     rotation, last = rows[chosen].T, 0.0
     for _ in range(_ROTATIONS):
-        labels = (rows @ rotation).argmax(axis=1)
+        labels: Ints = (rows @ rotation).argmax(axis=1)
         sums = np.zeros((k, k))
         np.add.at(sums, labels, rows)
         left, values, right = np.linalg.svd(sums)
         if abs(values.sum() - last) < np.finfo(float).eps:
             break
         last, rotation = values.sum(), (left @ right).T
-    return labels.astype(np.int64)
+    return labels
