@@ -56,7 +56,7 @@ def subject(method: str, params: dict[str, Any]) -> str:
 
 
 def read(results: Path) -> dict[str, Seen]:
-    """Name -> cell; a name is a digest of task, setting, method, parameters and the needed cells'.
+    """Name -> cell; a name is a digest of what the cell is, the seed unless it is 0, and its needs.
 
     Raises:
         BenchError: a record cannot be read.
@@ -75,6 +75,8 @@ def read(results: Path) -> dict[str, Seen]:
             cell = folders[key][1]["cell"]
             needs = {role: name(needed) for role, needed in cell["needs"].items()}
             own = {k: cell[k] for k in ("task", "setting", "method", "params")}
+            if cell.get("seed"):  # one that a row asks for itself
+                own["seed"] = cell["seed"]
             names[key] = f"{cell['method']} {cell['task']} {_hash({**own, 'needs': needs})[:8]}"
         return names[key]
 

@@ -4,13 +4,18 @@ import json
 import tomllib
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from figures import publish
+from harness import make_plan, write_experiment
 
 from bench import registry
 from bench.prove import digests, evidence, golden, replay
 from bench.prove.digests import Seen
 from bench.prove.replay import Replay
 from bench.store import code
+from bench.store.folders import Store
+from bench.tasks import Prediction
 
 
 def test_todays_code_is_proven():
@@ -30,6 +35,16 @@ def test_every_method_has_a_witness():
     ours = {n for n, i in registry.load().items() if i.module.startswith(evidence.OURS)}
     assert ours - seen == {"weights"}, "add a row to bench/prove/witness.toml"
     assert "protocol" in seen
+
+
+def test_seeds_of_a_cell_have_names_of_their_own(tmp_path):
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}], n=3)
+    plan, store = make_plan(toml), Store(tmp_path / "results")
+    for one in plan.cells.values():
+        publish(plan, store, one.key, Prediction(np.arange(150) % 4))
+    found = digests.read(store.root)
+    assert len(found) == 3
+    assert {name: seen.label for name, seen in found.items()} == {name: name for name in found}
 
 
 def cell(method, output="o", logged="l", scores="s", needs=()):
@@ -120,5 +135,6 @@ def test_a_cells_name_holds_whatever_its_key_is(tmp_path):
         return list(digests.read(tmp_path / key))
 
     first = name("a", data="x", seed=0)
-    assert name("b", data="y", seed=1) == first
+    assert name("b", data="y", seed=0) == first
+    assert name("d", data="x", seed=1) != first
     assert name("c", params={"k": 1}) != first
