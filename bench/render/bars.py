@@ -61,7 +61,7 @@ def draw(view: FigureView) -> Figure:
 
 
 def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: int) -> Patch:
-    """One curve's bars, a word where nothing was measured; gives the sign for the legend."""
+    """One curve's bars, a word where some were not measured; gives the sign for the legend."""
     colour = COLOURS[index % len(COLOURS)]
     hatch = _HATCHES[index // len(COLOURS) % len(_HATCHES)]
     there = [i for i, mean in enumerate(curve.mean) if mean is not None]
@@ -89,7 +89,10 @@ def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: i
         capsize=min(1.5, 8 * width),
     )
     for i in sorted(set(range(len(centres))) - set(there)):
-        word = "failed" if curve.failed and curve.failed[i] else "not measured"
+        failed = bool(curve.failed and curve.failed[i])
+        if not (there or failed):
+            continue  # the legend says that nothing of the curve was measured
+        word = "failed" if failed else "not measured"
         axes.annotate(word, (centres[i], 0), (0, 2), xycoords=axes.get_xaxis_transform(),
                       textcoords="offset points", ha="center", va="bottom", rotation=90,
                       fontsize=5, color="0.35")  # fmt: skip

@@ -41,6 +41,11 @@ def test_what_has_no_value_has_no_bar_but_a_word():
     assert words == {"not measured": 0, "failed": 2}
 
 
+def test_a_curve_without_any_value_is_the_legends_to_tell():
+    axes: Any = figures.draw(bars(curve(), curve("none", (None, None)))).axes[0]
+    assert not axes.texts
+
+
 def test_error_bars_are_the_standard_deviation_of_two_seeds_and_more():
     axes: Any = figures.draw(bars(curve(std=(2.5, None), n=(2, 1), planned=2))).axes[0]
     spreads = [
