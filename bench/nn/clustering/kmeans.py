@@ -52,8 +52,8 @@ def refuse_unfit(features: npt.NDArray[np.floating], n_clusters: int) -> None:
 def in_span(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The points in coordinates of the space that they span, where that saves three quarters.
 
-    A rotation changes no distance, and with it no step of K-means but by rounding. 520 images of 105
-    by 105 pixels have 520 coordinates in place of 11,025.
+    A rotation changes no distance, and with it no step of K-means but by rounding. 520 images of
+    105 by 105 pixels have 520 coordinates in place of 11,025.
 
     Args:
         points: (N, D).
