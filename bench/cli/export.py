@@ -23,7 +23,7 @@ results folder; with one, the cells of its plan, those that are missing too.
   python -m bench export digits --output digits.parquet      (needs pyarrow)"""
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     summary = "write every number as one table, a row for each cell and metric"
     parser = common.add_verb(verbs, "export", summary, epilog=EPILOG)

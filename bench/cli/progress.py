@@ -176,10 +176,11 @@ def print_end(
         by_stem.setdefault(path.with_suffix(""), []).append(path.suffix[1:])
     if len(by_stem) > _LISTED:
         kinds = Counter(stem.parent.name for stem in by_stem)
-        print(f"wrote  {kinds['tables']} tables and {kinds['figures']} figures, named in")
-        *others, index = by_stem
-        fronts = [s for s in others if s.parent.name not in ("tables", "figures", "report")]
-        by_stem = {stem: by_stem[stem] for stem in (*fronts, index)}
+        index = written[-1]
+        fronts = [*(path for path in written if path.parent == index.parents[1]), index]
+        named = " and ".join(map(_short, fronts))
+        print(f"wrote  {kinds['tables']} tables and {kinds['figures']} figures, named in {named}")
+        return
     for stem, endings in by_stem.items():
         suffix = endings[0] if len(endings) == 1 else "{" + ",".join(endings) + "}"
         print(f"wrote  {_short(stem)}.{suffix}")

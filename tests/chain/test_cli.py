@@ -6,7 +6,7 @@ import json
 import pytest
 from harness import bench, outputs, places, stamps, start, write_experiment
 
-from bench.cli import common, lacks
+from bench.cli import common, lacks, words
 from bench.errors import Lack
 from bench.store import states
 from bench.store.record import State
@@ -135,18 +135,18 @@ def test_a_run_of_some_seeds_leaves_other_cells_alone(swept, tmp_path):
     ("text", "seconds"), [("90", 90), ("90s", 90), ("20m", 1200), ("1.5h", 5400), ("0.5s", 0.5)]
 )
 def test_durations(text, seconds):
-    assert common.duration(text) == seconds
+    assert words.duration(text) == seconds
 
 
 @pytest.mark.parametrize(("text", "size"), [("800M", 800 * 2**20), ("1.5G", 3 * 2**29)])
 def test_sizes(text, size):
-    assert common.size(text) == size
+    assert words.size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "m", "5d", "-1s", "1e3", "0"])
 def test_bad_durations(text):
     with pytest.raises(argparse.ArgumentTypeError):
-        common.duration(text)
+        words.duration(text)
 
 
 def test_interrupted_is_130(monkeypatch, capsys):
