@@ -240,8 +240,9 @@ def whole(plan: Plan, options: Options) -> Plan:
 
 def narrows(arguments: argparse.Namespace) -> bool:
     """Whether flags say which cells are meant."""
-    flags = ("methods", "tasks", "seeds", "seed_list", "given")
-    return any(getattr(arguments, flag) for flag in flags)
+    flags = ("methods", "tasks", "seeds", "seed_list", "given", "preset", "device", "dtype")
+    default = arguments.parser.get_default
+    return any(getattr(arguments, flag) != default(flag) for flag in flags)
 
 
 def options_of(arguments: argparse.Namespace) -> Options:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 FORMATS = ("csv", "parquet")
 EPILOG = """\
 A row for each cell and metric: key, method, parameters, task, setting, seed, preset, state, metric,
-value, times, memory, versions. Without the name of an experiment it holds every record of the
-results folder; with one, the cells of its plan, those that are missing too.
+value, times, memory, versions. Where nothing is chosen it holds every record of the results folder;
+of an experiment or another choice, the cells of its plan, those that are missing too.
 
   python -m bench export > all.csv
   python -m bench export digits --output digits.parquet      (needs pyarrow)"""

@@ -27,6 +27,8 @@ _PLAIN_SECONDS = 10.0
 _LISTED = 12
 """Files that a run's end names one by one; of more, tables and figures are counted."""
 
+_OUTPUTS = ("table", "figure")
+
 
 class Lines:
     """Progress as lines of text, at most one in ten seconds, and one for each failure."""
@@ -178,8 +180,8 @@ def print_end(
         kinds = Counter(stem.parent.name for stem in by_stem)
         index = written[-1]
         fronts = [*(path for path in written if path.parent == index.parents[1]), index]
-        named = " and ".join(map(_short, fronts))
-        print(f"wrote  {kinds['tables']} tables and {kinds['figures']} figures, named in {named}")
+        many = [f"{kinds[f'{one}s']} {one}{'s' * (kinds[f'{one}s'] != 1)}" for one in _OUTPUTS]
+        print(f"wrote  {' and '.join(many)}, named in {' and '.join(map(_short, fronts))}")
         return
     for stem, endings in by_stem.items():
         suffix = endings[0] if len(endings) == 1 else "{" + ",".join(endings) + "}"

@@ -6,7 +6,7 @@ import json
 import pytest
 from harness import bench, outputs, places, stamps, start, write_experiment
 
-from bench.cli import common, lacks, words
+from bench.cli import common, lacks, progress, words
 from bench.errors import Lack
 from bench.store import states
 from bench.store.record import State
@@ -129,6 +129,20 @@ def test_a_run_of_some_seeds_leaves_other_cells_alone(swept, tmp_path):
     toml, _ = swept
     assert bench("run", toml, *places(tmp_path), "--seed-list", "1", "--methods", "centroids") == 0
     assert len(stamps(tmp_path)) == 1
+
+
+def test_many_files_are_counted_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tables = [
+        tmp_path / "tables" / f"x-{i}-quick.{form}" for i in range(20) for form in ("md", "tex")
+    ]
+    figures = [tmp_path / "figures" / "x-f-quick.pdf", tmp_path / "figures" / "x-f-quick.png"]
+    pages = [tmp_path / "report" / "x-quick.html", tmp_path / "report" / "quick.html"]
+    written = [*tables, *figures, tmp_path / "all-quick.tex", *pages]
+    progress.print_end({"a": "done"}, written, 1.0, whole=True)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "wrote  20 tables and 1 figure, named in all-quick.tex and report/quick.html"
+    ]
 
 
 @pytest.mark.parametrize(
