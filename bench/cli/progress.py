@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _PLAIN_SECONDS = 10.0
 _LISTED = 12
 """Files that a run's end names one by one; of more, tables and figures are counted."""
-
 _OUTPUTS = ("table", "figure")
 
 
