@@ -73,12 +73,9 @@ def lacking(name: str) -> Lack | None:
     """None if the weights are here, otherwise how to get them."""
     if file(name).is_file():
         return None
-    how = (
-        f"no {name}.safetensors in {folder()}: {_elsewhere(name)}"
-        if name in ELSEWHERE
-        else f"no {name}.safetensors in {folder()}: put it there, or say --weights DIR, or try "
-        f"`python -m bench weights fetch {name}`"
-    )
+    fetched = f"`python -m bench weights fetch {name}`"
+    way = f"put it there, or say --weights DIR, or try {fetched}"
+    how = f"no {name}.safetensors in {folder()}: {_elsewhere(name) if name in ELSEWHERE else way}"
     return Lack(name, how, where=str(folder()), kind="weights")
 
 

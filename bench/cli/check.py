@@ -31,7 +31,7 @@ the reference has; 2 usage; 3 nothing of what was named could be compared.
   python -m bench check digits --update --reason "larger batches"   make a new reference"""
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "check", "compare results with the reference", epilog=EPILOG)
     common.add_selection(parser, every=True)

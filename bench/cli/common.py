@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias
 
 from bench import ROOT, registry, weights
-from bench.cli.words import count, duration, names, seed_list, size
+from bench.cli import words
 from bench.errors import BenchError, unknown
 from bench.files import printable
 from bench.plan.cell import MOST_SEEDS
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from bench.plan.graph import Options, Plan
     from bench.store.folders import Store
 
-__all__ = ["count", "duration", "names", "size"]
-Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PRESETS = ("quick", "paper")
 TERMINATED = "SIGTERM"
 """What a `KeyboardInterrupt` says that was none of the keyboard's."""
@@ -51,9 +50,9 @@ def refuse_rest(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
     raise unknown("flag", flag, [name for name in known if name.startswith("--")])
 
 
-def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argparse.ArgumentParser:  # type: ignore[valid-type]
+def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argparse.ArgumentParser:
     """A verb's parser."""
-    parser: argparse.ArgumentParser = verbs.add_parser(  # type: ignore[attr-defined]
+    parser = verbs.add_parser(
         name,
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
@@ -114,25 +113,25 @@ def add_selection(
         )
     parser.add_argument(
         "--methods",
-        type=names,
+        type=words.names,
         metavar="A,B",
         default=(),
         help="only these; one that no table has is added as a row",
     )
-    parser.add_argument("--tasks", type=names, metavar="T,U", default=(), help="only these")
+    parser.add_argument("--tasks", type=words.names, metavar="T,U", default=(), help="only these")
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument(
         "--seeds",
-        type=partial(count, what="seeds", most=MOST_SEEDS),
+        type=partial(words.count, what="seeds", most=MOST_SEEDS),
         metavar="N",
         help="the first N of the seeds 0..9",
     )
-    seeds.add_argument("--seed-list", type=seed_list, metavar="0,3", help="just these seeds")
+    seeds.add_argument("--seed-list", type=words.seed_list, metavar="0,3", help="just these seeds")
     parser.add_argument(
         "--preset",
         choices=PRESETS,
         default="quick",
-        help="quick: a smaller budget on the same code; paper: as published",
+        help="quick (default): a smaller budget on the same code; paper: as published",
     )
     parser.add_argument(
         "--device",
@@ -241,8 +240,9 @@ def whole(plan: Plan, options: Options) -> Plan:
 
 def narrows(arguments: argparse.Namespace) -> bool:
     """Whether flags say which cells are meant."""
-    flags = ("methods", "tasks", "seeds", "seed_list", "given")
-    return any(getattr(arguments, flag) for flag in flags)
+    flags = ("methods", "tasks", "seeds", "seed_list", "given", "preset", "device", "dtype")
+    default = arguments.parser.get_default
+    return any(getattr(arguments, flag) != default(flag) for flag in flags)
 
 
 def options_of(arguments: argparse.Namespace) -> Options:

@@ -10,7 +10,7 @@ from bench.errors import BenchError
 SHELLS = ("bash", "zsh", "tcsh")
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     summary = "print a script that completes verbs and flags in a shell (needs shtab)"
     epilog = '  eval "$(bench completion bash)"        in ~/.bashrc'

@@ -10,7 +10,7 @@ from bench.errors import BenchError
 ACTIONS = ("list", "prepare", "fetch", "verify")
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "data", "list, prepare, fetch or verify data sets")
     parser.add_argument(
@@ -34,7 +34,9 @@ def act(arguments: argparse.Namespace) -> int:
         arguments.kind = "datasets"
         return listing.act(arguments)
     if not arguments.names:
-        raise BenchError(f"data {arguments.action_name}: name a data set; `bench data list` does")
+        raise BenchError(
+            f"data {arguments.action_name}: name a data set; `python -m bench data list` does"
+        )
     common.load_plugins(arguments)
     root = common.data_root(arguments)
     for name in arguments.names:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 FORMATS = ("csv", "parquet")
 EPILOG = """\
 A row for each cell and metric: key, method, parameters, task, setting, seed, preset, state, metric,
-value, times, memory, versions. Without the name of an experiment it holds every record of the
-results folder; with one, the cells of its plan, those that are missing too.
+value, times, memory, versions. Where nothing is chosen it holds every record of the results folder;
+of an experiment or another choice, the cells of its plan, those that are missing too.
 
   python -m bench export > all.csv
   python -m bench export digits --output digits.parquet      (needs pyarrow)"""
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     summary = "write every number as one table, a row for each cell and metric"
     parser = common.add_verb(verbs, "export", summary, epilog=EPILOG)

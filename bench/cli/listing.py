@@ -15,7 +15,7 @@ from bench.cli import common, glance
 KINDS = ("methods", "tasks", "datasets", "experiments")
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "list", "name methods, tasks, datasets or experiments")
     parser.add_argument("kind", choices=KINDS)

@@ -10,7 +10,7 @@ from bench.cli import common
 from bench.errors import BenchError
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "merge", "take the cells of packs into the results")
     parser.add_argument("packs", nargs="+", type=Path, metavar="PACK", help="what `pack` wrote")

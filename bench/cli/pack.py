@@ -16,7 +16,7 @@ EPILOG = """\
   python -m bench pack mine.zip mnist --tensors                  with networks and features"""
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "pack", "write finished cells to one archive", epilog=EPILOG)
     parser.add_argument("dest", type=Path, metavar="DEST.zip", help="the archive to write")

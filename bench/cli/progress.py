@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _PLAIN_SECONDS = 10.0
 _LISTED = 12
 """Files that a run's end names one by one; of more, tables and figures are counted."""
+_OUTPUTS = ("table", "figure")
 
 
 class Lines:
@@ -176,10 +177,11 @@ def print_end(
         by_stem.setdefault(path.with_suffix(""), []).append(path.suffix[1:])
     if len(by_stem) > _LISTED:
         kinds = Counter(stem.parent.name for stem in by_stem)
-        print(f"wrote  {kinds['tables']} tables and {kinds['figures']} figures, named in")
-        *others, index = by_stem
-        fronts = [s for s in others if s.parent.name not in ("tables", "figures", "report")]
-        by_stem = {stem: by_stem[stem] for stem in (*fronts, index)}
+        index = written[-1]
+        fronts = [*(path for path in written if path.parent == index.parents[1]), index]
+        many = [f"{kinds[f'{one}s']} {one}{'s' * (kinds[f'{one}s'] != 1)}" for one in _OUTPUTS]
+        print(f"wrote  {' and '.join(many)}, named in {' and '.join(map(_short, fronts))}")
+        return
     for stem, endings in by_stem.items():
         suffix = endings[0] if len(endings) == 1 else "{" + ",".join(endings) + "}"
         print(f"wrote  {_short(stem)}.{suffix}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 from bench import ROOT
-from bench.cli import common
+from bench.cli import common, words
 
 if TYPE_CHECKING:
     from bench.prove.evidence import Verdict
@@ -32,7 +32,7 @@ exit status: 0 nothing differs; 1 something does; 3 something does, but the refe
 of another machine."""
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     summary = "replay tiny cells and compare their digests: did the code change a result?"
     parser = common.add_verb(verbs, "prove", summary, epilog=EPILOG)
@@ -43,7 +43,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument("--update", action="store_true", help="keep the digests of today")
     parser.add_argument(
-        "--methods", type=common.names, metavar="A,B", default=(), help="only these, keep nothing"
+        "--methods", type=words.names, metavar="A,B", default=(), help="only these, keep nothing"
     )
     parser.add_argument("--workers", type=int, metavar="N", default=1, help="cells at a time")
     parser.set_defaults(action=act)

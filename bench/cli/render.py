@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common
+from bench.cli import common, words
 from bench.errors import unknown
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FORMATS = {"latex": "tex", "markdown": "md", "csv": "csv"}
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "render", "write tables and figures from the records")
     common.add_selection(parser, every=True)
@@ -89,7 +89,7 @@ def write_all(
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    chosen = common.names(text)
+    chosen = words.names(text)
     for name in chosen:
         if name not in FORMATS:
             raise argparse.ArgumentTypeError(str(unknown("format", name, FORMATS)))

@@ -13,7 +13,7 @@ Metrics, and the scores of snapshots in curves, are computed again by the scorin
 record whose scoring is of today is left alone. Predictions, times and all else stay as they are."""
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     summary = "compute metrics again from stored predictions, without training"
     parser = common.add_verb(verbs, "rescore", summary, epilog=EPILOG)

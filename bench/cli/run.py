@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.cli import common
+from bench.cli import common, words
 from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ everything comes first, then seed 1, so that an early stop leaves a balanced tab
   python -m bench run --all --retry-failed       failed cells once more"""
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(
         verbs, "run", "compute missing cells, then write tables and figures", epilog=EPILOG
@@ -58,27 +58,27 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
     common.add_places(parser)
     parser.add_argument(
         "--workers",
-        type=partial(common.count, what="workers", most=_MOST_WORKERS),
+        type=partial(words.count, what="workers", most=_MOST_WORKERS),
         metavar="N",
         help="cells at a time (default: one a core that may be used, one on a GPU); changes no "
         "result",
     )
     parser.add_argument(
         "--budget",
-        type=common.duration,
+        type=words.duration,
         metavar="30m",
         help="stop cleanly after this long; exit status 1 if cells are left",
     )
     parser.add_argument(
         "--timeout",
-        type=common.duration,
+        type=words.duration,
         metavar="20m",
         default=1200.0,
         help="kill a cell after this long (default: 20m)",
     )
     parser.add_argument(
         "--memory",
-        type=common.size,
+        type=words.size,
         metavar="4G",
         help="a cell that takes more fails, its processes and shared memory counted (CPU only; "
         "default: no limit)",
@@ -99,7 +99,9 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
 def act(arguments: argparse.Namespace) -> int:
     """Plan, run, render; returns the exit status."""
     if not arguments.every and not arguments.experiments:
-        raise BenchError("name an experiment or say --all; `bench list experiments` names them")
+        raise BenchError(
+            "name an experiment or say --all; `python -m bench list experiments` names them"
+        )
     if arguments.memory and arguments.device == "cuda":
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry

@@ -23,7 +23,7 @@ _TAIL, _LONGEST = 30, 10_000
 """Lines of a log that are shown, and bytes that count as one line."""
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     summary = "print a cell's record, log and traceback, or where a method's parameters come from"
     parser = common.add_verb(verbs, "show", summary)
@@ -60,7 +60,7 @@ def _params(arguments: argparse.Namespace) -> int:
     common.load_plugins(arguments)
     info = registry.get(arguments.params, where="--params")
     if not arguments.experiment:
-        raise BenchError("--params needs --experiment NAME, or a path to a TOML file")
+        raise BenchError("--params needs --experiment: NAME, or a path to a TOML file")
     if arguments.task:
         get_task(arguments.task, where="--task")
     one = experiment.load(arguments.experiment)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.store.states import Results
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "status", "count cells by state and name them")
     common.add_selection(parser, every=True)

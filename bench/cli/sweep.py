@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench.cli import common, run
+from bench.cli import common, run, words
 
 EPILOG = """\
 Writes an experiment of its own, results/sweeps/NAME.toml, and runs it: `render`, `check` and
@@ -16,7 +16,7 @@ Writes an experiment of its own, results/sweeps/NAME.toml, and runs it: `render`
   python -m bench sweep dec.epochs=5,10,20 digits --dry-run       where the experiment has DEC"""
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     summary = "measure several values of one parameter: a table and a curve"
     parser = common.add_verb(verbs, "sweep", summary, epilog=EPILOG)
@@ -26,7 +26,7 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument(
         "--metrics",
-        type=common.names,
+        type=words.names,
         metavar="A,B",
         default=(),
         help="of the table; the first one is drawn (default: those of the task's kind)",
@@ -38,17 +38,18 @@ def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
 def act(arguments: argparse.Namespace) -> int:
     """Write the experiment and run it; returns the exit status."""
     from bench.files import replace
-    from bench.plan import swept
+    from bench.plan import experiment, swept
     from bench.store import walk
 
     common.load_plugins(arguments)
     made = swept.read(arguments.change, arguments.where, arguments.metrics)
+    name, text = f"{made.name}.toml", swept.written(made).encode()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) if arguments.dry_run else arguments.results / "sweeps"
+        path = replace(Path(scratch) / name, text)
+        experiment.load(str(path))  # what cannot be is refused before a file is left
         if not arguments.dry_run:
             walk.refuse_links(arguments.results, "sweeps")
-        path = replace(folder / f"{made.name}.toml", swept.written(made).encode())
-        if not arguments.dry_run:
+            path = replace(arguments.results / "sweeps" / name, text)
             print(f"wrote  {path}")
         arguments.experiments = [str(path)]
         return run.act(arguments)

@@ -11,7 +11,7 @@ from bench.cli import common
 from bench.errors import BenchError, Unavailable
 
 
-def add(verbs: common.Verbs) -> None:  # type: ignore[valid-type]
+def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "weights", "list or fetch weights that others trained")
     parser.add_argument(

@@ -205,8 +205,7 @@ def _register(name: str, summary: str, source: ClassFolders, space: str = "") ->
                 "put ILSVRC 2012 from https://image-net.org into DATA_ROOT/imagenet/train/CLASS "
                 "and DATA_ROOT/imagenet/val/CLASS, or val as it is packed with Kaggle's "
                 f"{SOLUTION} beside it; the papers' lists of held-out classes are at {DTC_LISTS}, "
-                "and go into "
-                "DATA_ROOT/imagenet"
+                "and go into DATA_ROOT/imagenet"
             ),
             sources=(Npz(), source),
             on_request=space,

@@ -111,8 +111,8 @@ def narrow(plan: Plan, options: Options) -> None:
     by_name = {one.name: one for one in plan.experiments}
     kept: list[Slot] = []
     for (experiment, name), slots in outputs.items():
-        keys = plan.closure(_keys(slots))
-        if not plan.changed & {plan.cells[key].method for key in keys}:
+        used = plan.closure(key for slot in slots for key in slot.keys)
+        if not plan.changed & {plan.cells[key].method for key in used}:
             continue
         if param := _varied(by_name[experiment], slots, options):
             plan.notes.append(f"{experiment} {name} varies {param} itself, and is left out")
@@ -121,15 +121,12 @@ def narrow(plan: Plan, options: Options) -> None:
     if not kept:
         why = "; ".join(plan.notes) or f"no table or figure of {', '.join(by_name)} has that method"
         raise BenchError(f"--set {' '.join(plan.given)}: {why}")
-    used, shown = plan.closure(_keys(kept)), {slot.experiment for slot in kept}
+    used = plan.closure(key for slot in kept for key in slot.keys)
+    shown = {slot.experiment for slot in kept}
     plan.slots = kept
     plan.experiments = [one for one in plan.experiments if one.name in shown]
     plan.cells = {key: cell for key, cell in plan.cells.items() if key in used}
     plan.unavailable = {k: lacks for k, lacks in plan.unavailable.items() if k in used}
-
-
-def _keys(slots: Iterable[Slot]) -> list[str]:
-    return [key for slot in slots for keys in slot.cells.values() for key in keys]
 
 
 def _varied(one: Experiment, slots: Sequence[Slot], options: Options) -> str:

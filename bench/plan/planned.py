@@ -116,8 +116,8 @@ class Plan:
 
     def of(self, experiment: str) -> set[str]:
         """Keys of an experiment's cells with all that they need."""
-        mine = [s for s in self.slots if s.experiment == experiment]
-        return self.closure(k for s in mine for keys in s.cells.values() for k in keys)
+        mine = (slot for slot in self.slots if slot.experiment == experiment)
+        return self.closure(key for slot in mine for key in slot.keys)
 
     def closure(self, keys: Iterable[str]) -> set[str]:
         """These cells with all that they need, and what those need."""

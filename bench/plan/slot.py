@@ -46,6 +46,11 @@ class Slot:
     same of the method that a gain is over. None where no method exists."""
 
     @property
+    def keys(self) -> list[str]:
+        """Keys of all its cells, seed by seed."""
+        return [key for keys in self.cells.values() for key in keys]
+
+    @property
     def line(self) -> tuple[str, str]:
         """What names its row in a table: the heading above it and its label."""
         return self.entry.group, self.entry.label

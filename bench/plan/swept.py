@@ -14,6 +14,7 @@ from bench.plan import experiment, given
 from bench.plan.cell import MOST_SEEDS
 from bench.plan.entry import PRESETS, Entry
 from bench.plan.experiment import Experiment, Preset
+from bench.score import metric_names
 
 METRICS = {"cluster": ("ACC", "NMI"), "adapt": ("accuracy",)}
 """Kind of task -> the metrics of its sweep, unless others are named."""
@@ -55,6 +56,9 @@ def read(text: str, where: str, metrics: Sequence[str] = ()) -> Sweep:
     """
     method, param, listed = given.parted(text, "sweep")
     values = _values(method, param, listed)
+    for metric in metrics:
+        if not metric_names.is_metric(metric):
+            raise unknown("metric", metric, metric_names.METRICS, where="--metrics")
     if where in tasks():
         columns, presets = _of_task(where, metrics), {p: Preset() for p in PRESETS}
     elif where.endswith(".toml") or where in experiment.names():
@@ -103,9 +107,8 @@ def _of_experiment(
                 label = ", ".join(dict.fromkeys(filter(None, (row.label, column.label))))
                 found.setdefault(repr(said), {"label": label, "table": table.name, **said})
     if not found:
-        raise BenchError(
-            f"sweep: no table of {one.name} has a row of '{method}' with such a metric"
-        )
+        by = f" by {' or '.join(metrics)}" if metrics else ""
+        raise BenchError(f"sweep: no table of {one.name} has a row of '{method}'{by}")
     heads = [(one["label"], one["metric"]) for one in found.values()]
     for head, entry in zip(heads, found.values(), strict=True):
         name = entry.pop("table")
@@ -116,7 +119,8 @@ def _of_experiment(
 
 def _said(part: Entry, param: str) -> dict[str, Any]:
     """What an entry says but for the parameter that is swept."""
-    said = {name: getattr(part, name) for name in ("setting", "metric", "unit", "probe", "seeds")}
+    kept = ("setting", "metric", "gain_over", "unit", "probe", "seeds")
+    said = {name: getattr(part, name) for name in kept}
     said |= {"task": part.task} if part.task else {"tasks": part.tasks}
     for name in ("params", "quick"):
         said[name] = {k: v for k, v in getattr(part, name).items() if k != param}

@@ -224,7 +224,7 @@ def _differs(slot: Slot, before: Origin, results: Results) -> str:
 
 def _other_code(slot: Slot, before: Origin, now: Origin, results: Results) -> bool:
     """Whether both codes are known and were not shown to give the same results."""
-    cell = results.plan.cells[reference.cells(slot)[0]]
+    cell = results.plan.cells[slot.keys[0]]
     known, on = equal.read(), {"device": cell.device, "dtype": cell.dtype}
     pairs = ((one, other) for one in before.code for other in now.code)
     proven = any(known.same(cell.method, one, other, **on) for one, other in pairs)

@@ -62,9 +62,7 @@ def _rows(
 def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """The rows in an order that does not depend on who ran when."""
     found = pd.DataFrame(list(rows), columns=list(COLUMNS)).astype(COLUMNS)
-    return found.sort_values(
-        ["task", "method", "preset", "seed", "key", "metric"], ignore_index=True
-    )
+    return found.sort_values(_ORDER, ignore_index=True)
 
 
 def _json(value: Any) -> str:

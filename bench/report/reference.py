@@ -168,7 +168,7 @@ def values_of_seed(results: Results, seed: int) -> dict[Key, float]:
 
 def origin(slot: Slot, results: Results) -> Origin:
     """What a slot's cells were measured with, those that they need among them."""
-    keys = cells(slot)
+    keys = slot.keys
     own = [results.records[k] for k in keys if k in results.records]
     used = results.plan.closure(keys) & results.records.keys()
     every = [results.records[k] for k in used]
@@ -194,7 +194,7 @@ def update(
     for one in results.plan.experiments:
         slots = [s for s in results.plan.slots if s.experiment == one.name and s.entry.scored]
         slots = [s for s in slots if not _unavailable(s, results)]
-        wrong = {results.states[k] for s in slots for k in cells(s)} - {"done"}
+        wrong = {results.states[k] for s in slots for k in s.keys} - {"done"}
         slots = [s for s in slots if not undefined(s, results)]
         if wrong:
             raise BenchError(
@@ -233,7 +233,7 @@ def _written(
     writer.writerow(_COLUMNS)
     used: set[str] = set()
     for slot in slots:
-        keys = cells(slot)
+        keys = slot.keys
         used |= set(keys)
         writer.writerow((*key_of(slot), *_line(slot, results)))
     mine = [records[k] for k in plan.closure(used)]
@@ -261,7 +261,7 @@ def _line(slot: Slot, results: Results) -> tuple[object, ...]:
     """The columns of a number after those that name it."""
     values, _ = measured(slot, results)
     summary = statistics.summarise([values[s] for s in sorted(values)])
-    keys, records = cells(slot), results.records
+    keys, records = slot.keys, results.records
     seconds = statistics.summarise([records[k].wall_seconds / records[k].group for k in keys]).mean
     cell = results.plan.cells[keys[0]]
     return (
@@ -290,8 +290,3 @@ def _unavailable(slot: Slot, results: Results) -> bool:
     """Whether each seed lacks a cell for want of data: its own, or the probe's of its network."""
     seeds = slot.cells.values()
     return all(any(results.states[key] == "unavailable" for key in keys) for keys in seeds)
-
-
-def cells(slot: Slot) -> list[str]:
-    """Keys of all of a slot's cells."""
-    return [key for keys in slot.cells.values() for key in keys]

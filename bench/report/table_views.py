@@ -80,11 +80,10 @@ def _entry(slot: Slot, results: Results) -> Measured:
 
 def _not_comparable(slot: Slot, results: Results) -> str:
     """Why a measured number is of another experiment than the published one; "" if it is not."""
-    keys = [k for keys in slot.cells.values() for k in keys]
-    used = results.plan.closure(keys) & results.records.keys()
-    partial = {results.records[k].partial_data for k in used} - {""}
+    used = results.plan.closure(slot.keys)
+    partial = {results.records[k].partial_data for k in used & results.records.keys()} - {""}
     reasons = ["quick preset"] if results.plan.preset == "quick" else []
-    methods = {results.plan.cells[k].method for k in results.plan.closure(keys)}
+    methods = {results.plan.cells[k].method for k in used}
     reasons += results.plan.given if results.plan.changed & methods else ()
     # Reasons are parted by "; ".
     reasons += [slot.entry.differs.replace("; ", ", ")] if slot.entry.differs else []

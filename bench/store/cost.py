@@ -1,7 +1,7 @@
 """How long cells take: from records here, else from those that the reference was measured with.
 
 What nobody has measured is estimated: seconds of the same method, in proportion to the work that
-the parameters of both ask for (`bench.store.work`). That is right to a factor of two or three.
+the parameters of both ask for (`bench.store.work`), which is rough.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def mixed(slots: Iterable[Slot], results: Results) -> str:
 
     Such as "torch 2.13.0 (5 cells), 2.14.1 (15 cells)"; cells that others need count as well.
     """
-    asked = (key for slot in slots for keys in slot.cells.values() for key in keys)
+    asked = (key for slot in slots for key in slot.keys)
     counter: Counter[int] = Counter()
     versions: dict[int, Mapping[str, str]] = {}
     for key in results.plan.closure(asked):

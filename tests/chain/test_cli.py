@@ -6,7 +6,7 @@ import json
 import pytest
 from harness import bench, outputs, places, stamps, start, write_experiment
 
-from bench.cli import common, lacks
+from bench.cli import common, lacks, progress, words
 from bench.errors import Lack
 from bench.store import states
 from bench.store.record import State
@@ -131,22 +131,36 @@ def test_a_run_of_some_seeds_leaves_other_cells_alone(swept, tmp_path):
     assert len(stamps(tmp_path)) == 1
 
 
+def test_many_files_are_counted_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tables = [
+        tmp_path / "tables" / f"x-{i}-quick.{form}" for i in range(20) for form in ("md", "tex")
+    ]
+    figures = [tmp_path / "figures" / "x-f-quick.pdf", tmp_path / "figures" / "x-f-quick.png"]
+    pages = [tmp_path / "report" / "x-quick.html", tmp_path / "report" / "quick.html"]
+    written = [*tables, *figures, tmp_path / "all-quick.tex", *pages]
+    progress.print_end({"a": "done"}, written, 1.0, whole=True)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "wrote  20 tables and 1 figure, named in all-quick.tex and report/quick.html"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90", 90), ("90s", 90), ("20m", 1200), ("1.5h", 5400), ("0.5s", 0.5)]
 )
 def test_durations(text, seconds):
-    assert common.duration(text) == seconds
+    assert words.duration(text) == seconds
 
 
 @pytest.mark.parametrize(("text", "size"), [("800M", 800 * 2**20), ("1.5G", 3 * 2**29)])
 def test_sizes(text, size):
-    assert common.size(text) == size
+    assert words.size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "m", "5d", "-1s", "1e3", "0"])
 def test_bad_durations(text):
     with pytest.raises(argparse.ArgumentTypeError):
-        common.duration(text)
+        words.duration(text)
 
 
 def test_interrupted_is_130(monkeypatch, capsys):

@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 from harness import bench, places, write_experiment
 
+from bench import cli
+from bench.cli import common
+
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, forkserver):
@@ -51,6 +54,15 @@ def test_of_an_experiment_the_missing_cells_too(swept, tmp_path, capsys):
     assert f"{len(frame)} rows" in capsys.readouterr().out
     assert frame[frame.state == "missing"].seed.tolist() == [2, 2]
     assert frame.sort_values(["task", "method", "seed"], kind="stable").equals(frame)
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [("", False), ("--format csv", False), ("--preset paper", True), ("--dtype bfloat16", True),
+     ("--set kmeans.n_init=2", True), ("--seeds 1", True)],
+)  # fmt: skip
+def test_no_flag_that_says_which_cells_is_passed_over(words, chosen):
+    assert common.narrows(cli.parser().parse_args(["export", *words.split()])) is chosen
 
 
 def test_parquet_says_what_it_lacks(swept, tmp_path, capsys, monkeypatch):

@@ -4,9 +4,10 @@ import tomllib
 from typing import Any
 
 import pytest
-from harness import FAULTY, PLUGINS, bench, make_plan, outputs, places, write_experiment
+from harness import DATA, FAULTY, PLUGINS, bench, make_plan, outputs, places, write_experiment
 
 from bench import registry
+from bench.datasets import get_task, make_ready
 from bench.errors import BenchError
 from bench.plan import experiment, swept
 
@@ -18,6 +19,8 @@ ROWS: list[dict[str, Any]] = [
 
 
 def test_a_sweep_on_a_task_has_a_table_and_a_curve(tmp_path, capsys, forkserver):
+    registry.load([PLUGINS, FAULTY])
+    make_ready([get_task("tiny/cluster")], DATA)  # a dry run prepares nothing
     words = ["sweep", "centroids.iterations=1,3", "tiny/cluster", *places(tmp_path), "--seeds", 2]
     assert bench(*words, "--dry-run") == 0
     assert "4 cells, 0 done, 4 to compute" in capsys.readouterr().out
@@ -67,6 +70,21 @@ def test_the_shipped_experiment_can_be_swept(tmp_path):
     assert [row.label for row in one.table[0].row] == ["tolerance = 0.0001", "tolerance = 0.01"]
 
 
+def test_a_gain_stays_one_over_the_same_method(tmp_path):
+    registry.load()
+    made = swept.read("dann.epochs=1,2", "ccn", ["accuracy gain"])
+    (tmp_path / "s.toml").write_text(swept.written(made))
+    columns = experiment.load(str(tmp_path / "s.toml")).table[0].column
+    assert {column.gain_over for column in columns} == {"source-only"}
+
+
+def test_a_sweep_that_cannot_be_leaves_no_file(tmp_path, capsys):
+    words = ["kmeans.n_init=5,6", "digits/represent", "--metrics", "top-1"]
+    assert bench("sweep", *words, *places(tmp_path)) == 2
+    assert "method 'kmeans' takes cluster tasks" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -76,6 +94,7 @@ def test_the_shipped_experiment_can_be_swept(tmp_path):
         (("kmeans.n_int=5,6", "digits"), "did you mean 'n_init'?"),
         (("kmeans.n_init=5,6", "digts"), "task or experiment 'digts': did you mean 'digits'?"),
         (("kmeans.n_init=5,6", "digits/represent"), "say --metrics"),
+        (("kmeans.n_init=5,6", "digits", ["acc"]), "--metrics: unknown metric 'acc': did you mean"),
         (("kmeans.n_init=5,6", "diagnosis"), "no table of diagnosis has a row of 'kmeans'"),
     ],
 )  # fmt: skip

@@ -65,7 +65,7 @@ def test_a_gain_is_over_the_other_method_with_the_same_seed(tmp_path):
         assert {own.seed, other.seed} == {seed}
         assert [own.key] == accuracy.cells[seed]
     scores = {"dann": 0.75, "source-only": 0.5}
-    shown = {k for keys in gain.cells.values() for k in keys}
+    shown = set(gain.keys)
     records = {
         k: Record(k, {}, "done", metrics={"accuracy": scores[plan.cells[k].method]}) for k in shown
     }
