@@ -32,7 +32,7 @@ class Predicted(Method):
     similarity_seed: int | None = None
     """Seed of the similarity network; None: one for each seed."""
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The matrix of predictions, one for all K."""
         return {"similar": Need("similarity-matrix", self.of_matrix())}
 

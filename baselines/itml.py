@@ -84,7 +84,7 @@ class ITML(Learning):
     n_init: int = 20
     """Restarts, of which the lowest inertia wins."""
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The metric, one for all K."""
         mine = asdict(self)
         del mine["n_init"]

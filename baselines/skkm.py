@@ -146,7 +146,7 @@ def _result(points: Floats, neighbour: int) -> Prediction:
 class OnKernel(Learning):
     """A clustering of the points of `skms-kernel`."""
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The kernel, one for all K."""
         mine, own = asdict(self), Learning.__dataclass_fields__
         return {"kernel": Need("skms-kernel", {name: mine[name] for name in own})}
