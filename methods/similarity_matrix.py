@@ -28,7 +28,7 @@ from bench.nn.networks import transferred
 from bench.nn.networks.features import extract
 from bench.nn.networks.similarity import SimilarityNet, similarity
 from bench.registry import method
-from bench.tasks import ClusterTask, Images, Method, Need, Prediction, Run, TaskInfo
+from bench.tasks import Bools, ClusterTask, Images, Method, Need, Prediction, Run, TaskInfo
 
 _IMAGES = 200
 """Images at a time, in evaluation mode."""
@@ -66,7 +66,7 @@ class SimilarityMatrix(Method):
         return Prediction(tensors=constraints.packed(ask(network, views, task.target)))
 
 
-def _together(network: SimilarityNet, views: Views, images: Images) -> constraints.Bools:
+def _together(network: SimilarityNet, views: Views, images: Images) -> Bools:
     """R, (n, n), with the statistics of these images."""
     if len(images) == 1:
         raise ValueError("mode = 'train' needs two images or more: one has no statistics")
@@ -75,7 +75,7 @@ def _together(network: SimilarityNet, views: Views, images: Images) -> constrain
     return found.cpu().numpy()
 
 
-def _in_blocks(network: SimilarityNet, views: Views, images: Images) -> constraints.Bools:
+def _in_blocks(network: SimilarityNet, views: Views, images: Images) -> Bools:
     """R, (n, n), with the statistics of the network's training: a block of rows at a time."""
     device = next(network.parameters()).device
     network.eval()

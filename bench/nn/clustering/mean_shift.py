@@ -7,10 +7,8 @@ Comaniciu, Ramesh, Meer, "The variable bandwidth mean shift and data-driven scal
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from bench.tasks import Floats, Ints
 
 _FLOOR = 1e-8
 """Of a squared bandwidth: a point whose neighbours are its equals still has one."""
