@@ -128,8 +128,8 @@ MUTATIONS = (
     Mutation(
         "draws",
         "bench/run/draws.py",
-        "known = (_uniform(pair, seed + 1) < density) | itself",
-        "known = (_uniform(pair, seed + 2) < density) | itself",
+        "_put(known_bits, start, (_uniform(pair, seed + 1) < density) | itself)",
+        "_put(known_bits, start, (_uniform(pair, seed + 2) < density) | itself)",
         ("clusternet", "protocol"),
         ("clusternet", "protocol", PROTOCOL),
     ),
