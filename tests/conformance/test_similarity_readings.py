@@ -14,8 +14,6 @@ from bench.nn.images.views import Views
 from bench.nn.networks import transferred
 from bench.tasks import TaskInfo
 
-registry.load()
-
 
 @pytest.fixture(scope="module")
 def trained():
