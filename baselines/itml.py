@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from bench.nn.clustering import constraints, pair_bounds
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.logdet import Distances
-from bench.nn.clustering.mean_shift import squared_distances
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 

@@ -23,8 +23,9 @@ import numpy as np
 import torch
 
 from bench.nn.clustering import constraints, triples
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.logdet import Distances, centred, factor
-from bench.nn.clustering.mean_shift import bandwidths, squared_distances
+from bench.nn.clustering.mean_shift import bandwidths
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Need, Prediction, Run, TaskInfo
 

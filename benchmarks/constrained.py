@@ -21,8 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from bench import registry
 from bench.nn.clustering import constraints, pair_bounds
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.logdet import Distances
-from bench.nn.clustering.mean_shift import squared_distances
 from bench.score.metrics import cluster_scores, contingency
 from bench.tasks import ClusterTask, Floats, Prediction
 from benchmarks.alone import Alone

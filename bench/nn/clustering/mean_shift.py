@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.nn.clustering.distances import squared_distances
 from bench.tasks import Floats, Ints
 
 _FLOOR = 1e-8
@@ -93,10 +94,3 @@ def largest(modes: Ints, points: Floats, most: int) -> Ints:
     place = np.searchsorted(kept, modes)
     stays = np.isin(modes, kept)
     return np.where(stays, np.minimum(place, len(kept) - 1), found).astype(np.int64)
-
-
-def squared_distances(points: Floats, others: Floats) -> Floats:
-    """(N, M), at least 0."""
-    squares = np.square(points).sum(axis=1)[:, None] + np.square(others).sum(axis=1)
-    found: Floats = np.maximum(squares - 2.0 * points @ others.T, 0.0)
-    return found
