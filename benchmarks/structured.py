@@ -46,7 +46,8 @@ class Structured:
     def images(self) -> Images:
         """The points as images of one column, uint8, (N, D, 1, 1), the pixels' range in 0..255."""
         pixels = self.pixels - self.pixels.min()
-        return np.round(pixels / pixels.max() * 255).astype(np.uint8)[:, :, None, None]
+        rows: Images = np.round(pixels / pixels.max() * 255).astype(np.uint8)
+        return rows[:, :, None, None]
 
 
 def omni26(
