@@ -15,7 +15,7 @@ the statistics of this task's images. A matrix of 900 images takes some 10 s on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -58,10 +58,8 @@ class SimilarityMatrix(Method):
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Ask; "similar" holds the rows of R for `bench.nn.clustering.constraints.similar`."""
         needed = run.needed("similarity")
-        network, views = transferred.load(needed.architecture, needed.tensors)
+        network, views = transferred.load(needed.architecture, needed.tensors, invert=self.invert)
         network.to(run.device)
-        if self.invert is not None:
-            views = replace(views, invert=self.invert)
         ask = _together if self.mode == "train" else _in_blocks
         return Prediction(tensors=constraints.packed(ask(network, views, task.target)))
 
