@@ -6,15 +6,15 @@ section 5.1.1: all are given the same images as the networks, and all pairs' pre
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.nn.clustering import constraints
+from bench.nn.clustering.kmeans import kmeans
 from bench.nn.images.flat import flattened
-from bench.tasks import ClusterTask, Method, Need, Run, TaskInfo
+from bench.tasks import Bools, ClusterTask, Floats, Method, Need, Prediction, Run, TaskInfo
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Predicted(Method):
     similarity_seed: int | None = None
     """Seed of the similarity network; None: one for each seed."""
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The matrix of predictions, one for all K."""
-        return {"similar": Need("similarity-matrix", self.of_matrix())}
+        return {"similar": Need("similarity-matrix", self.inherited(Predicted))}
 
-    def of_matrix(self) -> dict[str, Any]:
-        """The parameters that decide the matrix."""
-        return {name: getattr(self, name) for name in ("mode", "invert", "similarity_seed")}
+    def inherited(self, ancestor: type[Predicted]) -> dict[str, Any]:
+        """The parameters that an ancestor has too: those of a cell that is needed."""
+        return {f.name: getattr(self, f.name) for f in fields(ancestor)}
 
-    def similar(self, task: ClusterTask, run: Run) -> constraints.Bools:
+    def similar(self, task: ClusterTask, run: Run) -> Bools:
         """The matrix R, bool, (n, n): `bench.nn.clustering.constraints` says more."""
         return constraints.similar(run.needed("similar").tensors, len(task.target))
 
@@ -57,6 +57,23 @@ class Constrained(Predicted):
         if self.size < 0:
             raise ValueError(f"size = {self.size} must be at least 0")
 
-    def points(self, task: ClusterTask) -> npt.NDArray[np.float64]:
+    def points(self, task: ClusterTask) -> Floats:
         """Pixels in 0..1, (n, D)."""
         return flattened(task.target, self.size).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class OnLearned(Method):
+    """K-means on the points that a needed cell has learned from pairs."""
+
+    learned: ClassVar[str]
+    """The role of that cell."""
+
+    n_init: int = 20
+    """Restarts, of which the lowest inertia wins."""
+
+    def fit(self, task: ClusterTask, run: Run) -> Prediction:
+        """Cluster; a single stage, so a resumed cell starts over."""
+        points = run.needed(self.learned).tensors["points"].numpy()
+        labels, _ = kmeans(points, task.n_clusters, run.seed_for("init"), n_init=self.n_init)
+        return Prediction(assignments=labels)

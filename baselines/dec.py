@@ -181,7 +181,7 @@ class DEC(Method):
     max_epochs: int = 100
     """Stop here at the latest; the paper names no limit."""
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The autoencoder, one for all numbers of clusters."""
         own = {} if self.recipe == "text" else {"recipe": self.recipe}
         return {"autoencoder": Need("autoencoder", own, task=self.pretrained_on or None)}

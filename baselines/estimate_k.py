@@ -29,6 +29,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import silhouette_score
 
 from bench.nn import networks
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.networks.features import extract
 from bench.registry import method
@@ -159,14 +160,14 @@ def anchored_kmeans(
     for _ in range(n_init):
         centres, clusters = _start(points, known, means, n_clusters, draw), None
         for _ in range(max_iter):
-            distances = _squared_distances(points, centres)
+            distances = squared_distances(points, centres)
             moved = np.where(known >= 0, known, distances.argmin(axis=1))
             if clusters is not None and np.array_equal(moved, clusters):
                 break
             clusters = moved
             for c in np.unique(clusters):
                 centres[c] = points[clusters == c].mean(axis=0)
-        inertia = _squared_distances(points, centres)[np.arange(len(points)), moved].sum()
+        inertia = squared_distances(points, centres)[np.arange(len(points)), moved].sum()
         if inertia < lowest:
             best, lowest = moved, inertia
     return best.astype(np.int64)
@@ -178,20 +179,13 @@ def _start(
     """The anchors' means and further points, each drawn by its squared distance to the rest."""
     centres = np.empty((n_clusters, points.shape[1]), points.dtype)
     centres[: len(means)] = means
-    nearest = np.where(known >= 0, 0.0, _squared_distances(points, means).min(axis=1))
+    nearest = np.where(known >= 0, 0.0, squared_distances(points, means).min(axis=1))
     for c in range(len(means), n_clusters):
         total = nearest.sum()
         chosen = draw.choice(len(points), p=nearest / total if total > 0 else None)
         centres[c] = points[chosen]
-        nearest = np.minimum(nearest, _squared_distances(points, centres[c : c + 1])[:, 0])
+        nearest = np.minimum(nearest, squared_distances(points, centres[c : c + 1])[:, 0])
     return centres
-
-
-def _squared_distances(points: Points, centres: Points) -> Points:
-    """(N, K)."""
-    squares = np.square(points).sum(axis=1)[:, None] + np.square(centres).sum(axis=1)
-    distances: Points = np.maximum(squares - 2.0 * points @ centres.T, 0.0)
-    return distances
 
 
 def matched(labels: Ints, clusters: Ints) -> float:

@@ -15,19 +15,18 @@ draws some, and takes the ends of a histogram.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from bench.nn.clustering import constraints, pair_bounds
-from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.logdet import Distances
-from bench.nn.clustering.mean_shift import squared_distances
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 
-from .constrained import Constrained
+from .constrained import Constrained, OnLearned
 
 
 @dataclass(frozen=True)
@@ -78,20 +77,11 @@ class Metric(Learning):
 
 @method("itml", kinds=("cluster",))
 @dataclass(frozen=True)
-class ITML(Learning):
+class ITML(OnLearned, Learning):
     """K-means on pixels under the metric that ITML learns from predicted pairs."""
 
-    n_init: int = 20
-    """Restarts, of which the lowest inertia wins."""
+    learned = "metric"
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The metric, one for all K."""
-        mine = asdict(self)
-        del mine["n_init"]
-        return {"metric": Need("itml-metric", mine)}
-
-    def fit(self, task: ClusterTask, run: Run) -> Prediction:
-        """Cluster; a single stage, so a resumed cell starts over."""
-        points = run.needed("metric").tensors["points"].numpy()
-        labels, _ = kmeans(points, task.n_clusters, run.seed_for("init"), n_init=self.n_init)
-        return Prediction(assignments=labels)
+        return {"metric": Need("itml-metric", self.inherited(Learning))}

@@ -130,7 +130,7 @@ def solver(matrix: csr_array) -> Solve:
         return by_iteration
     values, vectors = eigh(matrix.toarray())
 
-    def at_once(y: Floats, shifts: Floats, guess: Floats) -> Floats:  # noqa: ARG001 - needs none
+    def at_once(y: Floats, shifts: Floats, _guess: Floats) -> Floats:
         found: Floats = vectors @ ((vectors.T @ y) / (values[:, None] + shifts))
         return found
 

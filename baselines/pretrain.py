@@ -70,7 +70,7 @@ class Pretrain(Method):
     def __post_init__(self) -> None:
         completed(self.network)
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike for all tasks
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The initial weights, one cell for all tasks."""
         return {"initial": weights.need(self.weights)} if self.weights else {}
 

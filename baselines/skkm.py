@@ -17,22 +17,18 @@ least. Classes all but collapse to points, so K-means begins from k-means++, 20 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from bench.nn.clustering import constraints, pair_bounds
-from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.logdet import Distances, centred, factor
-from bench.nn.clustering.mean_shift import squared_distances
 from bench.registry import method
-from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+from bench.tasks import Bools, ClusterTask, Floats, Need, Prediction, Run, TaskInfo
 
-from .constrained import Constrained
-
-Floats = npt.NDArray[np.float64]
+from .constrained import Constrained, OnLearned
 
 
 @dataclass(frozen=True)
@@ -107,9 +103,7 @@ def gaussian(squared: Floats, width: float) -> Floats:
     return found
 
 
-def contradiction(
-    squared: Floats, similar: npt.NDArray[np.bool_], near: float, far: float
-) -> float:
+def contradiction(squared: Floats, similar: Bools, near: float, far: float) -> float:
     """The LogDet divergence of distances from what pairs ask for, summed.
 
     x - log x - 1 with x = near / max(near, d) for a similar pair and far / min(far, d) for a
@@ -119,7 +113,7 @@ def contradiction(
     return float((x - np.log(x) - 1).sum())
 
 
-def typical_neighbour(points: Floats, similar: npt.NDArray[np.bool_], near: float) -> int:
+def typical_neighbour(points: Floats, similar: Bools, near: float) -> int:
     """Which neighbour of a point a similar one is, the nearest being 1: the median, rounded up.
 
     Args:
@@ -146,22 +140,14 @@ def _result(points: Floats, neighbour: int) -> Prediction:
 class OnKernel(Learning):
     """A clustering of the points of `skms-kernel`."""
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The kernel, one for all K."""
-        mine, own = asdict(self), Learning.__dataclass_fields__
-        return {"kernel": Need("skms-kernel", {name: mine[name] for name in own})}
+        return {"kernel": Need("skms-kernel", self.inherited(Learning))}
 
 
 @method("skkm", kinds=("cluster",))
 @dataclass(frozen=True)
-class SKKm(OnKernel):
+class SKKm(OnLearned, OnKernel):
     """Kernel K-means with a kernel learned from predicted pairs."""
 
-    n_init: int = 20
-    """Restarts, of which the lowest inertia wins."""
-
-    def fit(self, task: ClusterTask, run: Run) -> Prediction:
-        """Cluster; a single stage, so a resumed cell starts over."""
-        points = run.needed("kernel").tensors["points"].numpy()
-        labels, _ = kmeans(points, task.n_clusters, run.seed_for("init"), n_init=self.n_init)
-        return Prediction(assignments=labels)
+    learned = "kernel"

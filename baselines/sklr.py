@@ -17,22 +17,19 @@ own.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from bench.nn.clustering import constraints, triples
-from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.logdet import Distances, centred, factor
-from bench.nn.clustering.mean_shift import bandwidths, squared_distances
+from bench.nn.clustering.mean_shift import bandwidths
 from bench.registry import method
-from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
+from bench.tasks import ClusterTask, Floats, Need, Prediction, Run, TaskInfo
 
-from .constrained import Constrained
-
-Floats = npt.NDArray[np.float64]
+from .constrained import Constrained, OnLearned
 
 
 @dataclass(frozen=True)
@@ -103,20 +100,11 @@ def first_kernel(points: Floats, neighbour: int) -> Floats:
 
 @method("sklr", kinds=("cluster",))
 @dataclass(frozen=True)
-class SKLR(Learning):
+class SKLR(OnLearned, Learning):
     """Kernel K-means with a kernel learned from relative distances."""
 
-    n_init: int = 20
-    """Restarts, of which the lowest inertia wins."""
+    learned = "kernel"
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The kernel, one for all K."""
-        mine = asdict(self)
-        del mine["n_init"]
-        return {"kernel": Need("sklr-kernel", mine)}
-
-    def fit(self, task: ClusterTask, run: Run) -> Prediction:
-        """Cluster; a single stage, so a resumed cell starts over."""
-        points = run.needed("kernel").tensors["points"].numpy()
-        labels, _ = kmeans(points, task.n_clusters, run.seed_for("init"), n_init=self.n_init)
-        return Prediction(assignments=labels)
+        return {"kernel": Need("sklr-kernel", self.inherited(Learning))}

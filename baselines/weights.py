@@ -40,7 +40,7 @@ class Weights(Method):
         """How to get the file, "" when it is here."""
         return weights.lacking(self.name) or ""
 
-    def fit(self, task: Task, run: Run) -> Prediction:  # noqa: ARG002 - looks at no task
+    def fit(self, task: Task, run: Run) -> Prediction:
         """Read the file; raises ValueError when it holds the weights of another model."""
         options = {"channels": 3, "outputs": 0, "model": weights.model(self.name)}
         architecture = networks.describe("timm", **options)

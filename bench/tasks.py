@@ -26,6 +26,7 @@ Images = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Signs = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 Kind = Literal["cluster", "adapt", "represent", "similarity", "pairs", "probe", "finetune"]
 Dtype = Literal["float32", "bfloat16"]
 
@@ -145,7 +146,7 @@ class PairAnswers:
     known_bits: npt.NDArray[np.uint8] | None = None
     """The same shape: 1 = the pair was answered at all; None: every pair was."""
 
-    def block(self, rows: Ints, columns: Ints) -> tuple[npt.NDArray[np.bool_], ...]:
+    def block(self, rows: Ints, columns: Ints) -> tuple[Bools, ...]:
         """Answers among a batch.
 
         Returns:

@@ -70,8 +70,7 @@ MARGIN, SECONDS = 0.05, 5.0
 
 def clustered(name: str, data: Structured, k: int, row: str, seed: int) -> dict[str, Any]:
     """One row on one set."""
-    pixels = data.pixels - data.pixels.min()
-    images = np.round(pixels / pixels.max() * 255).astype(np.uint8)[:, :, None, None]
+    images = data.images
     method, params = (FREE | BOUND)[row]
     run = Alone(seed, Prediction(tensors=constraints.packed(data.similar)))
     start = time.process_time()

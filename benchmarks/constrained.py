@@ -17,15 +17,14 @@ import time
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from bench import registry
 from bench.nn.clustering import constraints, pair_bounds
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.logdet import Distances
-from bench.nn.clustering.mean_shift import squared_distances
 from bench.score.metrics import cluster_scores, contingency
-from bench.tasks import ClusterTask, Prediction
+from bench.tasks import ClusterTask, Floats, Prediction
 from benchmarks.alone import Alone
 from benchmarks.measure import Target, arguments, report
 from benchmarks.structured import Structured, digits, omni26
@@ -43,9 +42,7 @@ LOOP = 400
 
 def clustered(data: Structured, name: str, seed: int) -> list[dict[str, Any]]:
     """What is learned from one set's pairs, clustered for K known and K = 100."""
-    pixels = data.pixels - data.pixels.min()
-    images = np.round(pixels / pixels.max() * 255).astype(np.uint8)[:, :, None, None]
-    classes, rows = int(data.labels.max()) + 1, []
+    images, classes, rows = data.images, int(data.labels.max()) + 1, []
     start = time.process_time()
     run = Alone(seed, Prediction(tensors=constraints.packed(data.similar)))
     learned = registry.get(name).build({}).fit(ClusterTask("set", images, classes), run)
@@ -89,7 +86,7 @@ def loops(data: Structured) -> dict[str, Any]:
     }
 
 
-def plain(points: npt.NDArray[np.float64], bounds: pair_bounds.Bounds) -> npt.NDArray[np.float64]:
+def plain(points: Floats, bounds: pair_bounds.Bounds) -> Floats:
     """The duals after one pair after another, gamma 1."""
     metric, xi, dual = np.eye(points.shape[1]), bounds.targets, bounds.duals
     for c, (i, j) in enumerate(bounds.pairs):

@@ -15,12 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits
 from sklearn.utils import check_random_state
 
-Floats = npt.NDArray[np.float64]
+from bench.tasks import Bools, Floats, Images, Ints
 
 LATENT = 16
 """Dimensions of the space that calls are made in."""
@@ -38,10 +37,17 @@ class Structured:
 
     pixels: Floats
     """(N, D)."""
-    labels: npt.NDArray[np.int64]
+    labels: Ints
     """(N,), in 0..classes-1."""
-    similar: npt.NDArray[np.bool_]
+    similar: Bools
     """(N, N), both orders of a pair apart and self-pairs too."""
+
+    @property
+    def images(self) -> Images:
+        """The points as images of one column, uint8, (N, D, 1, 1), the pixels' range in 0..255."""
+        pixels = self.pixels - self.pixels.min()
+        rows: Images = np.round(pixels / pixels.max() * 255).astype(np.uint8)
+        return rows[:, :, None, None]
 
 
 def omni26(
@@ -75,10 +81,10 @@ def omni26(
     same = labels[:, None] == labels
     others = same & ~np.eye(len(labels), dtype=bool)
 
-    def calls(noise: float) -> npt.NDArray[np.bool_]:
+    def calls(noise: float) -> Bools:
         latent = centres + noise * own
         gaps = cdist(latent, latent) * doubt
-        near: npt.NDArray[np.bool_] = gaps <= np.quantile(gaps[others], recall)
+        near: Bools = gaps <= np.quantile(gaps[others], recall)
         return near
 
     low, high = 0.0, 1.0  # the noise that leaves as many dissimilar pairs as wanted

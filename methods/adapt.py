@@ -112,11 +112,11 @@ class Adaptation(Method):
                 raise ValueError(f"{name} must not be 0: a term of this method's loss works on it")
         networks.completed(self.network)
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike for all tasks
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The initial weights, one cell for all tasks."""
         return {"initial": weights.need(self.weights)} if self.weights else {}
 
-    def terms(self, run: Run) -> list[Term]:  # noqa: ARG002
+    def terms(self, run: Run) -> list[Term]:
         """What is added to the cross-entropy of the source."""
         return []
 

@@ -18,7 +18,7 @@ less in a run on the evaluation alphabets, and so the published 100 stayed.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
@@ -190,9 +190,8 @@ class PairClustering(Method):
     def _labeller(self, run: Run) -> tuple[SimilarityNet, Views]:
         """The similarity network in the mode it labels pairs in, and how images look to it."""
         needed = run.needed("similarity")
-        labeller, views = transferred.load(needed.architecture, needed.tensors)
-        own: dict[str, Any] = {"invert": self.invert, "mean": self.mean, "std": self.std}
-        views = replace(views, **{name: v for name, v in own.items() if v is not None})
+        own = {"invert": self.invert, "mean": self.mean, "std": self.std}
+        labeller, views = transferred.load(needed.architecture, needed.tensors, **own)
         return labeller.to(run.device).train(self.similarity_mode == "train"), views
 
     def _facts(self, views: Views) -> dict[str, Any]:

@@ -129,7 +129,7 @@ class Features(Frozen):
 class OnFeatures(Frozen):
     """A method on features that a cell of its own has computed, for all of its seeds."""
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - of the same task
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The features, of one cell for all seeds."""
         names = ("network", "pretraining", "dino_seed", "transform", "invert", "standardise")
         return {"features": Need("features", {n: getattr(self, n) for n in names}, seed=0)}

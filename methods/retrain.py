@@ -105,7 +105,7 @@ class LabelTransfer(_Training):
     heads: int = 0
     """Its T; 0: as it is by itself."""
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike on all tasks
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The SeLa cell of the same task and seed."""
         asked = {"network": self.source, "clusters": self.clusters, "heads": self.heads}
         return {"labels": Need("sela", {name: value for name, value in asked.items() if value})}

@@ -102,7 +102,7 @@ class Similarity(Method):
             raise ValueError("a batch of one image has no pairs: raise classes_per_batch")
         networks.completed(self.network)
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - alike for all tasks
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The initial weights, one cell for all tasks."""
         return {"initial": weights.need(self.weights)} if self.weights else {}
 

@@ -15,7 +15,7 @@ the statistics of this task's images. A matrix of 900 images takes some 10 s on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -28,7 +28,7 @@ from bench.nn.networks import transferred
 from bench.nn.networks.features import extract
 from bench.nn.networks.similarity import SimilarityNet, similarity
 from bench.registry import method
-from bench.tasks import ClusterTask, Images, Method, Need, Prediction, Run, TaskInfo
+from bench.tasks import Bools, ClusterTask, Images, Method, Need, Prediction, Run, TaskInfo
 
 _IMAGES = 200
 """Images at a time, in evaluation mode."""
@@ -58,15 +58,13 @@ class SimilarityMatrix(Method):
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Ask; "similar" holds the rows of R for `bench.nn.clustering.constraints.similar`."""
         needed = run.needed("similarity")
-        network, views = transferred.load(needed.architecture, needed.tensors)
+        network, views = transferred.load(needed.architecture, needed.tensors, invert=self.invert)
         network.to(run.device)
-        if self.invert is not None:
-            views = replace(views, invert=self.invert)
         ask = _together if self.mode == "train" else _in_blocks
         return Prediction(tensors=constraints.packed(ask(network, views, task.target)))
 
 
-def _together(network: SimilarityNet, views: Views, images: Images) -> constraints.Bools:
+def _together(network: SimilarityNet, views: Views, images: Images) -> Bools:
     """R, (n, n), with the statistics of these images."""
     if len(images) == 1:
         raise ValueError("mode = 'train' needs two images or more: one has no statistics")
@@ -75,7 +73,7 @@ def _together(network: SimilarityNet, views: Views, images: Images) -> constrain
     return found.cpu().numpy()
 
 
-def _in_blocks(network: SimilarityNet, views: Views, images: Images) -> constraints.Bools:
+def _in_blocks(network: SimilarityNet, views: Views, images: Images) -> Bools:
     """R, (n, n), with the statistics of the network's training: a block of rows at a time."""
     device = next(network.parameters()).device
     network.eval()

@@ -12,8 +12,7 @@ which of a pair's two orders is asked, the query comes first; `both_orders` aver
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from bench.nn.networks import transferred
 from bench.registry import method
@@ -65,10 +64,9 @@ class SimilarityTest(Method):
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
         """The probability that each pair is similar."""
         needed = run.needed("similarity")
-        network, views = transferred.load(needed.architecture, needed.tensors)
+        own = {"invert": self.invert, "mean": self.mean, "std": self.std}
+        network, views = transferred.load(needed.architecture, needed.tensors, **own)
         network.to(run.device)
-        own: dict[str, Any] = {"invert": self.invert, "mean": self.mean, "std": self.std}
-        views = replace(views, **{name: v for name, v in own.items() if v is not None})
         if self.batch:
             crops = run.generator("augment")
             found = transferred.score_batches(

@@ -11,7 +11,7 @@ from fake_run import FakeRun
 from harness import run, write_experiment
 from torch import nn
 
-from bench import registry
+from bench import ROOT, registry
 from bench.errors import NonFiniteError
 from bench.nn.losses.student import (
     SoftClusters,
@@ -20,10 +20,9 @@ from bench.nn.losses.student import (
     target_distribution,
 )
 
-registry.load()
+dtc = registry.import_from(ROOT / "baselines", "dtc")
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "dtc.npz", allow_pickle=False)
-DTC = registry.get("dtc").cls
-import bench_baselines.dtc as dtc  # noqa: E402 - the registry makes its package
+DTC = dtc.DTC
 
 
 def golden(name, dtype=torch.float64):

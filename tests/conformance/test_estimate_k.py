@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from fake_run import FakeRun
 
-from bench import registry
+from bench import ROOT, registry
 from bench.tasks import ClusterTask, Labelled, Prediction, TaskInfo
 
-registry.load()
-EstimateK = registry.get("estimate-k").cls
-import bench_baselines.estimate_k as estimate_k  # noqa: E402 - the registry makes its package
+estimate_k = registry.import_from(ROOT / "baselines", "estimate_k")
+EstimateK = estimate_k.EstimateK
 
 
 def images(classes, each, rng):

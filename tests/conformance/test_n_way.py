@@ -8,6 +8,7 @@ import pytest
 import torch
 from fake_run import FakeRun
 from harness import run, write_experiment
+from opinions import IMAGES, asked, untrained
 
 from bench import registry
 from bench.datasets import get_task, tasks
@@ -118,10 +119,7 @@ def test_a_task_with_n_way_is_scored_by_it_and_by_nothing_else():
 
 @pytest.fixture(scope="module")
 def trained():
-    """A network with random weights, which has an opinion on any pair."""
-    architecture = transferred.describe(1, (8, 16), Views(size=8, mean=0.1, std=0.3))
-    network, _ = transferred.build(architecture, seed=2)
-    return Prediction(tensors=network.state_dict(), architecture=architecture)
+    return untrained()
 
 
 def test_training_mode_answers_as_where_clusters_are_learned(trained):
@@ -160,16 +158,6 @@ def test_batches_of_one_image_and_of_two_orders_are_refused(params):
         registry.get("similarity-test").build(params)
 
 
-def asked(trained, **params):
-    """Scores of all ordered pairs of six images, (6, 6)."""
-    images = np.random.default_rng(0).integers(256, size=(6, 12, 12, 1), dtype=np.uint8)
-    pairs = np.stack(np.meshgrid(range(6), range(6), indexing="ij"), axis=-1).reshape(-1, 2)
-    auxiliary = Labelled(images[:0], np.zeros(0, np.int64), 0)
-    task = SimilarityTask("made/pairs", auxiliary, images, pairs)
-    method = registry.get("similarity-test").build(params)
-    return method.fit(task, FakeRun(needs={"similarity": trained})).scores.reshape(6, 6)
-
-
 def test_both_orders_are_the_mean_of_the_two(trained):
     scores = asked(trained)
     assert np.abs(scores - scores.T).max() > 1e-3
@@ -182,8 +170,7 @@ def test_ink_is_as_where_the_similarity_was_learned_unless_it_is_said(trained):
     bright = asked(trained, invert=False)
     assert np.abs(scores - bright).max() > 1e-3
     network, views = transferred.load(trained.architecture, trained.tensors)
-    images = np.random.default_rng(0).integers(256, size=(6, 12, 12, 1), dtype=np.uint8)
-    plain = transferred.score(network, replace(views, invert=False), images, np.array([[2, 5]]))
+    plain = transferred.score(network, replace(views, invert=False), IMAGES, np.array([[2, 5]]))
     assert plain[0] == pytest.approx(bright[2, 5], abs=1e-6)
 
 

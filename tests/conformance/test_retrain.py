@@ -1,6 +1,5 @@
 """Label transfer, its rotation head, and the supervised upper bound."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,17 +7,14 @@ import pytest
 import torch
 from fake_run import FakeRun
 
-from bench import registry
+from bench import ROOT, registry
 from bench.nn import training
 from bench.nn.images.views import described
 from bench.nn.networks import load
 from bench.plan import experiment
 from bench.tasks import Prediction, RepresentTask
 
-registry.load()
-import bench_methods.retrain as retrain  # noqa: E402 - the registry makes its package
-
-ROOT = Path(__file__).parents[2]
+retrain = registry.import_from(ROOT / "methods", "retrain")
 
 
 def task(n=48, labels=False):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from fake_run import FakeRun
 
-from bench import registry
+from bench import ROOT, registry
 from bench.nn.clustering.transport import FactorsApart, Stop, balance
 from bench.nn.images import augment
 from bench.nn.images.tensors import to_tensor
@@ -17,9 +17,8 @@ from bench.nn.networks import build, completed, known
 from bench.nn.networks.convnet import ConvNet
 from bench.tasks import RepresentTask
 
-registry.load()
-SeLa = registry.get("sela").cls
-import bench_methods.pseudo_labels as pseudo_labels  # noqa: E402 - the registry makes its package
+SeLa = registry.import_from(ROOT / "methods", "sela").SeLa
+pseudo_labels = registry.import_from(ROOT / "methods", "pseudo_labels")
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "schedule.npz", allow_pickle=False)
 SCHEDULE = {"main": "quadratic", "cifar": "linear"}

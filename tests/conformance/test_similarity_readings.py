@@ -6,41 +6,25 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fake_run import FakeRun
+from opinions import IMAGES, asked, untrained
 
 from bench import registry
 from bench.nn.images.tensors import to_tensor
 from bench.nn.images.views import Views
 from bench.nn.networks import transferred
-from bench.tasks import Labelled, Prediction, SimilarityTask, TaskInfo
-
-registry.load()
+from bench.tasks import TaskInfo
 
 
 @pytest.fixture(scope="module")
 def trained():
-    """A network with random weights, which has an opinion on any pair."""
-    architecture = transferred.describe(1, (8, 16), Views(size=8, mean=0.1, std=0.3))
-    network, _ = transferred.build(architecture, seed=2)
-    return Prediction(tensors=network.state_dict(), architecture=architecture)
-
-
-def asked(trained, **params):
-    """Scores of all ordered pairs of six images, (6, 6)."""
-    images = np.random.default_rng(0).integers(256, size=(6, 12, 12, 1), dtype=np.uint8)
-    pairs = np.stack(np.meshgrid(range(6), range(6), indexing="ij"), axis=-1).reshape(-1, 2)
-    auxiliary = Labelled(images[:0], np.zeros(0, np.int64), 0)
-    task = SimilarityTask("made/pairs", auxiliary, images, pairs)
-    method = registry.get("similarity-test").build(params)
-    return method.fit(task, FakeRun(needs={"similarity": trained})).scores.reshape(6, 6)
+    return untrained()
 
 
 def test_images_are_normalised_by_their_own_mean_and_deviation_where_it_is_said(trained):
     own = asked(trained, invert=False, mean=0.1307, std=0.3081)
     network, views = transferred.load(trained.architecture, trained.tensors)
-    images = np.random.default_rng(0).integers(256, size=(6, 12, 12, 1), dtype=np.uint8)
     by_hand = replace(views, invert=False, mean=0.0, std=1.0)
-    x = (by_hand.clean(to_tensor(images, "cpu")) - 0.1307) / 0.3081
+    x = (by_hand.clean(to_tensor(IMAGES, "cpu")) - 0.1307) / 0.3081
     network.eval()
     with torch.no_grad():
         p = network(x).softmax(dim=2)[..., 1].numpy()

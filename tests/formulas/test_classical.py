@@ -11,14 +11,10 @@ from sklearn.metrics import adjusted_rand_score
 
 from bench import ROOT, registry
 
-for stem in ("ncuts", "lsc", "lpnmf", "csp", "mpck"):
+csp, lpnmf, lsc, mpck, ncuts = (
     registry.import_from(ROOT / "baselines", stem)
-
-import bench_baselines.csp as csp  # noqa: E402 - the registry makes its package
-import bench_baselines.lpnmf as lpnmf  # noqa: E402
-import bench_baselines.lsc as lsc  # noqa: E402
-import bench_baselines.mpck as mpck  # noqa: E402
-import bench_baselines.ncuts as ncuts  # noqa: E402
+    for stem in ("csp", "lpnmf", "lsc", "mpck", "ncuts")
+)
 
 
 @pytest.fixture(scope="module")

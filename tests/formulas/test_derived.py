@@ -4,8 +4,7 @@ import pytest
 from harness import make_plan
 
 from bench.errors import BenchError
-from bench.plan import experiment
-from bench.plan.experiment import load
+from bench.plan import experiment, published
 from bench.score import derived
 from bench.store import states
 from bench.store.record import Record
@@ -25,19 +24,13 @@ row = [{ label = "DANN", method = "dann" }]
 
 
 def test_table_6_as_printed_has_ten_alphabets_within_three_and_the_printed_adif():
-    numbers = [n for n in experiment_numbers() if n.table == "6"]
+    numbers = [n for n in published.numbers() if (n.paper, n.table) == ("ccn", "6")]
     true = {n.dataset: n.value for n in numbers if n.method == "ground truth"}
     found = {n.dataset: n.value for n in numbers if n.method == "CCN" and n.metric == "NDC"}
     cells = [{"NDC": found[d], "ADif": abs(found[d] - true[d])} for d in true if d in found]
     assert len(cells) == 20
     assert derived.value("ADif within 3", cells, 20) == 10
     assert derived.value("ADif", cells, 20) == pytest.approx(6.35)
-
-
-def experiment_numbers():
-    from bench.plan import published
-
-    return [n for n in published.numbers() if n.paper == "ccn"]
 
 
 def test_a_number_of_all_tasks_is_none_while_one_lacks_it():
@@ -84,7 +77,7 @@ def test_a_gain_is_over_the_other_method_with_the_same_seed(tmp_path):
 def test_a_gain_on_nothing_is_refused(old, new, said, tmp_path):
     (tmp_path / "x.toml").write_text(TABLE.replace(old, new))
     with pytest.raises(BenchError, match=said):
-        load(str(tmp_path / "x.toml"))
+        experiment.load(str(tmp_path / "x.toml"))
 
 
 def test_the_gains_of_the_paper_are_asked_for():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bench.nn.clustering import pair_bounds
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.logdet import Distances, factor
-from bench.nn.clustering.mean_shift import squared_distances
 from bench.nn.clustering.pair_bounds import Bounds
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "classical.npz")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bench.nn.clustering import triples
+from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.logdet import Distances
-from bench.nn.clustering.mean_shift import squared_distances
 
 
 def difference(n, i, j):

@@ -15,9 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from bench.tasks import Bools, Floats, Ints
 
 NAME = "similar"
 """Of the tensor that holds the matrix, uint8 (n, ceil(n / 8))."""

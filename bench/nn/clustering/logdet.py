@@ -18,11 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import blas, eigh
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from bench.tasks import Floats, Ints
 
 _SMALL = 4
 """The kernel is held unless the points have less than 1 / _SMALL of N dimensions."""

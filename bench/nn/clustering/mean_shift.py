@@ -7,10 +7,9 @@ Comaniciu, Ramesh, Meer, "The variable bandwidth mean shift and data-driven scal
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from bench.nn.clustering.distances import squared_distances
+from bench.tasks import Floats, Ints
 
 _FLOOR = 1e-8
 """Of a squared bandwidth: a point whose neighbours are its equals still has one."""
@@ -95,10 +94,3 @@ def largest(modes: Ints, points: Floats, most: int) -> Ints:
     place = np.searchsorted(kept, modes)
     stays = np.isin(modes, kept)
     return np.where(stays, np.minimum(place, len(kept) - 1), found).astype(np.int64)
-
-
-def squared_distances(points: Floats, others: Floats) -> Floats:
-    """(N, M), at least 0."""
-    squares = np.square(points).sum(axis=1)[:, None] + np.square(others).sum(axis=1)
-    found: Floats = np.maximum(squares - 2.0 * points @ others.T, 0.0)
-    return found

@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.nn.clustering.logdet import Distances, Gram
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from bench.tasks import Bools, Floats, Ints
 
 _BLOCK = 96
 """Pairs whose updates enter the kernel together."""
@@ -26,7 +23,7 @@ class Bounds:
 
     pairs: Ints
     """int64, (P, 2), in the order in which they are visited; no pair of equal points."""
-    similar: npt.NDArray[np.bool_]
+    similar: Bools
     """(P,): the squared distance is to be at most the target; otherwise at least."""
     targets: Floats
     """float64, (P,), above 0: xi, which gives way to what cannot be had."""
@@ -34,7 +31,7 @@ class Bounds:
     """float64, (P,): lambda, from 0."""
 
     @classmethod
-    def of(cls, pairs: Ints, similar: npt.NDArray[np.bool_], below: float, above: float) -> Bounds:
+    def of(cls, pairs: Ints, similar: Bools, below: float, above: float) -> Bounds:
         """Similar pairs are to be `below` at most, the others `above` at least.
 
         Raises:

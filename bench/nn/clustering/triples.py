@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.nn.clustering.logdet import Distances, Gram
-
-Ints = npt.NDArray[np.int64]
+from bench.tasks import Bools, Ints
 
 _BLOCK = 32
 """Triples, of three pairs each, whose updates enter the kernel together."""
@@ -22,9 +20,7 @@ _ALIKE = 1e-10
 """Of the product of two squared distances: what their pairs' independence must be above."""
 
 
-def draw_triples(
-    similar: npt.NDArray[np.bool_], same: Ints, count: int, draw: np.random.Generator
-) -> Ints:
+def draw_triples(similar: Bools, same: Ints, count: int, draw: np.random.Generator) -> Ints:
     """Triples (i, j, k) with i and j called similar, i and k not, int64, (T, 3).
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,13 +102,21 @@ def _with_trunk(
         return SimilarityNet(trunk, features.shape[1], head, layers)
 
 
-def load(architecture: str, tensors: Mapping[str, Tensor]) -> tuple[SimilarityNet, Views]:
+def load(
+    architecture: str, tensors: Mapping[str, Tensor], **other: Any
+) -> tuple[SimilarityNet, Views]:
     """A similarity network with the given weights, such as a needed cell's, and its views.
+
+    Args:
+        architecture: What `describe` gave.
+        tensors: Its state dict.
+        other: Values of the views in place of those that it learned with; None leaves that.
 
     Raises:
         ValueError: the description is at fault, or the weights do not fit it.
     """
     network, views = build(architecture)
+    views = dataclasses.replace(views, **{n: v for n, v in other.items() if v is not None})
     try:
         network.load_state_dict(dict(tensors))
     except RuntimeError as error:
