@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,13 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.cli import lacks
 from bench.files import printable
 from bench.plan.cell import Cell
-from bench.plan.graph import Plan
 from bench.store import cost
 from bench.store.record import Record, State
-from bench.store.states import STATES, counts
-
-if TYPE_CHECKING:
-    from bench.run.runner import Runner
+from bench.store.states import STATES, Results, counts
 
 _PLAIN_SECONDS = 10.0
 _LISTED = 12
@@ -136,12 +132,19 @@ def make(out: TextIO) -> Lines:
     return Live(out) if Console(file=out).is_interactive else Lines(out)
 
 
-def print_plan(plan: Plan, runner: Runner, workers: int, costs: cost.Costs) -> None:
-    """What there is to do, and what it costs."""
-    wanted = {cell.key for cell in runner.wanted_cells()}
+def print_plan(results: Results, wanted: Set[str], workers: int, costs: cost.Costs) -> None:
+    """What there is to do, and what it costs.
+
+    Args:
+        results: Of the plan, before it is run.
+        wanted: Keys of the cells that will be computed.
+        workers: How many are computed at a time.
+        costs: Of cells.
+    """
+    plan = results.plan
     for one in plan.experiments:
         keys = plan.of(one.name)
-        state = counts({k: runner.states[k] for k in keys})
+        state = counts({k: results.states[k] for k in keys})
         missing = [plan.cells[k] for k in keys & wanted]
         seconds, known_by = cost.total(missing, costs)
         parts = [f"{len(keys)} cells, {state['done']} done, {len(missing)} to compute"]
@@ -155,7 +158,7 @@ def print_plan(plan: Plan, runner: Runner, workers: int, costs: cost.Costs) -> N
             parts.append(f"{known_by['unknown']} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
         print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
-    for line in lacks.by_kind(lacks.of(runner.states, runner.lacks)):
+    for line in lacks.by_kind(lacks.of(results.states, results.lacks)):
         print(f"       unavailable: {line}")
 
 

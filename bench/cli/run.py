@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.plan.graph import Options, Plan
-    from bench.run.runner import Runner, RunOptions
+    from bench.run.runner import RunOptions
     from bench.store.folders import Store
+    from bench.store.kept_plan import Asked
+    from bench.store.record import State
     from bench.store.states import Results
 
 NOTHING = 3
@@ -106,39 +108,63 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
     from bench.cli import progress
-    from bench.run.runner import Runner
-    from bench.store import cost
+    from bench.store import cost, kept_plan, states
     from bench.store.folders import Store
 
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, plugins))
-    plan = _planned(arguments)
+    asked = common.asked_of(arguments)
+    plan = _planned(arguments, asked)
     store = Store(arguments.results, read_only=arguments.dry_run)
     if not arguments.dry_run:
         store.check_writable()
         plan = _made_ready(plan, common.options_of(arguments))
-    options = _run_options(arguments, plugins)
+        if asked:
+            kept_plan.keep(asked, plan)
+    results, root = states.read(plan, store), common.data_root(arguments)
+    again = {flag: getattr(arguments, flag) for flag in ("retry_failed", "rerun_stale")}
+    wanted = states.to_run(plan, results.states, results.lacks, **again)
+    costs = cost.Costs(results.records.values(), root)
+    progress.print_plan(results, wanted, _workers(arguments), costs)
+    if arguments.dry_run:
+        return 0
     # What writes the tables is imported before hours of work, not after them.
     importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
-    display = progress.make(sys.stdout)
-    runner = Runner(plan, store, options, display)
-    costs = cost.Costs(runner.records.values(), options.data_root)
-    progress.print_plan(plan, runner, options.workers, costs)
-    if arguments.dry_run:
-        return 0
-    seconds = {cell.key: costs.of(cell).seconds for cell in runner.wanted_cells()}
-    with _terminable(), display.over(seconds, options.workers):
-        whole = runner.run()
+    found, whole = results.states, True
+    if wanted:
+        seconds = {key: costs.of(plan.cells[key]).seconds for key in plan.cells if key in wanted}
+        found, whole = _computed(plan, store, _run_options(arguments, plugins), seconds)
+        results = states.read(plan, store)
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
-    written, results = _write(arguments, plan, store, runner)
-    progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
-    return _status(arguments, results, whole=whole)
+    written = _write(arguments, results, store)
+    progress.print_end(found, written, time.monotonic() - start, whole=whole)
+    return _status(arguments, dataclasses.replace(results, states=found), whole=whole)
 
 
-def _planned(arguments: argparse.Namespace) -> Plan:
+def _computed(
+    plan: Plan, store: Store, options: RunOptions, seconds: Mapping[str, float]
+) -> tuple[Mapping[str, State], bool]:
+    """Compute what is wanted; returns every cell's state then, and whether the budget sufficed."""
+    from bench.cli import progress
+    from bench.run.runner import Runner
+
+    display = progress.make(sys.stdout)
+    runner = Runner(plan, store, options, display)
+    with _terminable(), display.over(seconds, options.workers):
+        whole = runner.run()
+    return runner.states, whole
+
+
+def _workers(arguments: argparse.Namespace) -> int:
+    from bench.run import cores
+
+    return arguments.workers or (1 if arguments.device == "cuda" else cores.usable())
+
+
+def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
     """The plan, with what it does not hold said where somebody may look for it."""
     from bench.plan import experiment
     from bench.store import record
@@ -147,7 +173,7 @@ def _planned(arguments: argparse.Namespace) -> Plan:
         _download(arguments)
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
-    plan = common.plan_for(arguments)
+    plan = common.plan_for(arguments, asked)
     if arguments.every and not arguments.given:
         for name in sorted({*experiment.names()} - {one.name for one in plan.experiments}):
             print(f"plan   {name}: run by its name alone")
@@ -155,11 +181,10 @@ def _planned(arguments: argparse.Namespace) -> Plan:
 
 
 def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> RunOptions:
-    from bench.run import cores
     from bench.run.runner import RunOptions
 
     return RunOptions(
-        workers=arguments.workers or (1 if arguments.device == "cuda" else cores.usable()),
+        workers=_workers(arguments),
         data_root=common.data_root(arguments),
         timeout=arguments.timeout,
         budget=arguments.budget,
@@ -170,24 +195,17 @@ def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> Ru
     )
 
 
-def _write(
-    arguments: argparse.Namespace, plan: Plan, store: Store, runner: Runner
-) -> tuple[list[Path], Results]:
-    """Write the tables, whole whatever was selected; returns the files and the plan's results."""
+def _write(arguments: argparse.Namespace, results: Results, store: Store) -> list[Path]:
+    """Write the tables, whole whatever was selected; returns the files."""
     from bench.cli import render
     from bench.report.table_views import views
-    from bench.store.states import Results, read
+    from bench.store.states import read
 
     options = common.options_of(arguments)
     if options.selects:
         every = options.whole()
-        results = read(_made_ready(common.whole(plan, options), every), store)
-    elif runner.wanted_cells():
-        results = read(plan, store)
-    else:  # nothing new: once through the store is enough
-        results = Results(plan, runner.records, runner.states, store.runs)
-    written = render.write_all(views(results), store.root, plan.shown)
-    return written, dataclasses.replace(results, plan=plan, states=runner.states)
+        results = read(_made_ready(common.whole(results.plan, options), every), store)
+    return render.write_all(views(results), store.root, results.plan.shown)
 
 
 def _status(arguments: argparse.Namespace, results: Results, *, whole: bool) -> int:

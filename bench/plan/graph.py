@@ -18,7 +18,7 @@ from bench.plan.planned import Options, Plan, Stem
 from bench.plan.slot import Slot, slots
 from bench.tasks import Need
 
-__all__ = ["Options", "Plan", "make"]
+__all__ = ["Options", "Plan", "look_at", "make"]
 PROBE = "probe"
 _DEEPEST = 32
 """Of methods that need one another."""
@@ -160,7 +160,7 @@ def _stem(
     built = answers.answer(info.build(params), "resolved", asked.method)
     needs = sorted(answers.needs(built, asked.method, task).items()) if own else []
     defaults, chosen = task.settings({}), task.settings(setting)
-    data, lacks = _look(plan, task, options)
+    data, lacks = look_at(plan, task, options)
     return Stem(
         params=frozen({name: getattr(built, name) for name in params}),
         setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
@@ -178,7 +178,7 @@ def _filled_in(need: Need, task: str, seed: int) -> Need:
     )
 
 
-def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack, ...]]:
+def look_at(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack, ...]]:
     """The fingerprints of all parts of a task, and what of its data cannot be had now.
 
     "" for fingerprints that are neither pinned nor those of prepared data: nothing is prepared or

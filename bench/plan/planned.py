@@ -97,7 +97,7 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     """Sentences on what was left out."""
     data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)
-    """Task -> `_look`."""
+    """Task -> `graph.look_at`."""
     seen: dict[str, Presence] = field(default_factory=dict)
     """Data set -> what is here of it."""
     stems: dict[str, Stem] = field(default_factory=dict)

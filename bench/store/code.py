@@ -23,12 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import INSTALLED, ROOT, registry
-from bench.nn.networks import known, named
 
 if TYPE_CHECKING:
     from bench.plan.cell import Cell
 
-_SCORING = ("bench.score.scores", "bench.score.snapshots")
+_SCORES = ("bench.score.scores", "bench.score.snapshots")
 _PARTS = ("bench.nn", "bench.score.probe", "bench.score.finetune", "bench_")
 _SHIPPED = ("bench.", "bench_methods.", "bench_baselines.")
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -38,8 +37,27 @@ _KNOWN = frozenset(
 """Never a helper of a plug-in, wherever they lie."""
 
 
+_told: dict[str, str] = {}
+
+
+def tell(cells: Mapping[str, str], scores: str) -> None:
+    """Take fingerprints as known, which were computed of these very sources.
+
+    Args:
+        cells: Key -> fingerprint.
+        scores: `scoring`.
+    """
+    _told.update(cells, scoring=scores)
+
+
 def of_cell(cell: Cell) -> str:
     """The fingerprint of a cell's method with the networks that its parameters name."""
+    return _told.get(cell.key) or _of_cell(cell)
+
+
+def _of_cell(cell: Cell) -> str:
+    from bench.nn.networks import named
+
     texts = (value for _, value in cell.params if isinstance(value, str))
     used = {named(text) for text in texts} - {""}
     return fingerprint(registry.get(cell.method).module, tuple(sorted(used)))
@@ -58,17 +76,25 @@ def fingerprint(module: str, networks: tuple[str, ...] = ()) -> str:
 
 def networks_of(module: str, networks: Iterable[str] = ()) -> set[str]:
     """Names of the networks whose code counts in the fingerprint of the same arguments."""
+    from bench.nn.networks import known
+
     found = _reached([module, *_modules(networks)], _PARTS)
     return {name for name, cls in known().items() if cls.__module__ in found}
 
 
-@cache
 def scoring() -> str:
     """The fingerprint of what makes metrics of predictions, curves' snapshots among them."""
-    return _digest(_reached(list(_SCORING), ("bench.score",)))
+    return _told.get("scoring") or _scoring()
+
+
+@cache
+def _scoring() -> str:
+    return _digest(_reached(list(_SCORES), ("bench.score",)))
 
 
 def _modules(networks: Iterable[str]) -> list[str]:
+    from bench.nn.networks import known
+
     return [known()[name].__module__ for name in networks]
 
 
@@ -79,6 +105,8 @@ def _digest(found: Mapping[str, str]) -> str:
 
 def _reached(queue: list[str], parts: tuple[str, ...]) -> dict[str, str]:
     """Name -> text of these modules, of all that they import below `parts`, and networks named."""
+    from bench.nn.networks import named
+
     found: dict[str, str] = {}
     while queue:
         name = queue.pop()
