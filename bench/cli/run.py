@@ -60,8 +60,7 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         "--workers",
         type=partial(words.count, what="workers", most=_MOST_WORKERS),
         metavar="N",
-        help="cells at a time (default: one a core that may be used, one on a GPU); changes no "
-        "result",
+        help="cells at a time (default: one a core that may be used, one a GPU); changes no result",
     )
     parser.add_argument(
         "--budget",
@@ -128,8 +127,7 @@ def act(arguments: argparse.Namespace) -> int:
     progress.print_plan(plan, runner, options.workers, costs)
     if arguments.dry_run:
         return 0
-    seconds = {cell.key: costs.of(cell).seconds for cell in runner.wanted_cells()}
-    with _terminable(), display.over(seconds, options.workers):
+    with _terminable(), display.over(runner.seconds, options.workers):
         whole = runner.run()
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
@@ -158,8 +156,10 @@ def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> Ru
     from bench.run import cores
     from bench.run.runner import RunOptions
 
+    gpus = cores.gpus() if arguments.device == "cuda" else ()
+    workers = len(gpus) or 1 if arguments.device == "cuda" else cores.usable()
     return RunOptions(
-        workers=arguments.workers or (1 if arguments.device == "cuda" else cores.usable()),
+        workers=arguments.workers or workers,
         data_root=common.data_root(arguments),
         timeout=arguments.timeout,
         budget=arguments.budget,
@@ -167,6 +167,7 @@ def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> Ru
         retry_failed=arguments.retry_failed,
         rerun_stale=arguments.rerun_stale,
         plugins=plugins,
+        devices=gpus,
     )
 
 
