@@ -21,9 +21,9 @@ import numpy as np
 from bench import registry
 from bench.plan import experiment, graph
 from bench.run import grouping
+from bench.run.job import Job, Report
 from bench.run.order import Order
 from bench.run.runner import Runner, RunOptions
-from bench.run.worker import Job, Report
 from bench.store import outputs
 from bench.store.folders import PREDICTION, Store
 from bench.tasks import Prediction

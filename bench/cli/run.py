@@ -62,8 +62,7 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         "--workers",
         type=partial(words.count, what="workers", most=_MOST_WORKERS),
         metavar="N",
-        help="cells at a time (default: one a core that may be used, one on a GPU); changes no "
-        "result",
+        help="cells at a time (default: one a core that may be used, one a GPU); changes no result",
     )
     parser.add_argument(
         "--budget",
@@ -134,8 +133,7 @@ def act(arguments: argparse.Namespace) -> int:
     importlib.import_module("bench.render.write")
     found, whole = results.states, True
     if wanted:
-        seconds = {key: costs.of(plan.cells[key]).seconds for key in plan.cells if key in wanted}
-        found, whole = _computed(plan, store, _run_options(arguments, plugins), seconds)
+        found, whole = _computed(plan, store, _run_options(arguments, plugins))
         results = states.read(plan, store)
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
@@ -144,16 +142,14 @@ def act(arguments: argparse.Namespace) -> int:
     return _status(arguments, dataclasses.replace(results, states=found), whole=whole)
 
 
-def _computed(
-    plan: Plan, store: Store, options: RunOptions, seconds: Mapping[str, float]
-) -> tuple[Mapping[str, State], bool]:
+def _computed(plan: Plan, store: Store, options: RunOptions) -> tuple[Mapping[str, State], bool]:
     """Compute what is wanted; returns every cell's state then, and whether the budget sufficed."""
     from bench.cli import progress
     from bench.run.runner import Runner
 
     display = progress.make(sys.stdout)
     runner = Runner(plan, store, options, display)
-    with _terminable(), display.over(seconds, options.workers):
+    with _terminable(), display.over(runner.seconds, options.workers):
         whole = runner.run()
     return runner.states, whole
 
@@ -161,7 +157,9 @@ def _computed(
 def _workers(arguments: argparse.Namespace) -> int:
     from bench.run import cores
 
-    return arguments.workers or (1 if arguments.device == "cuda" else cores.usable())
+    if arguments.workers:
+        return int(arguments.workers)
+    return max(len(cores.gpus()), 1) if arguments.device == "cuda" else cores.usable()
 
 
 def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
@@ -181,6 +179,7 @@ def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
 
 
 def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> RunOptions:
+    from bench.run import cores
     from bench.run.runner import RunOptions
 
     return RunOptions(
@@ -192,6 +191,7 @@ def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> Ru
         retry_failed=arguments.retry_failed,
         rerun_stale=arguments.rerun_stale,
         plugins=plugins,
+        devices=cores.gpus() if arguments.device == "cuda" else (),
     )
 
 

@@ -14,8 +14,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,56 +25,15 @@ import torch
 
 from bench import registry
 from bench.run import blame, processes, server
-from bench.run.context import CHECKPOINT_SECONDS, WorkerRun
-from bench.run.inputs import Inputs, open_task
+from bench.run.context import WorkerRun
+from bench.run.inputs import open_task
+from bench.run.job import Job, Report
 from bench.score import scores
 from bench.store import outputs
 from bench.store.folders import CURVES, LOG, PREDICTION, SNAPSHOTS, TRACEBACK
 from bench.store.record import Failure
 
 _DONE: tuple[Failure, str] = ("", "")
-
-
-@dataclass(frozen=True)
-class Job:
-    """A cell as it travels to a worker."""
-
-    key: str
-    method: str
-    params: Mapping[str, Any]
-    seed: int
-    preset: str
-    device: str
-    dtype: str
-    threads: int
-    inputs: Inputs
-    needs: Mapping[str, tuple[Path, str]]
-    """Role -> folder and output hash of the needed cell."""
-    plugins: tuple[Path, ...]
-    work: Path
-    """The cell's folder for checkpoints, kept over attempts."""
-    attempt: Path
-    """This attempt's folder, which becomes the cell's."""
-    memory: int
-    """Bytes of memory it may take; 0: no limit."""
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a worker ended."""
-
-    failure: Failure = ""
-    message: str = ""
-    wall_seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_memory: int = 0
-    peak_device_memory: int = 0
-    resumed: bool = False
-    device: str = ""
-    """The GPU's name; "" on a CPU."""
-    stop: str = ""
-    """Why the run cannot go on, in one sentence: no fault of the cell, which stays missing."""
 
 
 def main(jobs: Sequence[Job], channel: connection.Connection) -> None:
@@ -141,6 +100,7 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, job.plugins))
+    os.environ.update(job.environment)
     sys.modules["__main__"] = importlib.import_module("bench.run.child")
     for other in jobs[1:]:
         with contextlib.suppress(OSError):  # a file system without links: one log for all
