@@ -159,6 +159,20 @@ def print_plan(plan: Plan, runner: Runner, workers: int, costs: cost.Costs) -> N
         print(f"       unavailable: {line}")
 
 
+def print_forecast(plan: Plan, runner: Runner, gpus: int) -> None:
+    """How long the plan takes on so many GPUs, by what is known of its cells."""
+    found = runner.forecast(gpus)
+    if not found.longest or not found.worked:
+        print(f"gpus   {gpus}: nothing to compute of which anybody knows what it takes")
+        return
+    longest = plan.cells[found.longest]
+    hours = found.worked / 3600
+    print(
+        f"gpus   {gpus}: {cost.words(found.seconds)} from first to last, {hours:,.1f} GPU-hours; "
+        f"longest cell {cost.words(runner.seconds[found.longest])} ({longest})"
+    )
+
+
 def print_end(
     states: Mapping[str, State],
     written: Sequence[Path],

@@ -13,14 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, words
+from bench.cli import common, executors, words
 from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.plan.graph import Options, Plan
     from bench.run.runner import Runner, RunOptions
     from bench.store.folders import Store
@@ -82,6 +81,7 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         help="a cell that takes more fails, its processes and shared memory counted (CPU only; "
         "default: no limit)",
     )
+    executors.add_flags(parser)
     parser.add_argument("--retry-failed", action="store_true", help="compute failed cells again")
     parser.add_argument(
         "--rerun-stale", action="store_true", help="compute cells again whose code has changed"
@@ -101,6 +101,7 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError(
             "name an experiment or say --all; `python -m bench list experiments` names them"
         )
+    executors.refuse(arguments)
     if arguments.memory and arguments.device == "cuda":
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
@@ -122,12 +123,19 @@ def act(arguments: argparse.Namespace) -> int:
     importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
     display = progress.make(sys.stdout)
-    runner = Runner(plan, store, options, display)
-    costs = cost.Costs(runner.records.values(), options.data_root)
-    progress.print_plan(plan, runner, options.workers, costs)
-    if arguments.dry_run:
-        return 0
-    with _terminable(), display.over(runner.seconds, options.workers):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_terminable())
+        made = executors.opened(arguments, store, options)
+        pool = stack.enter_context(made) if made else None
+        runner = Runner(plan, store, options, display, pool)
+        workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
+        costs = cost.Costs(runner.records.values(), options.data_root)
+        progress.print_plan(plan, runner, workers, costs)
+        if arguments.dry_run:
+            if arguments.gpus:
+                progress.print_forecast(plan, runner, arguments.gpus)
+            return 0
+        stack.enter_context(display.over(runner.seconds, workers))
         whole = runner.run()
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
