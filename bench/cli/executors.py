@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from bench.run.elsewhere import Elsewhere
     from bench.run.options import RunOptions
     from bench.store.folders import Store
+    from bench.store.jobs import Given
+    from bench.store.record import State
 
 _MOST_GPUS = 100_000
 
@@ -40,6 +44,18 @@ def cancel(arguments: argparse.Namespace) -> int:
     if not given:
         print(f"no run into {arguments.results} has given cells to other machines")
     return 0
+
+
+def running(given: Iterable[Given], states: Mapping[str, State]) -> Iterator[str]:
+    """A line for each job that has cells of these: its id, and its state where that is known."""
+    from bench.run import slurm
+
+    for one in given:
+        known = (slurm.queue(one.name) if one.executor == slurm.Slurm.name else None) or {}
+        left = {k: job for k, job in one.cells.items() if states.get(k, "done") != "done"}
+        for job, cells in Counter(left.values()).items():
+            state = f" ({known[job].lower()})" if job in known else ""
+            yield f"running: {one.executor} job {job}{state}: {cells} cell{'s' * (cells > 1)}"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -226,10 +226,10 @@ class Elsewhere:
                 one.job = ""
                 self._hold(one)
                 continue
-            said = f"{self.engine.name} job {job} ended ({why}) before it reported"
-            report = Report(failure=_FAILURES.get(why, "worker died"), message=said)
-            if not begun:
-                report = Report(stop=f"{said}, and had not begun; `status` says where its log is")
+            what = "reported" if begun else "began a cell"
+            said = f"{self.engine.name} job {job} ended before it {what} ({why})"
+            failure = _FAILURES.get(why.partition(":")[0], "worker died")
+            report = Report(failure=failure, message=said) if begun else Report(stop=said)
             self._ended += [(each, report) for each in one.group]
 
 

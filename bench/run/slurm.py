@@ -74,7 +74,7 @@ class Slurm:
         for command in ("sbatch", "squeue", "scancel"):
             if shutil.which(command) is None:
                 raise BenchError(f"no {command} here: run this on a machine of the cluster")
-        self._name, self.poll_seconds = name, options.poll_seconds
+        self._name, self.poll_seconds, self._folder = name, options.poll_seconds, folder
         self.workers = options.jobs * max(options.gpus, 1 if options.gpus else options.cpus)
         self._executor = submitit.SlurmExecutor(folder=folder / "%j")
         self._executor.update_parameters(**_parameters(options, name))
@@ -101,7 +101,16 @@ class Slurm:
         there = queue(self._name)
         if there is None:
             return {}
-        return {one: _state(one) for one in ids if one not in there}
+        return {one: f"{_state(one)}{self._last(one)}" for one in ids if one not in there}
+
+    def _last(self, job: str) -> str:
+        """The last line of a job's log, after a colon; "" where it has none."""
+        try:
+            log = self._folder / job / f"{job}_0_log.out"
+            lines = log.read_text(errors="replace").split("\n")
+        except OSError:
+            return ""
+        return next((f": {line}" for line in reversed(lines) if line.strip()), "")
 
     def stop(self) -> None:
         """Cancel all."""
