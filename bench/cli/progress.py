@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,6 +18,10 @@ from bench.plan.cell import Cell
 from bench.store import cost
 from bench.store.record import Record, State
 from bench.store.states import STATES, Results, counts
+
+if TYPE_CHECKING:
+    from bench.plan.graph import Plan
+    from bench.run.runner import Runner
 
 _PLAIN_SECONDS = 10.0
 _LISTED = 12
@@ -160,6 +164,20 @@ def print_plan(results: Results, wanted: Set[str], workers: int, costs: cost.Cos
         print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
     for line in lacks.by_kind(lacks.of(results.states, results.lacks)):
         print(f"       unavailable: {line}")
+
+
+def print_forecast(plan: Plan, runner: Runner, gpus: int) -> None:
+    """How long the plan takes on so many GPUs, by what is known of its cells."""
+    found = runner.forecast(gpus)
+    if not found.longest or not found.worked:
+        print(f"gpus   {gpus}: nothing to compute of which anybody knows what it takes")
+        return
+    longest = plan.cells[found.longest]
+    hours = found.worked / 3600
+    print(
+        f"gpus   {gpus}: {cost.words(found.seconds)} from first to last, {hours:,.1f} GPU-hours; "
+        f"longest cell {cost.words(runner.seconds[found.longest])} ({longest})"
+    )
 
 
 def print_end(

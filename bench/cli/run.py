@@ -11,21 +11,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, words
+from bench.cli import common, executors, words
 from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.plan.graph import Options, Plan
-    from bench.run.runner import RunOptions
+    from bench.run.options import RunOptions
+    from bench.run.runner import Runner
     from bench.store.folders import Store
     from bench.store.kept_plan import Asked
-    from bench.store.record import State
     from bench.store.states import Results
 
 NOTHING = 3
@@ -84,6 +83,7 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         help="a cell that takes more fails, its processes and shared memory counted (CPU only; "
         "default: no limit)",
     )
+    executors.add_flags(parser)
     parser.add_argument("--retry-failed", action="store_true", help="compute failed cells again")
     parser.add_argument(
         "--rerun-stale", action="store_true", help="compute cells again whose code has changed"
@@ -103,6 +103,7 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError(
             "name an experiment or say --all; `python -m bench list experiments` names them"
         )
+    executors.refuse(arguments)
     if arguments.memory and arguments.device == "cuda":
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
@@ -121,20 +122,31 @@ def act(arguments: argparse.Namespace) -> int:
         plan = _made_ready(plan, common.options_of(arguments))
         if asked:
             kept_plan.keep(asked, plan)
-    results, root = states.read(plan, store), common.data_root(arguments)
+    results, options = states.read(plan, store), _run_options(arguments, plugins)
     again = {flag: getattr(arguments, flag) for flag in ("retry_failed", "rerun_stale")}
     wanted = states.to_run(plan, results.states, results.lacks, **again)
-    costs = cost.Costs(results.records.values(), root)
-    progress.print_plan(results, wanted, _workers(arguments), costs)
-    if arguments.dry_run:
-        return 0
+    costs = cost.Costs(results.records.values(), options.data_root)
     # What writes the tables is imported before hours of work, not after them.
     importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
     found, whole = results.states, True
-    if wanted:
-        found, whole = _computed(plan, store, _run_options(arguments, plugins))
-        results = states.read(plan, store)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_terminable())
+        made = executors.opened(arguments, store, options) if wanted else None
+        pool = stack.enter_context(made) if made else None
+        workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
+        progress.print_plan(results, wanted, workers, costs)
+        if arguments.dry_run:
+            if arguments.gpus:
+                runner = _runner()(plan, store, options, progress.make(sys.stdout))
+                progress.print_forecast(plan, runner, arguments.gpus)
+            return 0
+        if wanted:
+            display = progress.make(sys.stdout)
+            runner = _runner()(plan, store, options, display, pool)
+            with display.over(runner.seconds, workers):
+                whole = runner.run()
+            found, results = runner.states, states.read(plan, store)
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
     written = _write(arguments, results, store)
@@ -142,16 +154,11 @@ def act(arguments: argparse.Namespace) -> int:
     return _status(arguments, dataclasses.replace(results, states=found), whole=whole)
 
 
-def _computed(plan: Plan, store: Store, options: RunOptions) -> tuple[Mapping[str, State], bool]:
-    """Compute what is wanted; returns every cell's state then, and whether the budget sufficed."""
-    from bench.cli import progress
+def _runner() -> type[Runner]:
+    """Imported for cells to compute alone: it takes a while."""
     from bench.run.runner import Runner
 
-    display = progress.make(sys.stdout)
-    runner = Runner(plan, store, options, display)
-    with _terminable(), display.over(runner.seconds, options.workers):
-        whole = runner.run()
-    return runner.states, whole
+    return Runner
 
 
 def _workers(arguments: argparse.Namespace) -> int:
@@ -180,7 +187,7 @@ def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
 
 def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> RunOptions:
     from bench.run import cores
-    from bench.run.runner import RunOptions
+    from bench.run.options import RunOptions
 
     return RunOptions(
         workers=_workers(arguments),

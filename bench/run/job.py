@@ -38,6 +38,8 @@ class Job:
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     seconds: float = 0.0
     """What it may take; 0: nobody knows."""
+    code: str = ""
+    """Fingerprint of its method's."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What its process is told: where weights are, which GPU is its own."""
 

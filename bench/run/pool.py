@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ _UNKNOWN = 255
 """Exit status of a worker whose server is gone."""
 _WATCH_SECONDS = 0.1
 """How often the memory of limited cells is looked at."""
+_STARTING = threading.Lock()
+"""What a start changes of this process for a moment, threads of Dask's must not see."""
 
 
 @dataclass
@@ -71,7 +74,8 @@ class Pool:
         Raises:
             BenchError: no worker can be started here.
         """
-        context = server.context()
+        with _STARTING:
+            context = server.context()
         device = self._device()
         told = {"CUDA_VISIBLE_DEVICES": device} if self.devices else {}
         placed = tuple(replace(job, environment={**job.environment, **told}) for job in jobs)
@@ -79,7 +83,7 @@ class Pool:
         # No daemon, which could have no processes of its own; it ends with this one all the same.
         process = context.Process(target=begin.main, args=(placed, sender), daemon=False)
         try:
-            with server.without_main():
+            with _STARTING, server.without_main():
                 process.start()
         except OSError as error:
             raise BenchError(f"no worker can be started: {error}") from error

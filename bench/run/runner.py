@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
 
 from filelock import Timeout
 
@@ -17,7 +15,9 @@ from bench.run import grouping
 from bench.run.display import Display
 from bench.run.executor import Executor
 from bench.run.inputs import gather, verify
-from bench.run.job import CHECKPOINT_SECONDS, Job, Report
+from bench.run.job import Job, Report
+from bench.run.makespan import Forecast, forecast
+from bench.run.options import RunOptions
 from bench.run.order import Order
 from bench.run.outcome import Started, record_of
 from bench.run.pool import Pool, new_attempt
@@ -25,6 +25,8 @@ from bench.store import code, cost, states
 from bench.store.folders import LOG, Store, writable
 from bench.store.locks import CellLock
 from bench.store.record import Record
+
+__all__ = ["RunOptions", "Runner"]
 
 _POLL_SECONDS = 0.5
 _RENEW_SECONDS = 30.0
@@ -34,26 +36,6 @@ _MAYBE_THE_DATA = ("exception", "non-finite", "invalid prediction")
 _VANISHED = 3
 """So often a cell's attempt may be taken away."""
 _WORTH_RESUMING = ("timeout", "out of memory", "worker died")
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a plan is run; nothing here changes a result."""
-
-    workers: int
-    data_root: Path
-    timeout: float = 1200.0
-    """Seconds a cell."""
-    budget: float | None = None
-    """Seconds for the whole run."""
-    memory: int = 0
-    """Bytes a worker may take; 0: no limit."""
-    retry_failed: bool = False
-    rerun_stale: bool = False
-    plugins: tuple[Path, ...] = ()
-    devices: tuple[str, ...] = ()
-    """GPUs as CUDA names them, of which each worker sees one; (): all see what this run does."""
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
 
 class Runner:
@@ -97,12 +79,16 @@ class Runner:
         costs = cost.Costs(self.records.values(), options.data_root)
         self.seconds = {cell.key: costs.of(cell).seconds for cell in self.wanted_cells()}
         """What each may take, by key."""
-        groups = grouping.groups(self._wanted, plan)
-        self._order = Order(plan.cells, self._wanted, groups, self.seconds)
+        self._groups = grouping.groups(self._wanted, plan)
+        self._order = Order(plan.cells, self._wanted, self._groups, self.seconds)
 
     def wanted_cells(self) -> list[Cell]:
         """The cells that `run` will compute, in the order of the plan."""
         return [cell for key, cell in self._plan.cells.items() if key in self._wanted]
+
+    def forecast(self, workers: int) -> Forecast:
+        """How long all that takes on so many workers."""
+        return forecast(self._plan.cells, self._wanted, self._groups, self.seconds, workers)
 
     def run(self) -> bool:
         """Compute what is wanted; True when all of it ended, False when the budget ran out.
@@ -226,6 +212,7 @@ class Runner:
             memory=self._options.memory,
             checkpoint_seconds=self._options.checkpoint_seconds,
             seconds=self.seconds[cell.key],
+            code=self._code[cell.key],
         )
         return Started(cell, job, truth, lock, when, self._code[cell.key], self._scoring)
 
