@@ -169,7 +169,7 @@ def data_root(arguments: argparse.Namespace) -> Path:
 
 def load_plugins(arguments: argparse.Namespace) -> None:
     """Import the plugin folders, so that their methods, data sets and tasks have names."""
-    registry.load(arguments.plugins)
+    registry.use(arguments.plugins)
 
 
 def chosen_experiments(arguments: argparse.Namespace) -> list[Experiment]:

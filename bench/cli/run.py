@@ -108,6 +108,7 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
     from bench.cli import progress
+    from bench.run import server
     from bench.store import cost, kept_plan, states
     from bench.store.folders import Store
 
@@ -144,6 +145,7 @@ def act(arguments: argparse.Namespace) -> int:
         if wanted:
             display = progress.make(sys.stdout)
             runner = _runner()(plan, store, options, display, pool)
+            stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
             with display.over(runner.seconds, workers):
                 whole = runner.run()
             found, results = runner.states, states.read(plan, store)

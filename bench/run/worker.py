@@ -143,7 +143,7 @@ def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failu
     fitted: list[Any]
     worker = os.getpid()
     try:
-        registry.load(jobs[0].plugins)
+        registry.use(jobs[0].plugins)
         info = registry.get(jobs[0].method)
         task = open_task(jobs[0].inputs)
         method = info.build(jobs[0].params)

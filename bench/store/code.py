@@ -16,13 +16,14 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import INSTALLED, ROOT, registry
+from bench import INSTALLED, ROOT, registry, shipped
 
 if TYPE_CHECKING:
     from bench.plan.cell import Cell
@@ -56,8 +57,6 @@ def of_cell(cell: Cell) -> str:
 
 
 def _of_cell(cell: Cell) -> str:
-    from bench.nn.networks import named
-
     texts = (value for _, value in cell.params if isinstance(value, str))
     used = {named(text) for text in texts} - {""}
     return fingerprint(registry.get(cell.method).module, tuple(sorted(used)))
@@ -76,10 +75,8 @@ def fingerprint(module: str, networks: tuple[str, ...] = ()) -> str:
 
 def networks_of(module: str, networks: Iterable[str] = ()) -> set[str]:
     """Names of the networks whose code counts in the fingerprint of the same arguments."""
-    from bench.nn.networks import known
-
     found = _reached([module, *_modules(networks)], _PARTS)
-    return {name for name, cls in known().items() if cls.__module__ in found}
+    return {name for name, at in _networks().items() if at in found}
 
 
 def scoring() -> str:
@@ -93,9 +90,25 @@ def _scoring() -> str:
 
 
 def _modules(networks: Iterable[str]) -> list[str]:
-    from bench.nn.networks import known
+    return [_networks()[name] for name in networks]
 
-    return [known()[name].__module__ for name in networks]
+
+def _networks() -> dict[str, str]:
+    """Name of a network -> its module: ours, imported or not, and those of plug-ins in use."""
+    base = sys.modules.get("bench.nn.networks.base")
+    others = {name: cls.__module__ for name, cls in base.KNOWN.items()} if base else {}
+    return {**shipped.networks(), **others}
+
+
+def named(text: str) -> str:
+    """The network that a bare name or a description names; "" for any other text."""
+    name: Any = text
+    if text.startswith("{"):
+        try:
+            name = json.loads(text).get("name")
+        except ValueError:
+            return ""
+    return name if isinstance(name, str) and name in _networks() else ""
 
 
 def _digest(found: Mapping[str, str]) -> str:
@@ -105,8 +118,6 @@ def _digest(found: Mapping[str, str]) -> str:
 
 def _reached(queue: list[str], parts: tuple[str, ...]) -> dict[str, str]:
     """Name -> text of these modules, of all that they import below `parts`, and networks named."""
-    from bench.nn.networks import named
-
     found: dict[str, str] = {}
     while queue:
         name = queue.pop()
