@@ -71,13 +71,14 @@ def opened(
     given, lock = jobs.begin(store)
     engine: Engine
     try:
+        mine: SlurmOptions | DaskOptions = options.slurm if name == "slurm" else options.dask
         if name == "slurm":
-            mine = options.slurm
-            engine = Slurm(mine, given.name, given.folder)
-            packing = Packing(mine.cells, 60 * mine.share_minutes, mine.gpus or mine.cpus)
+            engine = Slurm(options.slurm, given.name, given.folder)
+            at_once = options.slurm.gpus or options.slurm.cpus
         else:
-            engine = Dask(options.dask, workers)
-            packing = Packing(options.dask.cells, 60 * options.dask.share_minutes)
+            engine, at_once = Dask(options.dask, workers), 1
+        seconds, unknown = 60 * mine.share_minutes, 60 * mine.unknown_minutes
+        packing = Packing(mine.cells, seconds, unknown, at_once)
     except BaseException:
         given.remove()
         lock.release()
