@@ -13,8 +13,8 @@ from typing import Any
 from bench import weights
 from bench.errors import BenchError
 from bench.run import slurm
+from bench.run.away import Away, Engine, Packing
 from bench.run.dask_cluster import Dask, DaskOptions
-from bench.run.elsewhere import Elsewhere, Engine, Packing
 from bench.run.slurm import Slurm, SlurmOptions
 from bench.store import jobs
 from bench.store.folders import Store
@@ -55,7 +55,7 @@ def read(path: Path | None, device: str) -> Options:
 @contextlib.contextmanager
 def opened(
     name: str, options: Options, store: Store, workers: int, timeout: float
-) -> Iterator[Elsewhere]:
+) -> Iterator[Away]:
     """The executor of another name than local, for the time of a run.
 
     What runs that are no more have left in the queue is cancelled; what they had finished is kept.
@@ -84,7 +84,7 @@ def opened(
         lock.release()
         raise
     told = {one: os.environ[one] for one in _TOLD if one in os.environ}
-    executor = Elsewhere(engine, given, lock, packing, timeout, told, found)
+    executor = Away(engine, given, lock, packing, timeout, told, found)
     try:
         yield executor
     finally:

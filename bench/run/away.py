@@ -83,7 +83,7 @@ class _Open:
 
 
 @dataclass
-class Elsewhere:
+class Away:
     """Groups on their way through an engine."""
 
     engine: Engine
