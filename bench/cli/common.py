@@ -263,6 +263,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         methods=arguments.methods,
         tasks=arguments.tasks,
         device=arguments.device,
+        elsewhere=getattr(arguments, "executor", "local") != "local",
         dtype=arguments.dtype,
         data_root=data_root(arguments),
         given=given.read(arguments.given, "--set"),

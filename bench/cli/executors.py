@@ -14,7 +14,7 @@ from bench.cli import common, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.run.elsewhere import Elsewhere
+    from bench.run.away import Away
     from bench.run.options import RunOptions
     from bench.store.folders import Store
     from bench.store.jobs import Given
@@ -91,7 +91,7 @@ def refuse(arguments: argparse.Namespace) -> None:
 
 def opened(
     arguments: argparse.Namespace, store: Store, options: RunOptions
-) -> contextlib.AbstractContextManager[Elsewhere] | None:
+) -> contextlib.AbstractContextManager[Away] | None:
     """Where cells are computed; None: in processes of this machine."""
     if arguments.executor == "local" or arguments.dry_run:
         return None

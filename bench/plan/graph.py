@@ -89,6 +89,10 @@ def _cells_of(plan: Plan, entry: Entry, task: str, seed: int, options: Options) 
     return [key, _add(plan, measuring, options, needs=(("network", key),))]
 
 
+def _device_lacks(options: Options) -> tuple[Lack, ...]:
+    return () if options.elsewhere else answers.device_lacks(options.device)
+
+
 def _add(
     plan: Plan,
     asked: Need,
@@ -166,7 +170,7 @@ def _stem(
         setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
         data=data,
         needs=tuple(needs),
-        lacks=lacks or answers.device_lacks(options.device) or answers.refuses(info, options.dtype),
+        lacks=lacks or _device_lacks(options) or answers.refuses(info, options.dtype),
         unavailable=cache(partial(answers.answer, built, "unavailable", asked.method)),
     )
 

@@ -44,6 +44,8 @@ class Options:
     extra: tuple[str, ...] = ()
     """Methods that become rows of the tables that they fit and that have none of them."""
     device: str = "cpu"
+    elsewhere: bool = False
+    """Cells are computed on other machines: that this one lacks the device says nothing."""
     dtype: str = "float32"
     """What networks compute in, for methods that accept it."""
     data_root: Path = Path("data")

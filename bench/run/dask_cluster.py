@@ -24,6 +24,8 @@ class DaskOptions:
     """What a cell takes of those that workers declare: `{ GPU = 1 }`."""
     share_minutes: float = 0.0
     """Short cells share a task until it takes so long."""
+    unknown_minutes: float = 1.0
+    """What a cell counts as of which nobody knows what it takes."""
     cells: int = 1000
     """Groups of cells that the scheduler knows at a time."""
     poll_seconds: float = 2.0

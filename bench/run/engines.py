@@ -13,8 +13,8 @@ from typing import Any
 from bench import weights
 from bench.errors import BenchError
 from bench.run import slurm
+from bench.run.away import Away, Engine, Packing
 from bench.run.dask_cluster import Dask, DaskOptions
-from bench.run.elsewhere import Elsewhere, Engine, Packing
 from bench.run.slurm import Slurm, SlurmOptions
 from bench.store import jobs
 from bench.store.folders import Store
@@ -55,7 +55,7 @@ def read(path: Path | None, device: str) -> Options:
 @contextlib.contextmanager
 def opened(
     name: str, options: Options, store: Store, workers: int, timeout: float
-) -> Iterator[Elsewhere]:
+) -> Iterator[Away]:
     """The executor of another name than local, for the time of a run.
 
     What runs that are no more have left in the queue is cancelled; what they had finished is kept.
@@ -71,19 +71,20 @@ def opened(
     given, lock = jobs.begin(store)
     engine: Engine
     try:
+        mine: SlurmOptions | DaskOptions = options.slurm if name == "slurm" else options.dask
         if name == "slurm":
-            mine = options.slurm
-            engine = Slurm(mine, given.name, given.folder)
-            packing = Packing(mine.cells, 60 * mine.share_minutes, mine.gpus or mine.cpus)
+            engine = Slurm(options.slurm, given.name, given.folder)
+            at_once = options.slurm.gpus or options.slurm.cpus
         else:
-            engine = Dask(options.dask, workers)
-            packing = Packing(options.dask.cells, 60 * options.dask.share_minutes)
+            engine, at_once = Dask(options.dask, workers), 1
+        seconds, unknown = 60 * mine.share_minutes, 60 * mine.unknown_minutes
+        packing = Packing(mine.cells, seconds, unknown, at_once)
     except BaseException:
         given.remove()
         lock.release()
         raise
     told = {one: os.environ[one] for one in _TOLD if one in os.environ}
-    executor = Elsewhere(engine, given, lock, packing, timeout, told, found)
+    executor = Away(engine, given, lock, packing, timeout, told, found)
     try:
         yield executor
     finally:

@@ -41,6 +41,8 @@ class SlurmOptions:
     """Jobs of an array that run at a time."""
     share_minutes: float = 10.0
     """Short cells share a job until it takes so long."""
+    unknown_minutes: float = 1.0
+    """What a cell counts as of which nobody knows what it takes."""
     cells: int = 1000
     """Groups of cells that are in the queue at a time."""
     poll_seconds: float = 15.0

@@ -29,8 +29,6 @@ _LOOK_SECONDS = 0.05
 _RENEW_SECONDS = 30.0
 _MOST_LOSSES = 3
 """So often a group may be lost without having got on between."""
-_UNKNOWN_SHARE = 0.1
-"""Of a batch's time: what a cell takes of which nobody knows it."""
 _FAILURES: Mapping[str, Failure] = {"TIMEOUT": "timeout", "OUT_OF_MEMORY": "out of memory"}
 
 
@@ -67,6 +65,8 @@ class Packing:
     """Groups that are given away at a time."""
     seconds: float = 600.0
     """Short groups share a batch until it takes so long."""
+    unknown: float = 60.0
+    """Seconds of a cell of which nobody knows what it takes."""
     at_once: int = 1
     """Groups of a batch that run at a time."""
 
@@ -83,7 +83,7 @@ class _Open:
 
 
 @dataclass
-class Elsewhere:
+class Away:
     """Groups on their way through an engine."""
 
     engine: Engine
@@ -99,6 +99,7 @@ class Elsewhere:
     _ended: list[tuple[Job, Report]] = field(default_factory=list)
     _suspects: set[str] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=count)
+    _stopped: bool = False
     _submitted_at: float = 0.0
     _asked_at: float = 0.0
     _renewed_at: float = 0.0
@@ -135,6 +136,9 @@ class Elsewhere:
 
     def stop(self) -> None:
         """End all that runs elsewhere; checkpoints are kept."""
+        if self._stopped:
+            return
+        self._stopped = True
         try:
             self.engine.stop()
         finally:
@@ -169,8 +173,7 @@ class Elsewhere:
         full = 0.0
         for number in self._held:
             group = self._open[number].group
-            unknown = _UNKNOWN_SHARE * self.packing.seconds
-            seconds = sum(job.seconds or unknown for job in group)
+            seconds = sum(job.seconds or self.packing.unknown for job in group)
             if batch and full + seconds > room * (1 + 1e-9):
                 yield batch
                 batch, full = [], 0.0

@@ -1,20 +1,18 @@
 """Cells that others compute: packed, lost, found again, cancelled, on an engine that is a list."""
 
 import dataclasses
-import heapq
 import pickle
-import random
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from harness import DATA, FAULTY, PLUGINS, bench, make_plan, places, write_experiment
 
 from bench.cli.progress import Lines
-from bench.errors import BenchError
+from bench.errors import BenchError, Lack
+from bench.plan import answers
 from bench.run import engines, remote
-from bench.run.elsewhere import Elsewhere, Packing
+from bench.run.away import Away, Packing
 from bench.run.job import Report
 from bench.run.runner import Runner, RunOptions
 from bench.store import cost, jobs, outputs
@@ -82,7 +80,7 @@ def runner(toml, results, engine, packing=None, found=None):
     store = Store(results)
     store.check_writable()
     given, lock = jobs.begin(store)
-    pool = Elsewhere(engine, given, lock, packing or Packing(), 60.0, {}, found or {})
+    pool = Away(engine, given, lock, packing or Packing(), 60.0, {}, found or {})
     options = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY))
     return Runner(make_plan(toml), store, options, Lines(sys.stdout), pool), pool
 
@@ -260,52 +258,10 @@ def test_another_machine_with_other_code_or_libraries_computes_nothing(toml, tmp
         started.lock.release()
 
 
-class Clock:
-    """An executor of so many workers in a time of its own."""
-
-    def __init__(self, workers):
-        self.free, self.now, self._running, self._count = workers, 0.0, [], 0
-
-    def start(self, group):
-        self.free -= 1
-        self._count += 1
-        end = self.now + sum(job.seconds for job in group)
-        for job in group:
-            predict(job)
-        heapq.heappush(self._running, (end, self._count, group))
-
-    def wait(self, seconds):
-        self.now, _, group = heapq.heappop(self._running)
-        self.free += 1
-        return [(job, Report()) for job in group]
-
-    def stop(self):
-        """Nothing runs."""
-
-
-@pytest.mark.parametrize("workers", [1, 3, 7])
-def test_the_forecast_is_what_a_run_takes(workers, toml, tmp_path, monkeypatch):
-    def of(_, cell):
-        return cost.Cost(random.Random(cell.key).uniform(1, 1000), "measured")
-
-    monkeypatch.setattr(cost.Costs, "of", of)
-    clock, options = Clock(workers), RunOptions(1, DATA, plugins=(PLUGINS, FAULTY))
-    store = Store(tmp_path / "r")
-    one = Runner(make_plan(toml), store, options, Lines(sys.stdout), clock)
-    expected = one.forecast(workers)
-    assert one.run()
-    assert expected.seconds == pytest.approx(clock.now)
-    assert expected.worked == pytest.approx(sum(one.seconds.values()))
-    assert max(expected.worked / workers, one.seconds[expected.longest]) <= expected.seconds * (
-        1 + 1e-9
-    )
-    if workers == 1:
-        assert expected.seconds == pytest.approx(expected.worked)
-
-
-def test_a_dry_run_says_how_long_gpus_take(toml, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cost.Costs, "of", lambda self, cell: cost.Cost(3600.0, "measured"))
-    words = ["--dry-run", "--executor", "slurm", "--gpus", 5]
+def test_a_submitter_needs_no_gpu_of_its_own(toml, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(answers, "device_lacks", lambda _: (Lack("no CUDA device here"),))
+    words = ["--dry-run", "--device", "cuda"]
     assert bench("run", toml, *places(tmp_path / "r"), *words) == 0
-    assert "gpus   5: 2.0 h from first to last, 10.0 GPU-hours" in capsys.readouterr().out
-    assert not Path(tmp_path / "r").exists()
+    assert "no CUDA device here" in capsys.readouterr().out
+    assert bench("run", toml, *places(tmp_path / "r"), *words, "--executor", "slurm") == 0
+    assert "10 to compute" in capsys.readouterr().out
