@@ -99,7 +99,8 @@ def replay(plan: Plan, task_of: Callable[[Cell], Task]) -> list[Fitted]:
         Unfit: a method raised, or its output does not fit its task; names both.
     """
     for key, lacks in plan.unavailable.items():
-        raise Unavailable(f"{plan.cells[key].method}: {'; '.join(map(str, lacks))}")
+        name = plan.cells[key].method
+        raise Unavailable(f"method '{name}' cannot run here: {'; '.join(map(str, lacks))}")
     done: dict[str, Fitted] = {}
     with _alone:
         for cell in plan.cells.values():
