@@ -25,11 +25,11 @@ DIGITS = load_digits()
 IMAGES, LABELS = (DIGITS.images * 15).astype(np.uint8), DIGITS.target
 LOW, HIGH = LABELS < 5, LABELS >= 5
 SHORT = {
-    "autoencoder": {"layer_iterations": 60, "finetune_iterations": 120},
+    "autoencoder": {"layer_iterations": 8, "finetune_iterations": 16},
     "similarity": {"epochs": 1, "widths": (8, 8, 8, 8), "classes_per_batch": 5},
 }
 ROWS = {
-    "digits/cluster": {"kmeans": {"n_init": 2}, "dec": {"max_epochs": 2}},
+    "digits/cluster": {"kmeans": {"n_init": 2}, "dec": {"max_epochs": 1}},
     "digits/transfer": {
         "kcl": {"epochs": 1, "widths": (8, 8, 8, 8), "hidden": 16, "keep": True},
     },
