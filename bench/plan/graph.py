@@ -18,7 +18,7 @@ from bench.plan.planned import Options, Plan, Stem
 from bench.plan.slot import Slot, slots
 from bench.tasks import Need
 
-__all__ = ["Options", "Plan", "look_at", "make"]
+__all__ = ["Options", "Plan", "chain", "look_at", "make"]
 PROBE = "probe"
 _DEEPEST = 32
 """Of methods that need one another."""
@@ -56,6 +56,34 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
         ]
     if options.given:
         given.narrow(plan, options)
+    return plan
+
+
+def chain(
+    asked: Need,
+    own: Mapping[str, TaskSpec],
+    data: str,
+    options: Options,
+    setting: Mapping[str, Any],
+) -> Plan:
+    """The plan of one cell on images that are given, with all the cells that it needs before it.
+
+    Args:
+        asked: Method, parameters, task and seed, none of them left open.
+        own: Name -> task, of those whose images are given.
+        data: A fingerprint of these images.
+        options: Preset, device, dtype and parameters.
+        setting: Of the protocol, such as n_clusters.
+
+    Returns:
+        Its last cell is the one that was asked for.
+
+    Raises:
+        BenchError: as `make`.
+    """
+    plan = Plan(options.preset, data_root=options.data_root, dtype=options.dtype, own=dict(own))
+    plan.data = dict.fromkeys(own, (data, ()))
+    _add(plan, asked, options, setting=setting)
     return plan
 
 
@@ -157,7 +185,7 @@ def _stem(
     plan: Plan, asked: Need, options: Options, setting: Mapping[str, Any], *, own: bool
 ) -> Stem:
     """What a cell shares with those of other seeds; its own needs among them, if it is asked."""
-    info, task = registry.get(asked.method), get_task(asked.task or "")
+    info, task = registry.get(asked.method), plan.task(asked.task or "")
     preset = options.params.get(asked.method, {})
     said = {**preset, **asked.params, **options.given.get(asked.method, {})}
     params = info.params(options.preset, said)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.datasets import Presence
+from bench.datasets import Presence, TaskSpec, get_task
 from bench.errors import Lack
 from bench.plan.cell import Cell, Pairs
 from bench.plan.entry import Entry
@@ -104,6 +104,12 @@ class Plan:
     """Data set -> what is here of it."""
     stems: dict[str, Stem] = field(default_factory=dict)
     """What is asked for, in words -> `_stem`."""
+    own: dict[str, TaskSpec] = field(default_factory=dict)
+    """Tasks whose images are given, not registered: they count before registered ones."""
+
+    def task(self, name: str) -> TaskSpec:
+        """The task of this name; raises BenchError where there is none."""
+        return self.own.get(name) or get_task(name)
 
     @property
     def shown(self) -> str:

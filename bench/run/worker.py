@@ -109,10 +109,7 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
     torch.set_num_threads(job.threads)
     if job.device == "cuda":
-        # One thread on a CPU always adds in one order; a GPU has to be told to.
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.allow_tf32 = False
+        make_deterministic()
     runs = [
         WorkerRun(
             task=one.inputs.name,
@@ -127,11 +124,22 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
         )
         for one in jobs
     ]
-    # Methods draw from named generators; this is for libraries that reach for the global ones.
-    random.seed(job.seed)
-    np.random.seed(job.seed % 2**32)  # noqa: NPY002
-    torch.manual_seed(runs[0].seed_for("init"))
+    seed_global(runs[0])
     return runs
+
+
+def make_deterministic() -> None:
+    """One thread on a CPU always adds in one order; a GPU has to be told to."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def seed_global(run: WorkerRun) -> None:
+    """Methods draw from named generators; this is for libraries that reach for the global ones."""
+    random.seed(run.seed)
+    np.random.seed(run.seed % 2**32)  # noqa: NPY002
+    torch.manual_seed(run.seed_for("init"))
 
 
 def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failure, str]]:

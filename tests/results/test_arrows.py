@@ -24,6 +24,7 @@ report
 render
 prove
 cli
+api
 """
 """Each line may import what stands above it. Modules of a folder may import one another in one
 direction; `bench` itself is the root of all, `nn`'s rooms do not know one another but for the
