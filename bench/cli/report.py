@@ -50,11 +50,13 @@ def act(arguments: argparse.Namespace) -> int:
     """Write the report of whole tables."""
     from bench.render import site
     from bench.render.command import Words
+    from bench.store import walk
     from bench.store.folders import Store
 
     if arguments.against and not (arguments.against / "runs").is_dir():
         raise BenchError(f"--against {arguments.against}: no results folder, it has no runs/")
     store = Store(arguments.results, read_only=True)
+    walk.refuse_links(store.root, *([] if arguments.output else ["report"]))
     records = store.records()
     common.say_damaged(store)
     found = [_results(plan, records, store) for plan in _plans(arguments, records)]

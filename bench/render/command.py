@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.plan.slot import Slot
 from bench.report.reference import shipped
 from bench.store.states import Results
 
-BENCH = ("python", "-m", "bench")
-_AGAIN = {"failed": ("--retry-failed",), "stale": ("--rerun-stale",)}
+_BENCH = "python -m bench"
+_AGAIN = {"failed": " --retry-failed", "stale": " --rerun-stale"}
 
 
 @dataclass(frozen=True)
@@ -22,26 +21,36 @@ class Words:
 
     def show(self, key: str) -> str:
         """The command that prints a cell's record."""
-        return shlex.join([*BENCH, "show", key, *self.places])
+        return f"{_BENCH} show {key}{self._end}"
 
-    def run(self, key: str, slot: Slot, results: Results) -> str:
-        """The command that computes a cell which a slot asks for, itself or through others."""
-        plan, cell = results.plan, results.plan.cells[key]
+    def run(self, key: str, slot: Slot, results: Results, asked: str) -> str:
+        """The command that computes a cell which a slot asks for, itself or through others.
+
+        Args:
+            key: The cell's.
+            slot: Asks for it.
+            results: Of the plan.
+            asked: As `asked` has it, for all cells of the slot.
+        """
+        cell = results.plan.cells[key]
         seeds = [seed for seed, keys in slot.cells.items() if key in keys] or [cell.seed]
-        flags = _flag("--preset", plan.preset, "quick")
-        flags += ["--methods", slot.entry.method, "--tasks", ",".join(slot.entry.all_tasks)]
-        flags += ["--seed-list", ",".join(map(str, seeds))]
-        flags += _flag("--device", cell.device, "cpu") + _flag("--dtype", plan.dtype, "float32")
-        flags += [word for one in plan.given for word in ("--set", one)]
-        again: Sequence[str] = _AGAIN.get(results.states[key], ())
-        return shlex.join([*BENCH, "run", self._experiment(slot, results), *flags, *again,
-                           *self.places])  # fmt: skip
+        again = _AGAIN.get(results.states[key], "")
+        device = "" if cell.device == "cpu" else f" --device {cell.device}"
+        numbers = ",".join(map(str, seeds))
+        return f"{_BENCH} run {asked} --seed-list {numbers}{device}{again}{self._end}"
 
-    def _experiment(self, slot: Slot, results: Results) -> str:
-        """Its name, or the name of its file: no folder of this machine."""
-        (one,) = (e for e in results.plan.experiments if e.name == slot.experiment)
-        return one.name if shipped(one) else one.path.name
+    @property
+    def _end(self) -> str:
+        return f" {shlex.join(self.places)}" if self.places else ""
 
 
-def _flag(name: str, value: str, default: str) -> list[str]:
-    return [] if value == default else [name, value]
+def asked(slot: Slot, results: Results) -> str:
+    """An experiment, by its name or that of its file, and what of it; no folder of this machine."""
+    plan = results.plan
+    (one,) = (e for e in plan.experiments if e.name == slot.experiment)
+    words = [one.name if shipped(one) else one.path.name]
+    words += [] if plan.preset == "quick" else ["--preset", plan.preset]
+    words += ["--methods", slot.entry.method, "--tasks", ",".join(slot.entry.all_tasks)]
+    words += [] if plan.dtype == "float32" else ["--dtype", plan.dtype]
+    words += [word for one_set in plan.given for word in ("--set", one_set)]
+    return shlex.join(words)

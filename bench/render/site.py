@@ -13,13 +13,14 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.files import content, printable, replace
-from bench.render import pages
+from bench.plan.slot import Slot
+from bench.render import command, pages
 from bench.render.command import Words
 from bench.render.figures import save
 from bench.render.numbers import numbers
@@ -27,7 +28,7 @@ from bench.render.pages import Part, Site
 from bench.render.place import stem
 from bench.report.dossiers import askers, dossier, matrices
 from bench.report.verdict_types import Comparison
-from bench.report.view_types import TableView, lacks
+from bench.report.view_types import Matrix, TableView, lacks
 from bench.store import provenance, walk
 
 _STATIC = Path(__file__).parent / "static"
@@ -148,9 +149,11 @@ class _Teller:
 
     part: Part
     report: Report
-    asked: dict[str, Any]
-    matrix: Any
+    asked: Mapping[str, Slot]
+    matrix: Mapping[str, Matrix]
     places: dict[str, list[list[Any]]]
+    commands: dict[int, str] = field(default_factory=dict)
+    """Slot -> the words that commands for its cells share."""
 
     @classmethod
     def of(cls, part: Part, report: Report) -> _Teller:
@@ -172,12 +175,17 @@ class _Teller:
         results, words = self.part.results, self.report.words
         found = dossier(key, results, self.report.private, self.matrix.get(key))
         found |= {"numbers": self.places.get(key, []), "show": words.show(key)}
-        found["run"] = words.run(key, self.asked[key], results)
+        found["run"] = words.run(key, slot := self.asked[key], results, self._asked_for(slot))
         if results.states[key] == "done":
             found["again"] = "Compute it again, once its folder is deleted:"
         else:
             found["again"] = "Compute it:"
         return found
+
+    def _asked_for(self, slot: Slot) -> str:
+        if id(slot) not in self.commands:
+            self.commands[id(slot)] = command.asked(slot, self.part.results)
+        return self.commands[id(slot)]
 
 
 def _script(name: str, text: str) -> str:

@@ -62,7 +62,7 @@ def dossier(
     if record.message:
         found["message"] = without(private, record.message)
     folder = results.runs / cell.folder
-    found |= {"folder": cell.folder, **_traces(folder, record), **_logs(folder, private)}
+    found |= {"folder": cell.folder, **_traces(folder, record), **_logs(folder, record, private)}
     if matrix is not None and matrix.percent:
         found["matrix"] = asdict(matrix)
     if other := provenance.other_versions(record):
@@ -70,10 +70,11 @@ def dossier(
     return found
 
 
-def _logs(folder: Path, private: Sequence[Path]) -> dict[str, Any]:
+def _logs(folder: Path, record: Record, private: Sequence[Path]) -> dict[str, Any]:
     """The ends of a cell's log and traceback; why not, where one cannot be read."""
     found: dict[str, Any] = {}
-    for part, name in (("log", LOG), ("traceback", TRACEBACK)):
+    parts = [("log", LOG)] + [("traceback", TRACEBACK)] * (record.state == "failed")
+    for part, name in parts:
         try:
             lines, more = tail(folder / name)
         except FileNotFoundError:

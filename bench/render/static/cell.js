@@ -110,7 +110,7 @@ function strip(number) {
   const series = [points, line("--accent"), line("--published", [6, 4])];
   const title = `${number.metric} by seed${number.unit ? ` (${number.unit})` : ""}: points; mean: line` +
     (number.printed === undefined ? "" : "; published: dashed");
-  return chart(title, [ends, pad(y), level(number.mean), level(number.printed)], series, 200, label, { scales });
+  return chart(title, [ends, pad(y), level(number.mean), level(number.printed)], series, 200, label, { scales, axes: [{ ...axis(), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] }, axis()] });
 }
 
 // The parts of the page.
