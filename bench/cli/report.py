@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.plan.graph import Plan
+    from bench.render.pages import Part
     from bench.report.verdict_types import Comparison
     from bench.store.folders import Store
     from bench.store.record import Record
@@ -79,7 +80,9 @@ def act(arguments: argparse.Namespace) -> int:
 def _plans(arguments: argparse.Namespace, records: Mapping[str, Record]) -> list[Plan]:
     """The whole plan of the preset that was asked for, or of each that something is measured of."""
     measured = {record.cell.get("preset") for record in records.values()}
-    presets = [arguments.preset] if arguments.preset else [p for p in common.PRESETS if p in measured]
+    presets = [preset for preset in common.PRESETS if preset in measured]
+    if arguments.preset:
+        presets = [arguments.preset]
     plans = []
     for preset in presets or common.PRESETS[:1]:
         named = argparse.Namespace(**vars(arguments) | {"preset": preset})
@@ -93,7 +96,7 @@ def _results(plan: Plan, records: Mapping[str, Record], store: Store) -> Results
     return Results(plan, records, states(plan, records), store.runs)
 
 
-def _part(results: Results):  # type: ignore[no-untyped-def]
+def _part(results: Results) -> Part:
     from bench.render.pages import Part
     from bench.report.table_views import views
 

@@ -1,10 +1,9 @@
 """A report as one folder of plain files that a browser opens from the disk.
 
-    index.html, tables/*.html, figures.html, compare.html   whole pages, read without JavaScript
-    cell.html                    any cell or number, named by the end of its address
-    numbers/*.js, cells/*.js     what cell.html reads when it is needed
-    static/                      style, scripts, and two libraries with their licences
-    files.json                   what the report wrote, so that the next one can take it away
+index.html, tables/*.html, figures.html and compare.html are whole pages, read without JavaScript.
+cell.html shows any cell or number, named by the end of its address; it reads numbers/*.js and
+cells/*.js when it needs them. static/ has style, scripts, and two libraries with their licences.
+files.json lists what the report wrote, so that the next one can take it away.
 """
 
 from __future__ import annotations
@@ -208,4 +207,3 @@ def _inert(value: Any) -> Any:
     if isinstance(value, dict):
         return {_inert(name): _inert(one) for name, one in value.items()}
     return [_inert(one) for one in value] if isinstance(value, (list, tuple)) else value
-

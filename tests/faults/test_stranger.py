@@ -164,7 +164,9 @@ def stranger(sound, tmp_path):
 def assert_inert_pages(found, store, tables, figures, folder):
     """All text is escaped in pages; in data of cells it is JSON, which no page takes for markup."""
     shared = pages.Site("results/", figures=True, compared=False)
-    report = site.Report([pages.Part(found, tables, ())], "results/", damaged=[*store.damaged.values()])
+    report = site.Report(
+        [pages.Part(found, tables, ())], "results/", damaged=[*store.damaged.values()]
+    )
     texts = {p.name: p.read_text() for p in site.write(report, folder) if p.parent.name != "static"}
     texts["figures.html"] = pages.figures(shared, figures)
     for name, text in texts.items():

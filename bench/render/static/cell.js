@@ -52,7 +52,7 @@ function pairs(entries) {
 }
 
 function code(words) {
-  return el("pre", { tabindex: "0", role: "region", "aria-label": "Command" }, el("code", {}, words));
+  return el("pre", { tabindex: "0", role: "group", "aria-label": "Command" }, el("code", {}, words));
 }
 
 // Charts: uPlot draws, a sentence says what is seen.
@@ -132,7 +132,7 @@ function header(number, stem, index, chosen) {
     el("thead", {}, el("tr", {}, ...head.map((word) => el("th", { scope: "col" }, word)))),
     el("tbody", {}, ...rows));
   return section("Seeds", facts, strip(number),
-    el("div", { class: "wide", role: "region", "aria-label": "Seeds", tabindex: "0" }, body));
+    el("div", { class: "wide", role: "group", "aria-label": "Seeds", tabindex: "0" }, body));
 }
 
 function matrix(found) {
@@ -145,12 +145,12 @@ function matrix(found) {
     })));
   const table = el("table", { class: "matrix" }, el("caption", {}, "Percent of each class (row) in each cluster (column, by the class that it is matched to)"),
     el("thead", {}, el("tr", {}, el("td"), ...head)), el("tbody", {}, ...rows));
-  return section("Confusion", el("div", { class: "wide", role: "region", "aria-label": "Confusion", tabindex: "0" }, table));
+  return section("Confusion", el("div", { class: "wide", role: "group", "aria-label": "Confusion", tabindex: "0" }, table));
 }
 
 function log(title, found) {
   const more = found.more ? el("p", { class: "notes" }, "The end of it; what is before is in the cell's folder.") : null;
-  return section(title, more, el("pre", { tabindex: "0", role: "region", "aria-label": title }, found.text));
+  return section(title, more, el("pre", { tabindex: "0", role: "group", "aria-label": title }, found.text));
 }
 
 function record(cell) {
