@@ -245,8 +245,16 @@ def figures(site: Site, views: Sequence[Drawing]) -> str:
     return site.page("figures", drawn=drawn, lacking=lacking)
 
 
-def compare(site: Site, other: str, comparisons: Sequence[Comparison]) -> str:
-    """The page that sets two results folders side by side."""
+def compare(
+    site: Site, other: str, comparisons: Sequence[Comparison], parts: Sequence[Part]
+) -> str:
+    """The page that sets two results folders side by side; numbers lead to their cells."""
+    links = {
+        (view.experiment, view.preset, view.name, *e.slot.line, *e.slot.head): f"{stem(view)}/{i}"
+        for part in parts
+        for view in part.tables
+        for i, e in enumerate(view.entries)
+    }
     order = list(verdicts.counts(comparisons))
     found = sorted(comparisons, key=lambda c: order.index(c.verdict))
     choices: dict[str, Iterable[str]] = {
@@ -259,13 +267,14 @@ def compare(site: Site, other: str, comparisons: Sequence[Comparison]) -> str:
         "compare",
         other=other,
         summary=verdicts.summary(comparisons),
-        lines=[_compared(c) for c in found],
+        lines=[_compared(c, links) for c in found],
         choices=_choices(choices),
     )
 
 
-def _compared(one: Comparison) -> dict[str, Any]:
+def _compared(one: Comparison, links: Mapping[tuple[str, ...], str]) -> dict[str, Any]:
     """A line of that page."""
+    place = (one.experiment, one.preset, one.name, one.group, one.row, one.column, one.metric)
     values = {"reference": one.reference, "measured": one.measured,
               "difference": one.difference, "tolerance": one.tolerance}  # fmt: skip
     shown = {
@@ -276,6 +285,7 @@ def _compared(one: Comparison) -> dict[str, Any]:
         "verdict": one.verdict, "experiment": one.experiment, "table": one.name,
         "row": f"{one.group}: {one.row}" if one.group else one.row, "column": one.column,
         "metric": one.metric, "preset": one.preset, "n": one.n, "note": verdicts.told(one),
+        "link": links.get(place, ""),
         **shown, **sorts,
     }  # fmt: skip
 

@@ -88,7 +88,8 @@ def write(report: Report, folder: Path) -> list[Path]:
         for view in drawings:
             written += [] if lacks(view) else save(view, folder, ["png"])
     if report.comparisons is not None:
-        put("compare.html", pages.compare(site, report.other, report.comparisons))
+        told = pages.compare(site, report.other, report.comparisons, report.parts)
+        put("compare.html", told)
     _data(report, put, site)
     for path in sorted(_STATIC.iterdir()):
         written.append(replace(folder / "static" / path.name, path.read_bytes()))

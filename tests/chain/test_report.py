@@ -227,6 +227,10 @@ def test_two_folders_stand_side_by_side(watched):
     page = watched.open("compare.html")
     assert column(page, 1)[:2] == ["moved", "moved"]
     assert column(page, 7)[1] == "61.00"
+    page.get_by_label("Text").fill("two")
+    page.get_by_role("link", name="91.00").click()
+    page.get_by_role("heading", name="two, tiny: ACC").wait_for()
+    page = watched.open("compare.html")
     page.get_by_label("Text").fill("others")
     assert [text.strip() for text in column(page, 4)] == ["others: carrier"]
 
