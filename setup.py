@@ -18,7 +18,13 @@ setup(
     packages=[*find_packages(include=["bench", "bench.*"]), *NAMES],
     package_dir=NAMES,
     package_data={
-        "bench": ["experiments/*.toml", "datasets/*.toml", "prove/*.toml"],
+        "bench": [
+            "experiments/*.toml",
+            "datasets/*.toml",
+            "prove/*.toml",
+            "render/templates/*",
+            "render/static/*",
+        ],
         **{name: SHIPPED[folder] for name, folder in NAMES.items()},
     },
 )

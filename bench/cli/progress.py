@@ -198,10 +198,10 @@ def print_end(
         by_stem.setdefault(path.with_suffix(""), []).append(path.suffix[1:])
     if len(by_stem) > _LISTED:
         kinds = Counter(stem.parent.name for stem in by_stem)
-        index = written[-1]
-        fronts = [*(path for path in written if path.parent == index.parents[1]), index]
+        fronts = [path for path in written if path.parent.name not in ("tables", "figures")]
         many = [f"{kinds[f'{one}s']} {one}{'s' * (kinds[f'{one}s'] != 1)}" for one in _OUTPUTS]
         print(f"wrote  {' and '.join(many)}, named in {' and '.join(map(_short, fronts))}")
+        print("       `python -m bench report` makes pages of them, for a browser")
         return
     for stem, endings in by_stem.items():
         suffix = endings[0] if len(endings) == 1 else "{" + ",".join(endings) + "}"

@@ -75,17 +75,17 @@ def write_all(
         preset: As captions have it.
         formats: Of the tables.
     """
-    from bench.render.write import write, write_document, write_pages
+    from bench.render.write import write, write_document
     from bench.store import walk
 
-    walk.refuse_links(folder, "tables", "figures", "report")
+    walk.refuse_links(folder, "tables", "figures")
     endings = [FORMATS[name] for name in formats]
     written = [path for table in views[0] for path in write(table, folder, endings)]
     written += [path for figure in views[1] for path in write(figure, folder)]
     every = [*views[0], *views[1]]
     if "tex" in endings:
         written.append(write_document(every, folder, preset))
-    return [*written, *write_pages(every, folder, preset)]
+    return written
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench.errors import unknown
 from bench.files import content, replace, safe
-from bench.render import html, latex, tables
-from bench.render.place import by_experiment, stem
+from bench.render import latex, tables
+from bench.render.place import stem
 from bench.report.view_types import Drawing, TableView, lacks
 
 _TABLES = {"tex": latex.latex, "md": tables.markdown, "csv": tables.csv}
@@ -96,21 +96,3 @@ def _others(path: Path) -> dict[str, list[str]]:
 def _there(folder: Path, fragment: str) -> bool:
     path = folder / f"{fragment}.tex"
     return path.is_file() and not path.is_symlink()
-
-
-def write_pages(views: Sequence[TableView | Drawing], folder: Path, preset: str) -> list[Path]:
-    """Write a page of all views of each experiment, and one that names all pages of the preset.
-
-    They are `<folder>/report/<experiment>-<preset>.html` and `<folder>/report/<preset>.html`.
-
-    Raises:
-        BenchError: the folder cannot be written.
-    """
-    report, end = folder / "report", f"-{safe(preset)}.html"
-    files = []
-    for name, mine in by_experiment(views).items():
-        path = report / f"{safe(name)}{end}"
-        files.append(replace(path, html.page(mine, preset).encode()))
-    names = sorted(path.name.removesuffix(end) for path in report.glob(f"*{end}"))
-    index = html.index(names, preset, end)
-    return [*files, replace(report / f"{safe(preset)}.html", index.encode())]

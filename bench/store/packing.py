@@ -177,13 +177,13 @@ def _content(
         except OSError as error:
             raise BenchError(f"{folder / other}: cannot be packed: {error.strerror}") from error
         if other in (LOG, TRACEBACK):
-            data = _without(private, data.decode(errors="replace")).encode()
+            data = without(private, data.decode(errors="replace")).encode()
         content[other] = data
-    record = dataclasses.replace(record, message=_without(private, record.message))
+    record = dataclasses.replace(record, message=without(private, record.message))
     return {RECORD: record.text().encode(), **content}
 
 
-def _without(private: Sequence[Path], text: str) -> str:
+def without(private: Sequence[Path], text: str) -> str:
     """A text in which folders of this machine are an ellipsis."""
     for name in sorted({str(path) for path in private}, key=len, reverse=True):
         text = text.replace(name, "…") if len(name) > 1 else text

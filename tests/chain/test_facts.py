@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.method_info import MethodInfo
 from bench.plan import experiment, settings
 from bench.plan.entry import Entry
-from bench.render import html, latex
+from bench.render import latex
 from bench.render import tables as text
 from bench.report import comparisons, reference, table_views
 from bench.store import states
@@ -166,7 +166,6 @@ def test_words_stand_in_every_format(results):
     assert r"\begin{tabular}{ll}" in tex
     assert r"A & glyphs \\" in tex
     assert r"A & \textendash{} \\" in tex
-    assert "<td>glyphs</td>" in html.page([data], "quick")
     assert "glyphs" in text.console(data)
     assert text.csv(parameters).splitlines() == [
         "experiment,table,preset,group,row,column,words,note",

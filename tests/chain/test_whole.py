@@ -1,4 +1,4 @@
-"""Part of a thing never takes the place of the whole: tables, documents, pages, and the best."""
+"""Part of a thing never takes the place of the whole: tables, documents, and the best."""
 
 import pytest
 from figures import finish
@@ -8,7 +8,7 @@ from views import bars, curve, entry, view
 from bench.plan.published import numbers
 from bench.render import latex, legend, tables
 from bench.render.grid import Column
-from bench.render.write import write, write_document, write_pages
+from bench.render.write import write, write_document
 from bench.report import table_views
 from bench.store import states
 from bench.store.folders import Store
@@ -29,12 +29,9 @@ def test_a_part_is_chosen_and_the_whole_is_written(verb, flag, swept, capsys):
     (_, one), results = swept
     before = outputs(results)
     assert {"tables/a-t-quick.tex", "tables/b-t-quick.tex", "all-quick.tex"} <= before.keys()
-    pages = {p.name: p.read_bytes() for p in (results / "report").iterdir()}
-    assert sorted(pages) == ["a-quick.html", "b-quick.html", "quick.html"]
     assert bench(verb, one, *places(results), *flag) == 0
     said = capsys.readouterr().out
     assert outputs(results) == before
-    assert {p.name: p.read_bytes() for p in (results / "report").iterdir()} == pages
     if verb == "render":
         assert ("centroids  " in said) == ("--methods" not in flag)
         assert "carrier  " in said
@@ -58,23 +55,12 @@ def test_the_document_keeps_the_experiments_that_are_not_rendered(tmp_path):
     assert r"\input{tables/mine-t-quick}" in text
 
 
-def test_pages_lead_to_one_another(tmp_path):
-    write_pages([view(entry())], tmp_path, "quick")
-    *_, index = write_pages([view(entry(), experiment="a b")], tmp_path, "quick")
-    assert 'href="digits-quick.html">digits<' in index.read_text()
-    assert 'href="a-b-quick.html">a-b<' in index.read_text()
-    assert 'href="quick.html"' in (index.parent / "digits-quick.html").read_text()
-
-
 def test_a_figure_without_a_measurement_is_listed_and_not_drawn(tmp_path):
     drawn, empty = bars(curve()), bars(curve(mean=(None, None), published=(1.0, 2.0)))
     assert [p.suffix for p in write(drawn, tmp_path)] == [".pdf", ".png", ".tex"]
     assert [p.suffix for p in write(empty, tmp_path)] == [".tex"]
     assert [p.name for p in (tmp_path / "figures").iterdir()] == ["digits-b-quick.tex"]
     assert "Figure digits b, not drawn (nothing measured yet): Bars." in latex.figure(empty)
-    page, _ = write_pages([empty], tmp_path, "quick")
-    assert "<img" not in page.read_text()
-    assert "<li>b (nothing measured yet): Bars.</li>" in page.read_text()
     inputs = write_document([empty, view(entry())], tmp_path, "quick").read_text().splitlines()
     assert inputs[-5:-1] == [
         r"\input{tables/digits-t-quick}", r"\clearpage", r"\input{figures/digits-b-quick}",

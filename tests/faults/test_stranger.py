@@ -8,12 +8,13 @@ import shutil
 import signal
 
 import pytest
-from faults.sound import said, views
+from faults.sound import said
 
 from bench.errors import BenchError
 from bench.files import replace
-from bench.render import html, latex
-from bench.store import index, record
+from bench.render import latex, pages, site
+from bench.report import table_views
+from bench.store import index, record, states
 from bench.store.folders import LOG, PREDICTION, TRACEBACK, Store
 
 SECRET = "the-secret-of-another-folder"
@@ -160,6 +161,24 @@ def stranger(sound, tmp_path):
     return results, results / "runs" / sound.folders[0], outside
 
 
+def assert_inert_pages(found, store, tables, figures, folder):
+    """All text is escaped in pages; in data of cells it is JSON, which no page takes for markup."""
+    shared = pages.Site("results/", figures=True, compared=False)
+    report = site.Report(
+        [pages.Part(found, tables, ())], "results/", damaged=[*store.damaged.values()]
+    )
+    texts = {p.name: p.read_text() for p in site.write(report, folder) if p.parent.name != "static"}
+    texts["figures.html"] = pages.figures(shared, figures)
+    for name, text in texts.items():
+        assert not UNPRINTABLE.search(text), name
+        assert SECRET not in text, name
+        if name.endswith(".html"):
+            assert "<script>" not in text, name
+            assert "<img src=x" not in text, name
+        else:
+            json.loads(text[text.index(",\n") + 2 : -3])
+
+
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
 def test_it_is_inert(sound, stranger, change):
     results, folder, outside = stranger
@@ -179,28 +198,32 @@ def test_it_is_inert(sound, stranger, change):
         assert not UNPRINTABLE.search(text), name
         assert "Traceback" not in text, name
         assert SECRET not in text, name
-    drawn = None
     with contextlib.suppress(BenchError):  # the whole store is a link: nothing is drawn
-        drawn = views(sound.plan, results)
-    if drawn:
-        page, article = html.page(drawn, "quick"), latex.document(drawn, {})
-        assert "<script" not in page
-        assert "onerror" not in page
-        assert not UNPRINTABLE.search(page + article)
+        store = Store(results, read_only=True)
+        found = states.read(sound.plan, store)
+        tables, figures = table_views.views(found)
+        article = latex.document([*tables, *figures], {})
+        assert_inert_pages(found, store, tables, figures, results.parent / "pages")
+        assert not UNPRINTABLE.search(article)
         assert "input{/etc" not in article
         assert "write18" not in article
     assert snapshot(outside) == before
     assert SECRET.encode() not in b"".join(p.read_bytes() for p in results.parent.glob("new.zip"))
 
 
-@pytest.mark.parametrize("name", ["tables", "figures", "report", "runs"])
-def test_nothing_is_written_through_a_link(sound, stranger, name):
+@pytest.mark.parametrize(
+    ("verb", "name"),
+    [("render", "tables"), ("render", "figures"), ("render", "runs"), ("report", "report"),
+     ("report", "report/cells"), ("report", "runs")],
+)  # fmt: skip
+def test_nothing_is_written_through_a_link(sound, stranger, verb, name):
     results, _, outside = stranger
+    (results / name).parent.mkdir(exist_ok=True)
     linked_place(name)(results, None, outside)
     before = snapshot(outside)
-    status, text = said("render", sound.toml, "--results", results)
+    status, text = said(verb, sound.toml, "--results", results)
     assert status == 2
-    assert f"{name} is a link" in text
+    assert f"{name} is a link" in text, text
     assert snapshot(outside) == before
 
 

@@ -50,7 +50,7 @@ def test_a_wheel_carries_every_shipped_file_once(wheel):
     assert {p.name for p in wheel.iterdir()} - {"bench"} == {
         p.name for p in wheel.glob("*.dist-info")
     }
-    for kind in ("*.py", "*.toml"):
+    for kind in ("*.py", "*.toml", "templates/*", "static/*"):
         shipped = {p.relative_to(wheel) for p in wheel.glob(f"bench/**/{kind}")}
         own = {p.relative_to(ROOT) for p in ROOT.glob(f"bench/**/{kind}")}
         assert {p for p in shipped if "_shipped" not in p.parts} == own
@@ -63,6 +63,8 @@ def test_a_wheel_runs_outside_the_clone(wheel, tmp_path):
     call([*bench, *RUN], tmp_path, **elsewhere)
     assert [p.name for p in tmp_path.iterdir()] == ["results"]
     assert list(tmp_path.glob("results/runs/digits-cluster/kmeans/seed0-*/record.json"))
+    call([*bench, "report", "digits"], tmp_path, **elsewhere)
+    assert (tmp_path / "results" / "report" / "static" / "tablesort.LICENCE").exists()
     # Its numbers are held against the reference that came with it.
     said = call([*bench, "check", *RUN[1:]], tmp_path, **elsewhere)
     assert "ok" in said

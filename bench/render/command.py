@@ -1,0 +1,56 @@
+"""The command line that computes a cell again."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from bench.plan.slot import Slot
+from bench.report.reference import shipped
+from bench.store.states import Results
+
+_BENCH = "python -m bench"
+_AGAIN = {"failed": " --retry-failed", "stale": " --rerun-stale"}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a command has to say beside the cell: `--results` and `--plugins`, as they were."""
+
+    places: tuple[str, ...] = ()
+
+    def show(self, key: str) -> str:
+        """The command that prints a cell's record."""
+        return f"{_BENCH} show {key}{self._end}"
+
+    def run(self, key: str, slot: Slot, results: Results, asked: str) -> str:
+        """The command that computes a cell which a slot asks for, itself or through others.
+
+        Args:
+            key: The cell's.
+            slot: Asks for it.
+            results: Of the plan.
+            asked: As `asked` has it, for all cells of the slot.
+        """
+        cell = results.plan.cells[key]
+        seeds = [seed for seed, keys in slot.cells.items() if key in keys] or [cell.seed]
+        again = _AGAIN.get(results.states[key], "")
+        device = "" if cell.device == "cpu" else f" --device {cell.device}"
+        numbers = ",".join(map(str, seeds))
+        return f"{_BENCH} run {asked} --seed-list {numbers}{device}{again}{self._end}"
+
+    @property
+    def _end(self) -> str:
+        return f" {shlex.join(self.places)}" if self.places else ""
+
+
+def asked(slot: Slot, results: Results) -> str:
+    """An experiment, by its name or that of its file, and what of it; no folder of this machine."""
+    plan = results.plan
+    (one,) = (e for e in plan.experiments if e.name == slot.experiment)
+    words = [one.name if shipped(one) else one.path.name]
+    words += [] if plan.preset == "quick" else ["--preset", plan.preset]
+    words += ["--methods", slot.entry.method, "--tasks", ",".join(slot.entry.all_tasks)]
+    words += [] if plan.dtype == "float32" else ["--dtype", plan.dtype]
+    words += [word for one_set in plan.given for word in ("--set", one_set)]
+    return shlex.join(words)
