@@ -31,8 +31,12 @@ def markdown(view: TableView) -> str:
 def console(view: TableView, width: int = 100) -> str:
     """Plain text in panels of at most `width` characters, with the legend; best is starred."""
     parts = []
-    for panel in panels(view, width):
-        heads = [f"{c.label}\n{c.title}\n{part}" for c in panel.columns for part in c.heads]
+    for panel in panels(view, width, spanning=False):
+        heads = [
+            f"{c.label}\n{c.title}\n{part}" if part == c.heads[0] else f"\n\n{part}"
+            for c in panel.columns
+            for part in c.heads
+        ]
         lines = _lines(panel.rows, _console_cell, str.upper)
         parts.append(_tabulate(heads, lines, "simple", told=view.told))
     below = [legend.caption(view, best="*")]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import unknown
-from bench.files import content, replace, safe
-from bench.render import html, latex, tables
+from bench.files import replace, safe
+from bench.render import article, html, latex, tables
 from bench.render.place import by_experiment, stem
 from bench.report.view_types import Drawing, TableView, lacks
 
@@ -69,33 +68,7 @@ def write_document(views: Sequence[TableView | Drawing], folder: Path, preset: s
         BenchError: the folder cannot be written.
     """
     path = folder / f"all-{safe(preset)}.tex"
-    return replace(path, latex.document(views, _others(path)).encode())
-
-
-_INPUT = re.compile(r"\\input\{((?:tables|figures)/[A-Za-z0-9.-]+)\}")
-_MOST_BYTES = 1 << 22
-
-
-def _others(path: Path) -> dict[str, list[str]]:
-    """Experiment -> its lines in a document that lies there, less those of fragments now gone."""
-    blocks: dict[str, list[str]] = {}
-    try:
-        lines = content(path, _MOST_BYTES).decode().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return blocks
-    name = ""
-    for line in lines:
-        named = _INPUT.fullmatch(line)
-        if line.startswith("% "):
-            name = safe(line[2:])
-        elif name and (line == latex.CLEARPAGE or (named and _there(path.parent, named[1]))):
-            blocks.setdefault(name, []).append(line)
-    return blocks
-
-
-def _there(folder: Path, fragment: str) -> bool:
-    path = folder / f"{fragment}.tex"
-    return path.is_file() and not path.is_symlink()
+    return replace(path, article.document(views, article.others(path)).encode())
 
 
 def write_pages(views: Sequence[TableView | Drawing], folder: Path, preset: str) -> list[Path]:

@@ -12,7 +12,7 @@ from faults.sound import said, views
 
 from bench.errors import BenchError
 from bench.files import replace
-from bench.render import html, latex
+from bench.render import article, html
 from bench.store import index, record
 from bench.store.folders import LOG, PREDICTION, TRACEBACK, Store
 
@@ -183,12 +183,12 @@ def test_it_is_inert(sound, stranger, change):
     with contextlib.suppress(BenchError):  # the whole store is a link: nothing is drawn
         drawn = views(sound.plan, results)
     if drawn:
-        page, article = html.page(drawn, "quick"), latex.document(drawn, {})
+        page, text = html.page(drawn, "quick"), article.document(drawn, {})
         assert "<script" not in page
         assert "onerror" not in page
-        assert not UNPRINTABLE.search(page + article)
-        assert "input{/etc" not in article
-        assert "write18" not in article
+        assert not UNPRINTABLE.search(page + text)
+        assert "input{/etc" not in text
+        assert "write18" not in text
     assert snapshot(outside) == before
     assert SECRET.encode() not in b"".join(p.read_bytes() for p in results.parent.glob("new.zip"))
 
