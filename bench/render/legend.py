@@ -162,9 +162,9 @@ def note_letters(view: TableView) -> dict[str, str]:
     for slot in (e.slot for e in view.entries):
         printed = slot.published.remark if slot.published else ""
         texts |= dict.fromkeys(text for text in (slot.entry.note, printed) if text)
-    return {text: _letter(i) for i, text in enumerate(texts)}
+    return {text: letter(i) for i, text in enumerate(texts)}
 
 
-def _letter(index: int) -> str:
+def letter(index: int) -> str:
     """a, b, ..., z, aa, ab, ..."""
-    return (_letter(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)
+    return (letter(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.errors import unknown
 from bench.files import replace, safe
-from bench.render import article, html, latex, tables
+from bench.render import article, html, latex, pasted, tables
 from bench.render.place import by_experiment, stem
 from bench.report.view_types import Drawing, TableView, lacks
 
@@ -38,6 +38,29 @@ def write(
             raise unknown("table format", name, _TABLES)
         path = folder / "tables" / f"{stem(view)}.{name}"
         files.append(replace(path, _TABLES[name](view).encode()))
+    return files
+
+
+def write_pasted(tables: Sequence[TableView], folder: Path, styles: Sequence[str]) -> list[Path]:
+    """Write what goes into a paper of one's own, of whole experiments.
+
+    With "paper" `<folder>/tables/paper/<experiment>-<name>.tex` of each table that has a measured
+    number, with "macros" `<folder>/tables/macros/<experiment>-<preset>.tex`.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    files = []
+    for view in tables if "paper" in styles else ():
+        path = folder / "tables" / "paper" / f"{stem(view)}.tex"
+        if text := pasted.paper(view):
+            files.append(replace(path, text.encode()))
+        else:
+            path.unlink(missing_ok=True)
+    for name, mine in by_experiment(tables).items() if "macros" in styles else ():
+        found = [view for view in mine if isinstance(view, TableView)]
+        path = folder / "tables" / "macros" / f"{safe(f'{name}-{found[0].preset}')}.tex"
+        files.append(replace(path, pasted.macros(found).encode()))
     return files
 
 
