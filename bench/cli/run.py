@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.plan.graph import Options, Plan
+    from bench.report.view_types import TableView
     from bench.run.runner import Runner, RunOptions
     from bench.store.folders import Store
     from bench.store.states import Results
@@ -105,7 +106,7 @@ def act(arguments: argparse.Namespace) -> int:
     if arguments.memory and arguments.device == "cuda":
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
-    from bench.cli import progress
+    from bench.cli import numbers_shown, progress
     from bench.run.runner import Runner
     from bench.store import cost
     from bench.store.folders import Store
@@ -133,7 +134,9 @@ def act(arguments: argparse.Namespace) -> int:
         whole = runner.run()
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
-    written, results = _write(arguments, plan, store, runner)
+    made, written, results = _write(arguments, plan, store, runner)
+    for line in numbers_shown.lines(made):
+        common.say(line)
     progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
     return _status(arguments, results, whole=whole)
 
@@ -172,8 +175,8 @@ def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> Ru
 
 def _write(
     arguments: argparse.Namespace, plan: Plan, store: Store, runner: Runner
-) -> tuple[list[Path], Results]:
-    """Write the tables, whole whatever was selected; returns the files and the plan's results."""
+) -> tuple[list[TableView], list[Path], Results]:
+    """Write the tables, whole whatever was selected; returns them, the files and the results."""
     from bench.cli import render
     from bench.report.table_views import views
     from bench.store.states import Results, read
@@ -186,8 +189,9 @@ def _write(
         results = read(plan, store)
     else:  # nothing new: once through the store is enough
         results = Results(plan, runner.records, runner.states, store.runs)
-    written = render.write_all(views(results), store.root, plan.shown)
-    return written, dataclasses.replace(results, plan=plan, states=runner.states)
+    made = views(results)
+    written = render.write_all(made, store.root, plan.shown)
+    return made[0], written, dataclasses.replace(results, plan=plan, states=runner.states)
 
 
 def _status(arguments: argparse.Namespace, results: Results, *, whole: bool) -> int:
