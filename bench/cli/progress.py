@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from bench.run.runner import Runner
 
 _PLAIN_SECONDS = 10.0
-_LISTED = 12
-"""Files that a run's end names one by one; of more, tables and figures are counted."""
 _OUTPUTS = ("table", "figure")
 
 
@@ -187,25 +185,18 @@ def print_end(
     *,
     whole: bool,
 ) -> None:
-    """How a run ended and what it wrote."""
+    """How a run ended and where its numbers stand."""
     found = counts(states)
     parts = [f"{found[s]} {s}" for s in STATES if found[s]]
     said = "done  " if whole else "budget spent:"
     hint = "" if not found["failed"] else "  (python -m bench status --failed)"
     print(f"{said} {', '.join(parts)} in {cost.words(seconds)}{hint}")
-    by_stem: dict[Path, list[str]] = {}
-    for path in written:
-        by_stem.setdefault(path.with_suffix(""), []).append(path.suffix[1:])
-    if len(by_stem) > _LISTED:
-        kinds = Counter(stem.parent.name for stem in by_stem)
-        fronts = [path for path in written if path.parent.name not in ("tables", "figures")]
-        many = [f"{kinds[f'{one}s']} {one}{'s' * (kinds[f'{one}s'] != 1)}" for one in _OUTPUTS]
-        print(f"wrote  {' and '.join(many)}, named in {' and '.join(map(_short, fronts))}")
-        print("       `python -m bench report` makes pages of them, for a browser")
-        return
-    for stem, endings in by_stem.items():
-        suffix = endings[0] if len(endings) == 1 else "{" + ",".join(endings) + "}"
-        print(f"wrote  {_short(stem)}.{suffix}")
+    stems = {path.with_suffix("") for path in written}
+    kinds = Counter(stem.parent.name for stem in stems)
+    fronts = [path for path in written if path.parent.name not in ("tables", "figures")]
+    many = [f"{kinds[f'{one}s']} {one}{'s' * (kinds[f'{one}s'] != 1)}" for one in _OUTPUTS]
+    print(f"wrote  {' and '.join(many)}, named in {' and '.join(map(_short, fronts))}")
+    print("       `python -m bench report` makes pages of them, for a browser")
 
 
 def _short(path: Path) -> str:

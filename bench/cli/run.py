@@ -21,6 +21,7 @@ from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
     from bench.plan.graph import Options, Plan
+    from bench.report.view_types import TableView
     from bench.run.options import RunOptions
     from bench.run.runner import Runner
     from bench.store.folders import Store
@@ -107,7 +108,7 @@ def act(arguments: argparse.Namespace) -> int:
     if arguments.memory and arguments.device == "cuda":
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
-    from bench.cli import progress
+    from bench.cli import numbers_shown, progress
     from bench.run import server
     from bench.store import cost, kept_plan, states
     from bench.store.folders import Store
@@ -151,7 +152,9 @@ def act(arguments: argparse.Namespace) -> int:
             found, results = runner.states, states.read(plan, store)
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
-    written = _write(arguments, results, store)
+    tables, written = _write(arguments, results, store)
+    for line in numbers_shown.lines(tables):
+        common.say(line)
     progress.print_end(found, written, time.monotonic() - start, whole=whole)
     return _status(arguments, dataclasses.replace(results, states=found), whole=whole)
 
@@ -204,8 +207,10 @@ def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> Ru
     )
 
 
-def _write(arguments: argparse.Namespace, results: Results, store: Store) -> list[Path]:
-    """Write the tables, whole whatever was selected; returns the files."""
+def _write(
+    arguments: argparse.Namespace, results: Results, store: Store
+) -> tuple[list[TableView], list[Path]]:
+    """Write the tables, whole whatever was selected; returns them and the files."""
     from bench.cli import render
     from bench.report.table_views import views
     from bench.store.states import read
@@ -214,7 +219,8 @@ def _write(arguments: argparse.Namespace, results: Results, store: Store) -> lis
     if options.selects:
         every = options.whole()
         results = read(_made_ready(common.whole(results.plan, options), every), store)
-    return render.write_all(views(results), store.root, results.plan.shown)
+    made = views(results)
+    return made[0], render.write_all(made, store.root, results.plan.shown)
 
 
 def _status(arguments: argparse.Namespace, results: Results, *, whole: bool) -> int:

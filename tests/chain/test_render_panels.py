@@ -10,15 +10,8 @@ from matplotlib.patches import Rectangle
 from bench.render import figures, html, latex, legend
 from bench.render.style import DASHES, FRAMES
 from bench.render.write import write as write_view
-from bench.report.view_types import (
-    ConfusionView,
-    EmbeddingView,
-    ImagesView,
-    Matrix,
-    Picture,
-    Sheet,
-    Strip,
-)
+from bench.report.picture_types import ImagesView, Picture, Sheet, Strip
+from bench.report.view_types import ConfusionView, EmbeddingView, Matrix
 
 
 def picture(frame=None, shape=(4, 8, 1)):
