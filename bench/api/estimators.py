@@ -127,7 +127,7 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def _target(self, X: npt.ArrayLike) -> Target:
         """The images, or vectors as images of one row; raises Unfit for others."""
         if getattr(X, "ndim", None) in (3, 4):
-            vars(self).pop("n_features_in_", None)  # of an earlier fit to vectors
+            self.__dict__.pop("n_features_in_", None)  # of an earlier fit to vectors
             return target_of(images_of(X, "X"))
         found = validate_data(self, X, dtype=(np.float64, np.float32, np.uint8))
         if found.dtype != np.uint8:

@@ -124,6 +124,7 @@ class OwnImages:
         if known and self.auxiliary and SIMILARITY in known.related:
             related = {SIMILARITY: known.related[SIMILARITY]}
         parts = {"source": self.source, "auxiliary": self.auxiliary}
+        given: dict[str, Any]
         given = {role: _PLACEHOLDER for role, part in parts.items() if part is not None}
         own = TaskSpec(self.name, self.kind, "", _PLACEHOLDER, 1, related=related, **given)
         found = {f"{head}/{PRETRAINING}": self._beside(f"{head}/{PRETRAINING}", "represent")}
@@ -131,7 +132,7 @@ class OwnImages:
             found[name] = self._beside(name, "similarity", auxiliary=_PLACEHOLDER)
         return {**found, self.name: own}
 
-    def _beside(self, name: str, kind: tasks.Kind, **parts: Part) -> TaskSpec:
+    def _beside(self, name: str, kind: tasks.Kind, **parts: Any) -> TaskSpec:
         setting = {"n_pairs": _PAIRS} if kind == "similarity" else {}
         return TaskSpec(name, kind, "", _PLACEHOLDER, 1, setting=setting, **parts)
 

@@ -80,8 +80,9 @@ def test_a_strangers_method_and_data(stranger, monkeypatch, capsys):
         capsys.readouterr()
         narrow = ["--tasks", "digits/cluster", "--dry-run"]
         assert bench(*shlex.split(words), *places, *narrow) == 0
-        planned.append(int(re.search(r": (\d+) cells", capsys.readouterr().out)[1]))
-    assert planned[0] == 2 * planned[1] > 0  # it joins every table that it fits
+        (count,) = re.findall(r": (\d+) cells", capsys.readouterr().out)
+        planned.append(int(count))
+    assert planned[0] > planned[1] > 0  # it joins the tables that it fits
     (prepare,) = re.findall(r"`python -m bench (data prepare shapes [^`]*)`", README)
     assert bench(*shlex.split(prepare), "--data-root", root) == 0
     (run,) = re.findall(r"`python -m bench (run my.toml [^`]*)`", README)

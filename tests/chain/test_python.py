@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from bench.errors import BenchError
 from bench.score import metrics
 from bench.store import outputs
 
-WHERE = {"plugins": [PLUGINS, FAULTY]}
+WHERE: dict[str, Any] = {"plugins": [PLUGINS, FAULTY]}
 PLACES = {**WHERE, "quiet": True}
 
 
@@ -31,7 +32,7 @@ PLACES = {**WHERE, "quiet": True}
 def ran(tmp_path_factory, forkserver):
     """Two seeds of K-means on all digits, one of a method that fails."""
     folder = tmp_path_factory.mktemp("python")
-    rows = [{"method": "kmeans"}, {"method": "fault", "seeds": 1}]
+    rows: list[dict[str, Any]] = [{"method": "kmeans"}, {"method": "fault", "seeds": 1}]
     toml = write_experiment(folder / "x.toml", "digits/cluster", rows, n=2)
     before = dict(os.environ)
     frame = bench.run(toml, results=folder / "results", workers=1, **PLACES)
@@ -106,6 +107,7 @@ def test_a_finished_cell_tells_of_images_in_their_own_order(ran):
     found = accuracy(truth, cell.predictions.cluster)
     assert found == pytest.approx(cell.record.metrics["ACC"], abs=1e-12)
     stored = cell.output.assignments
+    assert stored is not None
     assert accuracy(truth, stored) < 0.3  # in the order of methods it tells nothing
     assert sorted(stored) == sorted(cell.predictions.cluster)
     assert cell.curves.empty
@@ -237,6 +239,7 @@ def test_a_stored_prediction_is_what_the_frame_tells(ran):
     images = (load_digits().images * 15).astype(np.uint8)
     prepared = prepare("digits", DATA)
     stored = outputs.of_cell(cell.folder, cell.record).assignments
+    assert stored is not None
     by_pixels = {image.tobytes(): c for image, c in zip(prepared.images, stored, strict=True)}
     assert len(by_pixels) == 1797
     assert [by_pixels[image.tobytes()] for image in images] == cell.predictions.cluster.tolist()

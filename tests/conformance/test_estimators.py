@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from bench import registry
 from bench.api import estimators
 from bench.errors import BenchError, Unfit
 from bench.plan import cell
+from bench.run.inprocess import Fitted
 from bench.tasks import Prediction
 
 DIGITS = load_digits()
@@ -28,7 +30,7 @@ SHORT = {
     "autoencoder": {"layer_iterations": 8, "finetune_iterations": 16},
     "similarity": {"epochs": 1, "widths": (8, 8, 8, 8), "classes_per_batch": 5},
 }
-ROWS = {
+ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "digits/cluster": {"kmeans": {"n_init": 2}, "dec": {"max_epochs": 1}},
     "digits/transfer": {
         "kcl": {"epochs": 1, "widths": (8, 8, 8, 8), "hidden": 16, "keep": True},
@@ -49,7 +51,7 @@ def short(method, **params):
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory, forkserver):
     """The same cells by the harness: method -> its finished cell."""
-    found = {}
+    found: dict[str, Any] = {}
     for task, rows in ROWS.items():
         folder = tmp_path_factory.mktemp("estimators")
         entries = [{"method": name, "params": params} for name, params in rows.items()]
@@ -65,7 +67,8 @@ def stored(tmp_path_factory, forkserver):
 def test_in_this_process_it_is_what_the_harness_stores(stored, method):
     """Labels, what was logged and weights, and this process's generators are as they were."""
     task = next(task for task, rows in ROWS.items() if method in rows)
-    k, given, X = 10, {}, IMAGES
+    k, X = 10, IMAGES
+    given: dict[str, Any] = {}
     if task == "digits/transfer":
         k, given, X = 5, {"auxiliary": (IMAGES[LOW], LABELS[LOW])}, IMAGES[HIGH]
     made = short(method, n_clusters=k, task=task, **ROWS[task][method])
@@ -128,7 +131,7 @@ def test_parameters_are_got_set_cloned_and_pickled():
     assert copied.get_params() == made.get_params()
     assert pickle.loads(pickle.dumps(made)).get_params() == made.get_params()
     assert str(made).startswith("DECEstimator(batch_size=64")
-    assert "n_clusters" in type(made).__doc__
+    assert "n_clusters" in str(type(made).__doc__)
     with pytest.raises(TypeError, match="batch_sise"):
         type(made)(batch_sise=3)
 
@@ -177,7 +180,7 @@ def test_every_clustering_method_is_planned_as_the_harness_plans_it(name, monkey
     def fit(cell, task, run):
         ran.append((cell.method, type(task).__name__, len(task.target)))
         prediction = Prediction(np.zeros(len(task.target), np.int64))
-        return estimators.Fitted(prediction, {})
+        return Fitted(prediction, {})
 
     monkeypatch.setattr("bench.run.inprocess._fit", fit)
     made = bench.estimator(name, n_clusters=5)
@@ -203,7 +206,7 @@ def test_a_network_trained_on_the_images_themselves(monkeypatch):
         "bench.run.inprocess._fit",
         lambda cell, task, run: (
             asked.append((cell.method, cell.task, type(task).__name__))
-            or estimators.Fitted(Prediction(np.zeros(len(task.target), np.int64)), {})
+            or Fitted(Prediction(np.zeros(len(task.target), np.int64)), {})
         ),
     )
     bench.estimator("tsp", network="dino", pretraining="images/represent").fit(IMAGES)
