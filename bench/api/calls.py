@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bench import cli, registry
-from bench.cli import common, export
+from bench.cli import export, mistakes
 from bench.cli import run as run_verb
 from bench.errors import BenchError, unknown
 from bench.plan.given import words
@@ -86,7 +86,7 @@ def _parsed(verb: str, experiments: Iterable[object], flags: Mapping[str, Any]) 
             arguments, rest = cli.parser().parse_known_args(line)
     except SystemExit as end:
         raise BenchError(said.getvalue().removeprefix("bench: ").strip()) from end
-    common.refuse_rest(arguments, rest)
+    mistakes.refuse_rest(arguments, rest)
     return arguments
 
 

@@ -26,7 +26,7 @@ from bench.errors import BenchError, Unfit, unknown
 from bench.plan import graph
 from bench.plan.answers import refuses
 from bench.plan.cell import LARGEST_SEED
-from bench.registry import MethodInfo
+from bench.method_info import MethodInfo
 from bench.run.inprocess import Fitted, replay
 from bench.tasks import Kind, Need
 
@@ -176,7 +176,7 @@ def estimator(method: str, *, preset: str = "quick", **params: Any) -> MethodEst
 
     Args:
         method: A name that `python -m bench list methods` shows, or that of a plug-in which was
-            loaded (`bench.run(…, plugins=…)`, `bench.registry.load`).
+            loaded (`bench.run(…, plugins=…)`, `bench.registry.use`).
         preset: "quick", a smaller budget, or "paper", as published: of the method's own
             parameters, and of the methods that it needs first.
         params: Of the method, and of every estimator: `n_clusters`, `random_state`, `task`,

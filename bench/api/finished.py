@@ -136,7 +136,7 @@ def load(
         BenchError: none or several cells fit, its record is damaged, or it failed.
     """
     folders = [plugins] if isinstance(plugins, str | Path) else plugins
-    registry.load(map(Path, folders))
+    registry.use(map(Path, folders))
     store = Store(Path(results), read_only=True)
     folder = show.find(store, str(key))
     found = record.read(folder)

@@ -13,7 +13,7 @@ import pytest
 from harness import bench, write_experiment
 
 from bench import ROOT, cli
-from bench.cli import common
+from bench.cli import mistakes
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = ROOT / "docs" / "python.md"
@@ -37,7 +37,7 @@ def test_every_command_of_the_readme_is_one():
     assert len(lines) > 20
     for line in lines:
         found, rest = cli.parser().parse_known_args(shlex.split(line))
-        common.refuse_rest(found, rest)
+        mistakes.refuse_rest(found, rest)
 
 
 @pytest.mark.parametrize("word", ["--set dec.batch_size", "sweep dec.batch_size", "show --params"])
