@@ -154,16 +154,16 @@ def measure_on(folder: Path, cells: int, executor: str) -> float:
 
 def on(executor: str, few: int, many: int, *, as_json: bool) -> int:
     """Measure one executor, print, judge."""
-    rows = []
+    rows: list[dict[str, object]] = []
+    costs: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for one in ("data", "own"):
             (folder / one).mkdir()
         measure_on(folder, 2, executor)  # prepares the digits
         for cells in (few, many):
-            cost = 1000 * measure_on(folder, cells, executor) / cells
-            rows.append({"executor": executor, "cells": cells, "ms a cell": cost})
-    costs = [float(row["ms a cell"]) for row in rows]
+            costs.append(1000 * measure_on(folder, cells, executor) / cells)
+            rows.append({"executor": executor, "cells": cells, "ms a cell": costs[-1]})
     targets = [
         Target("growth", costs[1] / costs[0], TARGET_GROWTH),
         Target(f"{executor}, ms a cell", costs[1], TARGET_MS[executor]),

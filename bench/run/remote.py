@@ -13,6 +13,9 @@ import hashlib
 import json
 import platform
 import secrets
+import signal
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,13 +24,16 @@ from typing import Any
 
 import bench
 from bench.files import replace
-from bench.run import cores
+from bench.run import cores, server
 from bench.run.job import Job, Report
 from bench.run.pool import Pool
 from bench.store import record
 
 Group = tuple[Job, ...]
 _SECONDS = 5.0
+_GRACE_SECONDS = 1.0
+_OF_SCHEDULERS = ("SIGTERM", "SIGUSR2")
+"""What schedulers send to all processes of a job before they kill them."""
 
 
 @cache
@@ -65,6 +71,8 @@ class Batch:
         cuda = any(group[0].device == "cuda" for group in left.values())
         pool = Pool(self.at_once, self.timeout, devices=cores.gpus() if cuda else ())
         waiting, running = list(left.items()), dict[str, int]()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _leave)
         try:
             # Whoever gave it away takes the folder away to say that it is not wanted any more.
             while (waiting or running) and self.folder.is_dir():
@@ -77,6 +85,7 @@ class Batch:
                         self._say(number, [(job, Report()) for job in group])
                 done: dict[int, list[tuple[Job, Report]]] = {}
                 for job, report in pool.wait(_SECONDS):
+                    _refuse_others_signal(report)
                     done.setdefault(running.pop(job.key), []).append((job, report))
                 for number, ended in done.items():
                     self._say(number, ended)
@@ -114,10 +123,31 @@ class Batch:
             replace(self._file(number), json.dumps(content).encode())
 
 
+def _leave(*_: object) -> None:
+    """The scheduler ends this job, and every process of it."""
+    raise SystemExit(f"ended from outside at {time.ctime()}")
+
+
+def _refuse_others_signal(report: Report) -> None:
+    """A worker that a signal for the whole job has reached is no failure of its cell.
+
+    Raises:
+        RuntimeError: it is one: the batch ends here, what it has not done is done in another.
+    """
+    if report.failure != "worker died" and not report.stop:
+        return
+    time.sleep(_GRACE_SECONDS)  # in which the signal comes here too
+    gone = server.pid() is not None and not server.lives()
+    if gone or any(name in report.message for name in _OF_SCHEDULERS):
+        raise RuntimeError(f"ended from outside: {report.stop or report.message}")
+
+
 def _placed(group: Group) -> Group:
     """The jobs with new folders for this try; none where somebody has taken a cell's away."""
     placed = []
     for job in group:
+        if not job.attempt.is_dir():  # it has its place among the results by now
+            return ()
         fresh = job.attempt.with_name(f"{job.attempt.name}-{secrets.token_hex(4)}")
         try:
             fresh.mkdir()

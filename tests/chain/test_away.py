@@ -265,3 +265,22 @@ def test_a_submitter_needs_no_gpu_of_its_own(toml, tmp_path, monkeypatch, capsys
     assert "no CUDA device here" in capsys.readouterr().out
     assert bench("run", toml, *places(tmp_path / "r"), *words, "--executor", "slurm") == 0
     assert "10 to compute" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("report", "ours"),
+    [
+        (Report(failure="worker died", message="the worker was ended by SIGTERM"), True),
+        (Report(failure="worker died", message="the worker was ended by SIGUSR2"), True),
+        (Report(failure="worker died", message="the worker was ended by SIGSEGV"), False),
+        (Report(failure="exception", message="SIGTERM"), False),
+        (Report(stop="a disk is full"), False),
+    ],
+)
+def test_a_signal_to_the_whole_job_is_no_failure_of_a_cell(report, ours, monkeypatch, forkserver):
+    monkeypatch.setattr(remote, "_GRACE_SECONDS", 0.0)
+    if ours:
+        with pytest.raises(RuntimeError, match="ended from outside"):
+            remote._refuse_others_signal(report)
+    else:
+        remote._refuse_others_signal(report)

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -95,7 +96,7 @@ def _said(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=False).stdout
 
 
-def disturbed(toml: Path, results: Path, kinds: list[str], flags: list, rng) -> Counter[str]:
+def disturbed(toml: Path, results: Path, kinds: list[str], flags: list[Any], rng) -> Counter[str]:
     """One run with these strikes, each after some more cells; how many came in time.
 
     Raises:
