@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
 from bench.plan.slot import Slot
+from bench.report import panel_views
 from bench.report.view_types import ConfusionView, Drawing, Matrix
 from bench.store import provenance, traces
 from bench.store.folders import LOG, TRACEBACK
@@ -64,7 +64,8 @@ def dossier(
     folder = results.runs / cell.folder
     found |= {"folder": cell.folder, **_traces(folder, record), **_logs(folder, record, private)}
     if matrix is not None and matrix.percent:
-        found["matrix"] = asdict(matrix)
+        rounded = [[round(share, 1) for share in row] for row in matrix.percent]
+        found["matrix"] = {"percent": rounded, "classes": matrix.classes, "matched": matrix.matched}
     if other := provenance.other_versions(record):
         found["here"] = {name: here for name, (_, here) in other.items()}
     return found
@@ -123,8 +124,16 @@ def askers(results: Results) -> dict[str, Slot]:
     return found
 
 
-def matrices(results: Results, figures: Iterable[Drawing]) -> Mapping[str, Matrix]:
-    """Key -> classes by clusters, of the cells that the figures of confusion show."""
+def matrices(
+    results: Results, figures: Iterable[Drawing], *, every: bool = False
+) -> Mapping[str, Matrix]:
+    """Key -> classes by clusters, of the cells that the figures of confusion show.
+
+    Args:
+        results: Of a plan.
+        figures: Of the same.
+        every: Of all other cells that stored clusters too; each prediction is read for it.
+    """
     found: dict[str, Matrix] = {}
     for view in figures:
         if isinstance(view, ConfusionView):
@@ -133,4 +142,7 @@ def matrices(results: Results, figures: Iterable[Drawing]) -> Mapping[str, Matri
             for slot, panel in zip(slots, view.panels, strict=True):
                 if slot.keys:
                     found[slot.keys[0]] = panel
+    for key, slot in askers(results).items() if every else ():
+        if key not in found and (one := panel_views.matrix(key, slot, results)):
+            found[key] = one
     return found
