@@ -39,6 +39,7 @@ _A_FILE = 100
 """Cells that one file holds, about."""
 _PLACES = 20
 """At most so many of the numbers that a cell counts in are named."""
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ESCAPED = re.compile(r"\\[ubfr]")
 """In JSON, a character of control."""
 
@@ -197,9 +198,9 @@ def _script(name: str, text: str) -> str:
 
 def _json(value: Any) -> str:
     """JSON whose texts are safe to show."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(value)
     if _ESCAPED.search(text) or not text.isprintable():
-        return json.dumps(_inert(value), separators=(",", ":"))
+        return _encode(_inert(value))
     return text
 
 

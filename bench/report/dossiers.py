@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def dossier(
     found |= {name: value for name in _TOLD if (value := getattr(record, name))}
     if record.message:
         found["message"] = without(private, record.message)
-    folder = results.runs / cell.folder
+    # A path's text: most cells of large stores lack all of these files.
+    folder = f"{results.runs}/{cell.folder}"
     found |= {"folder": cell.folder, **_traces(folder, record), **_logs(folder, record, private)}
     if matrix is not None and matrix.percent:
         rounded = [[round(share, 1) for share in row] for row in matrix.percent]
@@ -71,15 +73,15 @@ def dossier(
     return found
 
 
-def _logs(folder: Path, record: Record, private: Sequence[Path]) -> dict[str, Any]:
+def _logs(folder: str, record: Record, private: Sequence[Path]) -> dict[str, Any]:
     """The ends of a cell's log and traceback; why not, where one cannot be read."""
     found: dict[str, Any] = {}
     parts = [("log", LOG)] + [("traceback", TRACEBACK)] * (record.state == "failed")
     for part, name in parts:
-        try:
-            lines, more = tail(folder / name)
-        except FileNotFoundError:
+        if not os.path.lexists(f"{folder}/{name}"):
             continue
+        try:
+            lines, more = tail(Path(folder, name))
         except OSError as error:
             found[part] = {"text": f"{name} is not shown: {error.strerror}", "more": False}
             continue
@@ -88,10 +90,12 @@ def _logs(folder: Path, record: Record, private: Sequence[Path]) -> dict[str, An
     return found
 
 
-def _traces(folder: Path, record: Record) -> dict[str, Any]:
+def _traces(folder: str, record: Record) -> dict[str, Any]:
     """A cell's learning curves, name -> steps and values; what is wrong with damaged ones."""
+    if record.checksum and not record.curves:
+        return {}
     try:
-        read = traces.read(folder, record)
+        read = traces.read(Path(folder), record)
     except BenchError:
         return {"traces_damaged": True}
     series = {name: list(zip(*pairs, strict=True)) for name, pairs in read["logged"].items()}
