@@ -8,8 +8,12 @@ import numpy as np
 from bench.plan.entry import Entry
 from bench.plan.published import Published
 from bench.plan.slot import Slot
+from bench.render.pages import Site
 from bench.report.view_types import Curve, FigureView, Heatmap, HeatmapView, Measured, TableView
 from bench.score.statistics import Judgement, Summary, Unit, Verdict
+
+SITE = Site("results/", figures=True, compared=False)
+"""What pages of a report share."""
 
 
 def entry(

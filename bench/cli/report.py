@@ -42,6 +42,12 @@ def add(verbs: common.Verbs) -> None:
         "--against", type=Path, metavar="DIR", help="another results folder, side by side"
     )
     parser.add_argument(
+        "--confusion",
+        action="store_true",
+        help="classes by clusters of every cell, not of those alone that figures show: reads every "
+        "prediction and the labels",
+    )
+    parser.add_argument(
         "--output", type=Path, metavar="DIR", help="default: report/ in the results folder"
     )
     parser.set_defaults(action=act, preset=None)
@@ -67,6 +73,7 @@ def act(arguments: argparse.Namespace) -> int:
         words=Words(_places(arguments)),
         private=_private(arguments, store),
         damaged=[reason.replace(f"{store.root}/", "") for reason in store.damaged.values()],
+        confusion=arguments.confusion,
         other=f"{arguments.against.resolve().name}/" if arguments.against else "",
         comparisons=_compared(arguments, found) if arguments.against else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import cached_property
 
 from bench.plan.slot import Slot
 from bench.report.reference import shipped
@@ -39,7 +40,7 @@ class Words:
         numbers = ",".join(map(str, seeds))
         return f"{_BENCH} run {asked} --seed-list {numbers}{device}{again}{self._end}"
 
-    @property
+    @cached_property
     def _end(self) -> str:
         return f" {shlex.join(self.places)}" if self.places else ""
 

@@ -101,7 +101,7 @@ def measured_at(column: Column) -> int:
 
 def by_verdict(entries: Iterable[Measured]) -> dict[str, int]:
     """Verdict -> how many of the printed numbers have it, every verdict named."""
-    found = Counter(e.judgement.verdict for e in entries if e.slot.published)
+    found: Counter[str] = Counter(e.judgement.verdict for e in entries if e.slot.published)
     return {(UNMEASURED if word == "open" else word): found[word] for word in VERDICTS}
 
 

@@ -249,7 +249,7 @@ def compare(
     site: Site, other: str, comparisons: Sequence[Comparison], parts: Sequence[Part]
 ) -> str:
     """The page that sets two results folders side by side; numbers lead to their cells."""
-    links = {
+    links: dict[tuple[str, ...], str] = {
         (view.experiment, view.preset, view.name, *e.slot.line, *e.slot.head): f"{stem(view)}/{i}"
         for part in parts
         for view in part.tables

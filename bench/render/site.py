@@ -35,10 +35,11 @@ _FOLDERS = ("tables", "numbers", "cells", "figures", "static")
 _MANIFEST = "files.json"
 _OURS = re.compile(r"(?:(?:tables|numbers|cells|figures|static)/)?[A-Za-z0-9][A-Za-z0-9.-]*")
 _MOST_BYTES = 1 << 24
-_A_FILE = 200
+_A_FILE = 100
 """Cells that one file holds, about."""
 _PLACES = 20
 """At most so many of the numbers that a cell counts in are named."""
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ESCAPED = re.compile(r"\\[ubfr]")
 """In JSON, a character of control."""
 
@@ -60,6 +61,8 @@ class Report:
     other: str = ""
     """The folder that the results are set beside, in words."""
     comparisons: Sequence[Comparison] | None = None
+    confusion: bool = False
+    """Classes by clusters of every cell, and not of those alone that figures show."""
 
 
 def write(report: Report, folder: Path) -> list[Path]:
@@ -131,7 +134,7 @@ def _data(report: Report, put: Callable[[str, str], None], site: Site) -> None:
             }
             put(f"numbers/{stem(view)}.js", _script(f"numbers/{stem(view)}", _json(found)))
     keys = sorted((key, i) for i, part in enumerate(report.parts) for key in part.results.states)
-    digits = max(1, math.ceil(math.log(max(1, len(keys) / _A_FILE), 16)))
+    digits = max(1, round(math.log(max(1, len(keys) / _A_FILE), 16)))
     put("cell.html", pages.cell(site, digits))
     tellers = [_Teller.of(part, report) for part in report.parts]
     shards: dict[str, list[tuple[str, int]]] = {}
@@ -167,7 +170,7 @@ class _Teller:
                     found = places.setdefault(key, [])
                     if len(found) < _PLACES:
                         found.append(place)
-        matrix = matrices(part.results, part.figures)
+        matrix = matrices(part.results, part.figures, every=report.confusion)
         return cls(part, report, askers(part.results), matrix, places)
 
     def tell(self, key: str) -> dict[str, Any]:
@@ -195,9 +198,9 @@ def _script(name: str, text: str) -> str:
 
 def _json(value: Any) -> str:
     """JSON whose texts are safe to show."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(value)
     if _ESCAPED.search(text) or not text.isprintable():
-        return json.dumps(_inert(value), separators=(",", ":"))
+        return _encode(_inert(value))
     return text
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
 from bench.plan.slot import Slot
+from bench.report import panel_views
 from bench.report.view_types import ConfusionView, Drawing, Matrix
 from bench.store import provenance, traces
 from bench.store.folders import LOG, TRACEBACK
@@ -61,24 +62,26 @@ def dossier(
     found |= {name: value for name in _TOLD if (value := getattr(record, name))}
     if record.message:
         found["message"] = without(private, record.message)
-    folder = results.runs / cell.folder
+    # A path's text: most cells of large stores lack all of these files.
+    folder = f"{results.runs}/{cell.folder}"
     found |= {"folder": cell.folder, **_traces(folder, record), **_logs(folder, record, private)}
     if matrix is not None and matrix.percent:
-        found["matrix"] = asdict(matrix)
+        rounded = [[round(share, 1) for share in row] for row in matrix.percent]
+        found["matrix"] = {"percent": rounded, "classes": matrix.classes, "matched": matrix.matched}
     if other := provenance.other_versions(record):
         found["here"] = {name: here for name, (_, here) in other.items()}
     return found
 
 
-def _logs(folder: Path, record: Record, private: Sequence[Path]) -> dict[str, Any]:
+def _logs(folder: str, record: Record, private: Sequence[Path]) -> dict[str, Any]:
     """The ends of a cell's log and traceback; why not, where one cannot be read."""
     found: dict[str, Any] = {}
     parts = [("log", LOG)] + [("traceback", TRACEBACK)] * (record.state == "failed")
     for part, name in parts:
-        try:
-            lines, more = tail(folder / name)
-        except FileNotFoundError:
+        if not os.path.lexists(f"{folder}/{name}"):
             continue
+        try:
+            lines, more = tail(Path(folder, name))
         except OSError as error:
             found[part] = {"text": f"{name} is not shown: {error.strerror}", "more": False}
             continue
@@ -87,10 +90,12 @@ def _logs(folder: Path, record: Record, private: Sequence[Path]) -> dict[str, An
     return found
 
 
-def _traces(folder: Path, record: Record) -> dict[str, Any]:
+def _traces(folder: str, record: Record) -> dict[str, Any]:
     """A cell's learning curves, name -> steps and values; what is wrong with damaged ones."""
+    if record.checksum and not record.curves:
+        return {}
     try:
-        read = traces.read(folder, record)
+        read = traces.read(Path(folder), record)
     except BenchError:
         return {"traces_damaged": True}
     series = {name: list(zip(*pairs, strict=True)) for name, pairs in read["logged"].items()}
@@ -123,8 +128,16 @@ def askers(results: Results) -> dict[str, Slot]:
     return found
 
 
-def matrices(results: Results, figures: Iterable[Drawing]) -> Mapping[str, Matrix]:
-    """Key -> classes by clusters, of the cells that the figures of confusion show."""
+def matrices(
+    results: Results, figures: Iterable[Drawing], *, every: bool = False
+) -> Mapping[str, Matrix]:
+    """Key -> classes by clusters, of the cells that the figures of confusion show.
+
+    Args:
+        results: Of a plan.
+        figures: Of the same.
+        every: Of all other cells that stored clusters too; each prediction is read for it.
+    """
     found: dict[str, Matrix] = {}
     for view in figures:
         if isinstance(view, ConfusionView):
@@ -133,4 +146,7 @@ def matrices(results: Results, figures: Iterable[Drawing]) -> Mapping[str, Matri
             for slot, panel in zip(slots, view.panels, strict=True):
                 if slot.keys:
                     found[slot.keys[0]] = panel
+    for key, slot in askers(results).items() if every else ():
+        if key not in found and (one := panel_views.matrix(key, slot, results)):
+            found[key] = one
     return found

@@ -140,6 +140,16 @@ def confusion(
     return ConfusionView(**named, panels=tuple(panels))
 
 
+def matrix(key: str, slot: Slot, results: Results) -> Matrix | None:
+    """Classes by clusters of a cell; None where it stored no clusters or its data are not here."""
+    if results.states[key] not in USABLE:
+        return None
+    try:
+        return _matrix(_Cell(slot.entry, key, results))
+    except (BenchError, Unavailable, ValueError):
+        return None
+
+
 def _panel(empty: type[P], make: Callable[[_Cell], P], slot: Slot, results: Results) -> P:
     """A part's panel, or one with the words that say why there is nothing to see."""
     label = slot.entry.label
@@ -236,7 +246,8 @@ def _picture(pixels: npt.NDArray[np.uint8], *, frame: int | None = None) -> Pict
 def _matrix(cell: _Cell) -> Matrix:
     """TSP's figure 7; a class without images has no row, an empty cluster has its column."""
     assignments, labels = cell.assignments(), cell.labels
-    declared = get_task(cell.entry.task).settings(cell.entry.setting).get("n_clusters") or 0
+    planned = cell.results.plan.cells[cell.key]
+    declared = get_task(planned.task).settings(dict(planned.setting)).get("n_clusters") or 0
     clusters = max(declared, int(assignments.max()) + 1)
     table = contingency(labels, assignments, n_clusters=clusters)
     match = matching(table)

@@ -5,9 +5,9 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 from matplotlib.colors import same_color
-from views import bars, curve
+from views import SITE, bars, curve
 
-from bench.render import figures, html, latex, legend
+from bench.render import figures, latex, legend, pages
 from bench.render.write import write
 
 
@@ -85,7 +85,7 @@ def test_many_groups_take_both_columns_and_turn_their_names():
     assert {t.get_rotation() for t in few.axes[0].get_xticklabels()} == {0}
     assert {t.get_rotation() for t in many.axes[0].get_xticklabels()} == {45}
     assert r"\begin{figure*}" in latex.figure(view)
-    assert '<img class="wide"' in html.page([view], "quick")
+    assert 'class="wide-figure"' in pages.figures(SITE, [view])
 
 
 def test_bars_start_at_zero_and_differ_in_colour_or_hatch():

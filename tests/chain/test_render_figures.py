@@ -7,10 +7,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
-from views import SMALL, entry, view
+from views import SITE, SMALL, entry, view
 
 from bench.errors import BenchError
-from bench.render import article, figures, html, latex
+from bench.render import article, figures, latex, pages
 from bench.render.write import write, write_document
 from bench.report.view_types import Curve, FigureView
 
@@ -152,11 +152,12 @@ def test_an_unknown_format_is_named(what, name, tmp_path):
         write(what, tmp_path, [name])
 
 
-def test_the_page_shows_every_view_and_escapes_what_is_data():
-    views = [view(entry("<b>&x", values=[0.5, 0.7]), caption="A < B"), figure(curve(), truth=3)]
-    text = html.page(views, "quick")
+def test_pages_show_every_view_and_escape_what_is_data():
+    text = pages.table(SITE, [view(entry("<b>&x", values=[0.5, 0.7]), caption="A < B")])
     assert "&lt;b&gt;&amp;x" in text
     assert "A &lt; B." in text
     assert "60.0 ± 14.1 <small>(n=2/10)</small>" in text
-    assert '<img src="../figures/digits-k-quick.png"' in text
-    assert "<script" not in text
+    assert "<b>&" not in text
+    assert '<img src="figures/digits-k-quick.png"' in pages.figures(
+        SITE, [figure(curve(), truth=3)]
+    )

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
+from views import SITE
 
-from bench.render import figures, html, latex, legend
+from bench.render import figures, latex, legend, pages
 from bench.render.style import DASHES, FRAMES
 from bench.render.write import write as write_view
 from bench.report.picture_types import ImagesView, Picture, Sheet, Strip
@@ -99,7 +100,7 @@ def test_files_are_the_same_bytes_each_time(view, wide, tmp_path):
     assert [p.suffix for p in one] == [".pdf", ".png", ".tex"]
     assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
     assert (r"\begin{figure*}" in latex.figure(view)) == wide
-    assert ('<img class="wide"' in html.page([view], "quick")) == wide
+    assert ('class="wide-figure"' in pages.figures(SITE, [view])) == wide
 
 
 def test_views_without_panels_are_drawn():

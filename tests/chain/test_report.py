@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from browser import AXE, Watched, launched
@@ -10,6 +11,8 @@ from harness import bench, make_plan, places, write_experiment
 
 from bench.files import replace
 from bench.render import site
+from bench.report import dossiers
+from bench.store import states
 from bench.store.folders import LOG, TRACEBACK, Store
 
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -48,7 +51,8 @@ def content(path):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    rows = [{"method": "centroids", "label": f"centroids {MARKUP}"},
+    rows: list[dict[str, Any]] = [
+            {"method": "centroids", "label": f"centroids {MARKUP}"},
             {"method": "centroids", "label": "two", "params": {"iterations": 2}},
             {"method": "carrier", "group": "others"}]  # fmt: skip
     toml = write_experiment(folder / "mine.toml", "tiny/cluster", rows, n=3)
@@ -62,7 +66,7 @@ def report(tmp_path_factory):
 def test_every_cell_can_be_read_and_every_file_is_listed(report):
     plan, _, folder = report
     pages = folder / "pages"
-    cells = {}
+    cells: dict[str, Any] = {}
     for path in (pages / "cells").iterdir():
         name, found = content(path)
         assert name == f"cells/{path.stem}"
@@ -140,6 +144,23 @@ def test_what_may_turn_the_direction_of_writing_is_shown_as_a_number():
         "a\\u202eb": ["\\x1b[1m", "é\n", 1.5, None]
     }
     assert site._json({"a": "é"}) == '{"a":"é"}'
+
+
+def test_every_cell_with_clusters_has_its_confusion_where_that_is_asked_for(sound):
+    store = Store(sound.root / "results", read_only=True)
+    results = states.read(sound.plan, store)
+    assert not dossiers.matrices(results, [])
+    found = dossiers.matrices(results, [], every=True)
+    assert found.keys() == sound.plan.cells.keys()
+    for key, one in found.items():
+        told = dossiers.dossier(key, results, matrix=one)["matrix"]
+        assert [sum(row) for row in told["percent"]] == pytest.approx([100] * 4, abs=0.3)
+        # Of classes of one size the diagonal's mean is the accuracy.
+        at = told["matched"].index
+        rows = zip(told["classes"], told["percent"], strict=True)
+        hit = [row[at(label)] for label, row in rows]
+        assert len(hit) == 4
+        assert sum(hit) / 400 == pytest.approx(results.records[key].metrics["ACC"], abs=0.05)
 
 
 # In a browser.
