@@ -23,10 +23,10 @@ from sklearn.utils.validation import validate_data
 from bench import registry
 from bench.api.own_images import OwnImages, Target, images_of, labelled, target_of
 from bench.errors import BenchError, Unfit, unknown
+from bench.method_info import MethodInfo
 from bench.plan import graph
 from bench.plan.answers import refuses
 from bench.plan.cell import LARGEST_SEED
-from bench.method_info import MethodInfo
 from bench.run.inprocess import Fitted, replay
 from bench.tasks import Kind, Need
 

@@ -71,10 +71,10 @@ def document(views: Sequence[TableView | Drawing], others: Mapping[str, Block]) 
     names = sorted(blocks)
     lines = _verdicts([blocks[name].summary for name in names])
     for part, title in _PARTS.items():
-        mine = {name: blocks[name].inputs.get(part, []) for name in names}
-        if any(mine.values()):
+        lists = {name: blocks[name].inputs.get(part, []) for name in names}
+        if any(lists.values()):
             lines += [r"\clearpage", rf"\section*{{{title}}}", f"%% {part}"]
-        for name, inputs in mine.items():
+        for name, inputs in lists.items():
             lines += [f"% {name}", *inputs] if inputs else []
     return PREAMBLE + "\n".join([*lines, r"\end{document}", ""])
 

@@ -70,7 +70,7 @@ def _of_curves(view: FigureView) -> list[str]:
     if view.truth is not None:
         parts.append(f"Dashed: {sentence(view.truth_label)}")
     if any(curve.published for curve in view.curves):
-        sign = "Diamonds" if view.kind == "bars" else "Dotted"
+        sign = "Diamonds" if view.kind == "bars" else "Hollow"
         source = f" ({view.published_source})" if view.published_source else ""
         parts.append(f"{sign}: published{source}.")
     return parts

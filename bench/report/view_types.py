@@ -137,6 +137,8 @@ class Curve:
     """A printed number for each x; () for none at all."""
     failed: tuple[bool, ...] = ()
     """Whether each x failed, of those that were not measured; () where none did."""
+    method: str = ""
+    """Decides the colour; "" takes that of its place."""
     damaged: tuple[int, ...] = ()
     """Seeds that are left out, since their stored curves are damaged."""
 
