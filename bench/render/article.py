@@ -99,7 +99,8 @@ def _part(view: TableView | Drawing) -> str:
 
 def _verdicts(summaries: Sequence[Summary]) -> list[str]:
     """The first page: verdicts by paper, then experiment by experiment what is lacking."""
-    lines = [r"\section*{Verdicts}", *_by_paper(summaries), r"\begin{small}", "%% summaries"]
+    lines = [r"\section*{Verdicts}", *_by_paper(summaries)]
+    lines += [r"\begin{small}\raggedright", "%% summaries"]
     for one in summaries:
         lines += [
             f"% {json.dumps(dataclasses.asdict(one))}",
