@@ -1,6 +1,17 @@
-"""Runs methods of deep and transfer clustering and sets each number beside the published one."""
+"""Runs methods of deep and transfer clustering and sets each number beside the published one.
 
+From Python: `bench.run`, `bench.results`, `bench.load`, `bench.estimator`
+(docs/python.md). Nothing heavy is imported before one of them is used.
+"""
+
+import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.api import FinishedCell, estimator, load, results, run
+
+__all__ = ["INSTALLED", "ROOT", "SHIPPED", "FinishedCell", "estimator", "load", "results", "run"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _IN_WHEEL = _PACKAGE / "_shipped"
@@ -12,3 +23,12 @@ ROOT = Path.cwd() if INSTALLED else _PACKAGE.parent
 the current folder."""
 SHIPPED = _IN_WHEEL if INSTALLED else ROOT
 """`methods/`, `baselines/`, `results/published/` and `results/reference/` lie here."""
+
+
+def __getattr__(name: str) -> Any:
+    """What Python is offered, imported with its first use."""
+    if name == "run":  # a package, which can be called
+        return importlib.import_module("bench.run")
+    if name in __all__:
+        return getattr(importlib.import_module("bench.api"), name)
+    raise AttributeError(f"module 'bench' has no attribute '{name}'")

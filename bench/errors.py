@@ -45,6 +45,10 @@ class DamagedData(BenchError):  # noqa: N818 - named like its message
     """A file of a data set is unreadable, truncated or not what it should be."""
 
 
+class Unfit(BenchError, ValueError):  # noqa: N818 - named like its message
+    """An estimator cannot be fitted to these images with these parameters."""
+
+
 class NonFiniteError(ValueError):
     """A method's loss or output is NaN or infinite: the cell has failed."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -100,16 +102,27 @@ def replace(path: Path, content: bytes) -> Path:
     Raises:
         BenchError: the folder cannot be made or written.
     """
+    with replacing(path) as file:
+        file.write(content)
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[io.BufferedWriter]:
+    """A file to write bit by bit, which gets to its place when the block ends well.
+
+    Raises:
+        BenchError: the folder cannot be made or written.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.unlink(missing_ok=True)
         try:
             with beside.open("xb") as file:  # "x": a link that lies there is not followed
-                file.write(content)
+                yield file
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror or error}") from error
-    return path

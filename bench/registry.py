@@ -1,7 +1,9 @@
 """Finds methods: every module in `methods/`, `baselines/` and the folders given by `--plugins`.
 
-The folders are imported as `bench_methods`, `bench_baselines`, … so that packages of those common
-names in a user's environment neither shadow ours nor are shadowed.
+A plug-in folder is imported whole, a module of ours when one of its methods is asked for: most of
+them import torch and scikit-learn, which a plan of others need not wait for. The folders are
+imported as `bench_methods`, `bench_baselines`, … so that packages of those common names in a user's
+environment neither shadow ours nor are shadowed.
 """
 
 from __future__ import annotations
@@ -13,15 +15,14 @@ import os
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args
 
-from bench import SHIPPED, declared
+from bench import declared, shipped
 from bench.errors import BenchError, unknown
+from bench.method_info import MethodInfo
 from bench.tasks import Dtype, Kind, Method
-from bench.typed import checked
 
 Class = TypeVar("Class", bound=type)
 CONTRACT = tuple(name for name in vars(Method) if not name.startswith("_"))
@@ -30,78 +31,6 @@ _ALIKE = 0.8
 """From this similarity of two names on, one is taken for a slip of the other."""
 PLUGINS = "BENCH_PLUGINS"
 """Environment variable: plugin folders, parted like a path, for processes that no flag reaches."""
-
-
-@dataclass(frozen=True)
-class MethodInfo:
-    """A registered method."""
-
-    name: str
-    cls: type[Any]
-    kinds: tuple[Kind, ...]
-    quick: Mapping[str, Any]
-    """Parameters that the quick preset sets in place of the paper's."""
-    uses_target_labels: bool
-    """An oracle: it is given the labels, marked in every table and left out of rankings."""
-    artifact: bool
-    """Its output serves other cells and is not scored."""
-    neutral: Mapping[str, Any] = field(default_factory=dict)
-    """Parameter -> the value that left results as they were before the parameter existed; it is
-    kept out of the key, so that cells measured earlier stay valid."""
-    alias_of: str = ""
-    """The name that this one stands beside; "" for a method's first name."""
-    dtypes: tuple[Dtype, ...] = ("float32",)
-    """What its networks may compute in: a type beside float32 when it costs no accuracy."""
-
-    @property
-    def module(self) -> str:
-        """The module that defines it, such as `bench_baselines.kmeans`."""
-        return self.cls.__module__
-
-    @cached_property
-    def _hints(self) -> dict[str, Any]:
-        try:
-            return get_type_hints(self.cls)
-        except Exception as error:
-            raise BenchError(
-                f"method '{self.name}' in {self.module}: the type of a parameter cannot be read: "
-                f"{error}"
-            ) from error
-
-    @property
-    def summary(self) -> str:
-        """The first line of its docstring, behind the name that it is an alias of."""
-        first = (self.cls.__doc__ or "").strip().split("\n", 1)[0]
-        return f"Alias of {self.alias_of}: {first}" if self.alias_of else first
-
-    def params(
-        self, preset: str, overrides: Mapping[str, Any], *, where: str = ""
-    ) -> dict[str, Any]:
-        """All parameters: the paper's defaults, then the quick preset's, then the overrides.
-
-        Raises:
-            BenchError: an unknown parameter or a value of another type.
-        """
-        fields = {f.name: f for f in dataclasses.fields(self.cls)}
-        values = {name: f.default for name, f in fields.items()}
-        values |= dict(self.quick) if preset == "quick" else {}
-        for key, value in overrides.items():
-            if key not in fields:
-                raise unknown(f"parameter of {self.name}", key, fields, where=where)
-            name = f"{self.name}.{key}"
-            at = f"{where}: {name}" if where else name
-            values[key] = checked(self._hints[key], value, at)
-            declared.refuse_out_of_range(key, values[key], at)
-        return values
-
-    def build(self, params: Mapping[str, Any], *, where: str = "") -> Method:
-        """The method itself; raises BenchError when its own checks refuse the values."""
-        try:
-            built: Method = self.cls(**params)
-            return built
-        except Exception as error:
-            prefix = f"{where}: " if where else ""
-            raise BenchError(f"{prefix}method '{self.name}': {error}") from error
 
 
 _methods: dict[str, MethodInfo] = {}
@@ -157,10 +86,10 @@ def _refuse_unfit(info: MethodInfo) -> None:
     """Say at import what would otherwise go wrong in a worker."""
     where, cls = f"method {info.name!r:.120} in {info.module}", info.cls
     declared.refuse_name(info.name, where)
-    taken = _methods.get(info.name)
+    taken = _taken(info.name)
     # The same class again is a module that was imported again.
-    if taken is not None and _place(taken.cls) != _place(cls):
-        raise BenchError(f"{where}: the name is taken by {'.'.join(_place(taken.cls))}")
+    if taken and taken != ".".join(_place(cls)):
+        raise BenchError(f"{where}: the name is taken by {taken}")
     if not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         raise BenchError(f"{where}: must be a @dataclass(frozen=True) of its parameters")
     declared.refuse_fields(cls, (*info.quick, *info.neutral), where)
@@ -184,41 +113,79 @@ def _place(cls: type) -> tuple[str, str]:
     return cls.__module__, cls.__qualname__
 
 
+def _taken(name: str) -> str:
+    """The class that has this name, imported or not; "" where none has."""
+    if name in _methods:
+        return ".".join(_place(_methods[name].cls))
+    one = shipped.methods().get(name)
+    return f"{_module_of(one.file)}.{one.cls}" if one else ""
+
+
+def _module_of(file: Path) -> str:
+    """What a module of ours is imported as."""
+    if file.parent in shipped.FOLDERS:
+        return f"{package_of(file.parent)}.{file.stem}"
+    return f"bench.score.{file.stem}"
+
+
 def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
     """Import every module of the method folders, once, and return all methods by name.
 
     Raises:
+        BenchError: as `use`, or a module of ours cannot be imported.
+    """
+    for one in shipped.methods().values():
+        _import_shipped(one.file)
+    use(plugins)
+    return _methods
+
+
+def use(plugins: Iterable[Path]) -> None:
+    """Import every module of plug-in folders, once.
+
+    Raises:
         BenchError: a folder does not exist, or a module in it cannot be imported.
     """
-    for name in ("probe", "finetune"):  # the harness's own measuring cells
-        importlib.import_module(f"bench.score.{name}")
-    shipped = (SHIPPED / "methods", SHIPPED / "baselines")
-    for folder in (*shipped, *(Path(p).resolve() for p in plugins)):
+    for folder in (Path(p).resolve() for p in plugins):
         if folder not in _loaded:
             if not folder.is_dir():
                 raise BenchError(f"plugin folder {folder} does not exist")
             for path in sorted(folder.glob("[!_]*.py")):
-                if folder in shipped:
-                    import_from(folder, path.stem)
-                else:
-                    _import_plugin(folder, path.stem)
+                _import_plugin(folder, path.stem)
             _loaded.add(folder)
-    return _methods
+
+
+def _import_shipped(file: Path) -> None:
+    if file.parent in shipped.FOLDERS:
+        import_from(file.parent, file.stem)
+    else:
+        importlib.import_module(_module_of(file))
 
 
 def _import_plugin(folder: Path, stem: str) -> None:
     """Import a module of a plug-in; raises a BenchError where it takes a network's name."""
-    known: dict[str, type] = importlib.import_module("bench.nn.networks").known()
-    before = dict(known)
+    before = dict(_networks())
     module = import_from(folder, stem)
-    for name, cls in before.items():
-        if _place(known[name]) != _place(cls):
-            known[name] = cls
+    known = _networks()
+    for name in [n for n, cls in known.items() if cls.__module__ == module.__name__]:
+        mine, taken = known[name], before.get(name)
+        if taken is None and name in shipped.networks():
+            del known[name]
+            taken = importlib.import_module("bench.nn.networks").known()[name]
+        if taken is not None and _place(taken) != _place(mine):
+            known[name] = taken
             del sys.modules[module.__name__]  # or it would pass the next time
             raise BenchError(
-                f"{folder / stem}.py: network '{name}' is already {'.'.join(_place(cls))}: choose "
-                "another name"
+                f"{folder / stem}.py: network '{name}' is already {'.'.join(_place(taken))}: "
+                "choose another name"
             )
+        known[name] = mine
+
+
+def _networks() -> dict[str, type]:
+    """Name -> network, of those that are imported."""
+    base = sys.modules.get("bench.nn.networks.base")
+    return base.KNOWN if base else {}
 
 
 def plugins_of_environment() -> list[Path]:
@@ -231,12 +198,8 @@ def package_of(folder: Path) -> str:
     return f"bench_{folder.name.replace('.', '_')}"
 
 
-def import_from(folder: Path, stem: str) -> types.ModuleType:
-    """Import `folder/stem.py` as a submodule of the folder's private package.
-
-    Raises:
-        BenchError: the module raises when it is imported, or ends the process.
-    """
+def _package(folder: Path) -> str:
+    """The same, the package being there."""
     package = package_of(folder)
     known = sys.modules.get(package)
     if known is None:
@@ -245,6 +208,21 @@ def import_from(folder: Path, stem: str) -> types.ModuleType:
         sys.modules[package] = known
     elif str(folder) not in known.__path__:
         known.__path__.append(str(folder))
+    return package
+
+
+# So that the text of a module can be found, imported or not (`bench.store.code`).
+for _folder in shipped.FOLDERS:
+    _package(_folder)
+
+
+def import_from(folder: Path, stem: str) -> types.ModuleType:
+    """Import `folder/stem.py` as a submodule of the folder's private package.
+
+    Raises:
+        BenchError: the module raises when it is imported, or ends the process.
+    """
+    package = _package(folder)
     try:
         module = importlib.import_module(f"{package}.{stem}")
     except (BenchError, KeyboardInterrupt):
@@ -269,7 +247,8 @@ def get(name: str, *, where: str = "") -> MethodInfo:
         BenchError: nobody registered it; the message names the nearest one.
     """
     if name not in _methods:
-        load()
-    if name not in _methods:
-        raise unknown("method", name, _methods, where=where)
+        one = shipped.methods().get(name)
+        if one is None:
+            raise unknown("method", name, {**_methods, **shipped.methods()}, where=where)
+        _import_shipped(one.file)
     return _methods[name]

@@ -52,7 +52,7 @@ _LOG = 50
 """Steps between two checkpoints and values of the loss."""
 _SNAPSHOTS = 8
 """Points of the curve over training."""
-_QUICK = {"widths": (16, 32, 64), "iterations": 500, "epochs": 4}
+QUICK = {"widths": (16, 32, 64), "iterations": 500, "epochs": 4}
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ class Adaptation(Method):
 
     WORKS_ON: ClassVar[tuple[str, ...]] = ()
     """Parameters that may not be 0, as a term works on what they size."""
+    ANNEALING: ClassVar[float] = 1e-3
+    """The learning rate falls with (1 + ANNEALING step)^-0.75."""
     losses: ClassVar[tuple[str, ...]] = ("CE",)
     """Cross-entropy of the source; a term adds LCO, CCN's objective, or DA, domain adaptation."""
 
@@ -91,7 +93,7 @@ class Adaptation(Method):
     epochs: int = 0
     """At most this many passes over the source; 0: as many as the iterations make."""
     learning_rate: float = 0.01
-    """Learning rate of SGD at the start; it falls with (1 + 0.001 step)^-0.75."""
+    """Learning rate of SGD at the start; it falls."""
     momentum: float = 0.9
     """Nesterov's."""
     weight_decay: float = 1e-3
@@ -143,7 +145,7 @@ class Adaptation(Method):
         )
         for step in steps:
             for group in optimiser.param_groups:
-                group["lr"] = group["rate"] * domain.annealed(step)
+                group["lr"] = group["rate"] * domain.annealed(step, self.ANNEALING)
             rows, source = self._draw(task.source.images, self.source_batch, order, crops, run)
             with training.autocast(run.device, run.dtype):
                 with domain.untracked(network) if terms else nullcontext():
@@ -152,7 +154,8 @@ class Adaptation(Method):
                 if terms:
                     _, target = self._draw(task.target, self.target_batch, order, crops, run)
                     of_target, found = self._outputs(network, target)
-                    batch = Batch(step, target, of_source, of_target, found.softmax(dim=1))
+                    p_source, p = logits.softmax(dim=1), found.softmax(dim=1)
+                    batch = Batch(step, target, of_source, of_target, p_source, p)
                     loss = sum((term(batch) for term in terms), start=loss)
             steps.step(optimiser, loss)
             if steps.due(_SNAPSHOTS):
@@ -221,13 +224,13 @@ class Adaptation(Method):
         return Views(self.size, invert=False, mean=0.0, std=1.0, crop_scale=self.crop_scale)
 
 
-@method("source-only", kinds=("adapt",), quick=_QUICK)
+@method("source-only", kinds=("adapt",), quick=QUICK)
 @dataclass(frozen=True)
 class SourceOnly(Adaptation):
     """A classifier of the source alone, used on the target as it is."""
 
 
-@method("dann", kinds=("adapt",), quick=_QUICK)
+@method("dann", kinds=("adapt",), quick=QUICK)
 @dataclass(frozen=True)
 class DANN(Adaptation):
     """Domain-adversarial training: features from which the domain cannot be told."""
@@ -242,7 +245,7 @@ class DANN(Adaptation):
         return [Domains(self.bottleneck, run.seed_for("init") + 2)]
 
 
-@method("ccn+", kinds=("adapt",), quick=_QUICK, neutral={"directions": "one"})
+@method("ccn+", kinds=("adapt",), quick=QUICK, neutral={"directions": "one"})
 @dataclass(frozen=True)
 class CCNPlus(Adaptation):
     """Classification of the source and clustering of the target by one network."""
@@ -282,7 +285,7 @@ class CCNPlus(Adaptation):
         return [Clusters(labeller, replace(views, invert=self.invert), loss)]
 
 
-@method("ccn++", kinds=("adapt",), quick=_QUICK, neutral={"directions": "one"})
+@method("ccn++", kinds=("adapt",), quick=QUICK, neutral={"directions": "one"})
 @dataclass(frozen=True)
 class CCNPlusPlus(CCNPlus):
     """CCN+ with the discriminator of DANN."""

@@ -29,6 +29,8 @@ class Batch:
     """What the classifier's last layer is given of the source, (n, D)."""
     target: Tensor
     """The same of the target, (m, D)."""
+    p_source: Tensor
+    """Class probabilities of the source, (n, classes)."""
     p: Tensor
     """Class probabilities of the target, (m, classes)."""
 

@@ -1,5 +1,6 @@
 """Fixtures of the tests of the harness."""
 
+import compileall
 import os
 import sys
 
@@ -11,11 +12,20 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
+from bench import ROOT  # noqa: E402
+
 torch.set_num_threads(1)
 
 # A plugin that a test rewrites within a second must not be read from a compiled copy.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 sys.dont_write_bytecode = True
+
+
+def pytest_configure(config):
+    """Compile the project once: the many processes that tests start write no compiled copy."""
+    if not hasattr(config, "workerinput"):  # xdist's own processes come later
+        for folder in ("bench", "methods", "baselines"):
+            compileall.compile_dir(ROOT / folder, quiet=1)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,7 @@ from bench.nn.images.views import Views
 from bench.nn.networks import transferred
 from bench.tasks import AdaptTask, ClusterTask, Images, Ints, Labelled, Prediction
 
-ALL = ("source-only", "dann", "ccn+", "ccn++")
+ALL = ("source-only", "dann", "jan", "ccn+", "ccn++")
 PAIRED = ("ccn+", "ccn++")
 SMALL: dict[str, Any] = {"widths": (4, 8), "size": 8, "iterations": 6}
 

@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench.cli import common, streams
+from bench.cli import streams
 from bench.cli.common import TERMINATED
+from bench.cli.mistakes import Parser, refuse_rest
 from bench.errors import BenchError
 from bench.files import printable
 
@@ -39,7 +40,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _status(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     """Act, with every error that a user may meet as one sentence."""
     try:
-        common.refuse_rest(arguments, rest)
+        refuse_rest(arguments, rest)
         status: int = arguments.action(arguments)
     except BenchError as error:
         print(f"bench: {printable(str(error), lines=True)}", file=sys.stderr)
@@ -57,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
         check,
         completion,
         data,
+        executors,
         export,
         listing,
         merge,
@@ -72,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         weights_folder,
     )
 
-    made = common.Parser(
+    made = Parser(
         prog="python -m bench",
         description=DESCRIPTION,
         epilog=EXAMPLES,
@@ -85,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
         sweep,
         listing,
         status,
+        executors,
         show,
         render,
         export,

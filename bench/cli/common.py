@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from bench import ROOT, registry, weights
 from bench.cli import words
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError
 from bench.files import printable
 from bench.plan.cell import MOST_SEEDS
 
@@ -21,33 +19,12 @@ if TYPE_CHECKING:
     from bench.plan.experiment import Experiment
     from bench.plan.graph import Options, Plan
     from bench.store.folders import Store
+    from bench.store.kept_plan import Asked
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 PRESETS = ("quick", "paper")
 TERMINATED = "SIGTERM"
 """What a `KeyboardInterrupt` says that was none of the keyboard's."""
-
-
-class Parser(argparse.ArgumentParser):
-    """One that says a mistake in a sentence, without the usage of every flag before it."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with status 2."""
-        if message.startswith("argument VERB: invalid choice: "):
-            wrong = message.split("'")[1]
-            message = str(unknown("verb", wrong, re.findall(r"'([\w-]+)'", message)[1:]))
-        self.exit(2, f"bench: {printable(message)} (`{self.prog} --help`)\n")
-
-
-def refuse_rest(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
-    """Raise a BenchError for the first word that the verb does not take, with the nearest flag."""
-    if not rest:
-        return
-    if not rest[0].startswith("-"):
-        raise BenchError(f"one word too many: {rest[0]} (`{arguments.parser.prog} --help`)")
-    known = [flag for one in arguments.parser._actions for flag in one.option_strings]
-    flag = rest[0].partition("=")[0]
-    raise unknown("flag", flag, [name for name in known if name.startswith("--")])
 
 
 def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argparse.ArgumentParser:
@@ -192,7 +169,7 @@ def data_root(arguments: argparse.Namespace) -> Path:
 
 def load_plugins(arguments: argparse.Namespace) -> None:
     """Import the plugin folders, so that their methods, data sets and tasks have names."""
-    registry.load(arguments.plugins)
+    registry.use(arguments.plugins)
 
 
 def chosen_experiments(arguments: argparse.Namespace) -> list[Experiment]:
@@ -215,18 +192,46 @@ def chosen_experiments(arguments: argparse.Namespace) -> list[Experiment]:
     return chosen
 
 
-def plan_for(arguments: argparse.Namespace) -> Plan:
-    """The plan that a verb's selection asks for; nothing is written for it."""
-    from bench.plan import graph
+def plan_for(arguments: argparse.Namespace, asked: Asked | None = None) -> Plan:
+    """The plan that a verb's selection asks for, kept or new; nothing is written for it.
 
-    load_plugins(arguments)
+    Args:
+        arguments: As parsed.
+        asked: `asked_of` of the same, where the plan will be kept under it.
+    """
+    from bench.plan import graph
+    from bench.store import kept_plan
+
     use_weights(arguments)
-    options = options_of(arguments)
-    made = graph.make(chosen_experiments(arguments), options)
-    refuse_unused(made, options)
+    asked = asked or asked_of(arguments)
+    made = kept_plan.recall(asked) if asked else None
+    if made is None:
+        load_plugins(arguments)
+        options = options_of(arguments)
+        made = graph.make(chosen_experiments(arguments), options)
+        refuse_unused(made, options)
     for line in made.notes:
         say(f"note: {line}", sys.stderr)
     return made
+
+
+_CHOOSING = (
+    "experiments", "every", "methods", "tasks", "seeds", "seed_list", "preset", "device", "dtype",
+    "given",
+)  # fmt: skip
+
+
+def asked_of(arguments: argparse.Namespace) -> Asked | None:
+    """What the command line asks of a plan; None where it may not be kept: see `kept_plan`."""
+    from bench.store.kept_plan import Asked
+
+    if arguments.plugins or registry.plugins_of_environment() or arguments.device != "cpu":
+        return None
+    words = {flag: getattr(arguments, flag, None) for flag in _CHOOSING}
+    if words["every"] is False and not words["experiments"]:  # the same: see `chosen_experiments`
+        words["every"] = True
+    files = (Path(name).absolute() for name in arguments.experiments if name.endswith(".toml"))
+    return Asked(words, data_root(arguments), tuple(files))
 
 
 def whole(plan: Plan, options: Options) -> Plan:
@@ -258,6 +263,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         methods=arguments.methods,
         tasks=arguments.tasks,
         device=arguments.device,
+        elsewhere=getattr(arguments, "executor", "local") != "local",
         dtype=arguments.dtype,
         data_root=data_root(arguments),
         given=given.read(arguments.given, "--set"),

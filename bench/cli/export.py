@@ -1,11 +1,13 @@
-"""`bench export`: all numbers as one table for pandas, R or a spreadsheet."""
+"""`bench export`: all numbers, or all predictions, as one table for pandas, R or a spreadsheet."""
 
 from __future__ import annotations
 
 import argparse
-import io
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from bench.cli import common
 from bench.errors import BenchError
@@ -13,14 +15,22 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.store.folders import Store
+    from bench.store.record import Record
+
 FORMATS = ("csv", "parquet")
 EPILOG = """\
 A row for each cell and metric: key, method, parameters, task, setting, seed, preset, state, metric,
 value, times, memory, versions. Where nothing is chosen it holds every record of the results folder;
 of an experiment or another choice, the cells of its plan, those that are missing too.
 
+With --predictions a row for each image of each finished cell: key, index, cluster. The index is the
+image's place in the data set as it was read, from 0 over all its splits, and not the order that
+methods are given.
+
   python -m bench export > all.csv
-  python -m bench export digits --output digits.parquet      (needs pyarrow)"""
+  python -m bench export digits --output digits.parquet      (needs pyarrow)
+  python -m bench export digits --predictions --output clusters.csv"""
 
 
 def add(verbs: common.Verbs) -> None:
@@ -29,34 +39,43 @@ def add(verbs: common.Verbs) -> None:
     parser = common.add_verb(verbs, "export", summary, epilog=EPILOG)
     common.add_selection(parser, every=True)
     common.add_places(parser)
+    parser.add_argument(
+        "--predictions",
+        action="store_true",
+        help="a row for each cell and image in their place: the cluster that it was put in",
+    )
     parser.add_argument("--format", choices=FORMATS, help="default: by the file's name, else csv")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     parser.set_defaults(action=act)
 
 
 def act(arguments: argparse.Namespace) -> int:
-    """Write the frame."""
-    from bench.files import replace
+    """Write the frame, or frame by frame what need not fit into memory."""
+    from bench.files import replacing
 
     output: Path | None = arguments.output
     form = arguments.format or ("parquet" if output and output.suffix == ".parquet" else "csv")
     if form == "parquet" and output is None:
         raise BenchError("parquet is no text: name a file with --output FILE.parquet")
-    frame = _frame(arguments)
+    frames = _predictions(arguments) if arguments.predictions else iter([frame_of(arguments)])
     if output is None:
-        # On a terminal nobody's text moves the cursor; a file has it as it is.
-        common.say(frame.to_csv(index=False, lineterminator="\n").rstrip("\n"))
+        for _, text in _as_csv(frames):
+            # On a terminal nobody's text moves the cursor; a file has it as it is.
+            common.say(text.rstrip("\n"))
         return 0
-    print(f"wrote  {replace(output, _bytes(frame, form))}: {len(frame)} rows")
+    with replacing(output) as file:
+        rows = _write_parquet(frames, file) if form == "parquet" else _write_csv(frames, file)
+    print(f"wrote  {output}: {rows} rows")
     return 0
 
 
-def _frame(arguments: argparse.Namespace) -> pd.DataFrame:
+def frame_of(arguments: argparse.Namespace) -> pd.DataFrame:
+    """The tidy frame of what a selection asks for; what is damaged is said."""
     from bench.report import frame
     from bench.store.folders import Store
 
     store = Store(arguments.results, read_only=True)
-    if arguments.experiments or arguments.every or common.narrows(arguments):
+    if _chosen(arguments):
         from bench.store.states import read
 
         found = frame.of_results(read(common.plan_for(arguments), store))
@@ -66,13 +85,65 @@ def _frame(arguments: argparse.Namespace) -> pd.DataFrame:
     return found
 
 
-def _bytes(frame: pd.DataFrame, form: str) -> bytes:
-    out = io.BytesIO()
-    if form == "csv":
-        frame.to_csv(out, index=False, lineterminator="\n")
-        return out.getvalue()
+def _chosen(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.experiments or arguments.every or common.narrows(arguments))
+
+
+def _predictions(arguments: argparse.Namespace) -> Iterator[pd.DataFrame]:
+    """A frame for each finished cell; at last it is said which have none, and why."""
+    from bench.report import assigned
+    from bench.store.folders import Store
+
+    store, left_out = Store(arguments.results, read_only=True), dict[str, str]()
+    cells = _finished(arguments, store)
+    root = common.data_root(arguments)
+    yield assigned.empty()
+    yield from assigned.of_cells(cells, root, left_out)
+    common.say_damaged(store)
+    for why, count in Counter(left_out.values()).items():
+        common.say(f"note: {count} cells without predictions: {why}", sys.stderr)
+
+
+def _finished(arguments: argparse.Namespace, store: Store) -> list[tuple[Path, Record]]:
+    """Folder and record of the finished cells of a selection, in the order of their folders."""
+    from bench.plan.cell import address
+
+    records = store.records()
+    common.load_plugins(arguments)
+    keys = common.plan_for(arguments).cells.keys() if _chosen(arguments) else records.keys()
+    done = [records[key] for key in keys if key in records and records[key].state == "done"]
+    found = [(address(record.cell).folder, record) for record in done]
+    return [(store.runs / folder, record) for folder, record in sorted(found, key=lambda x: x[0])]
+
+
+def _as_csv(frames: Iterable[pd.DataFrame]) -> Iterator[tuple[pd.DataFrame, str]]:
+    """Each frame and its text, the names of columns above the first."""
+    for i, frame in enumerate(frames):
+        yield frame, frame.to_csv(index=False, header=not i, lineterminator="\n")
+
+
+def _write_csv(frames: Iterable[pd.DataFrame], file: BinaryIO) -> int:
+    """Write frames behind one another; returns the number of rows."""
+    rows = 0
+    for frame, text in _as_csv(frames):
+        file.write(text.encode())
+        rows += len(frame)
+    return rows
+
+
+def _write_parquet(frames: Iterable[pd.DataFrame], file: BinaryIO) -> int:
+    """The same, a group of rows a frame."""
     try:
-        frame.to_parquet(out, index=False)
+        import pyarrow as pa
+        from pyarrow import parquet
     except ImportError as error:
         raise BenchError("parquet needs pyarrow: pip install pyarrow, or --format csv") from error
-    return out.getvalue()
+    rows, writer = 0, None
+    for frame in frames:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        writer = writer or parquet.ParquetWriter(file, table.schema)
+        writer.write_table(table)
+        rows += len(frame)
+    if writer:
+        writer.close()
+    return rows

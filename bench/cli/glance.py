@@ -5,21 +5,11 @@ Methods import torch, which takes seconds; their names and first lines stand in 
 
 from __future__ import annotations
 
-import ast
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from bench import SHIPPED
+from bench import shipped
 from bench.plan import FOLDER
-
-_SCORE = Path(__file__).resolve().parents[1] / "score"
-_PLACES = (
-    *((SHIPPED / name, "[!_]*.py") for name in ("methods", "baselines")),
-    (_SCORE, "probe.py"),
-    (_SCORE, "finetune.py"),
-)
 
 
 def methods() -> list[dict[str, Any]]:
@@ -28,33 +18,16 @@ def methods() -> list[dict[str, Any]]:
     Raises:
         ValueError: a method is registered with other than plain values; import it then.
     """
-    trees = (ast.parse(path.read_bytes()) for at, files in _PLACES for path in at.glob(files))
-    rows = [row for tree in trees for node in ast.walk(tree) for row in _rows(node)]
-    return sorted(rows, key=lambda row: str(row["name"]))
-
-
-def _rows(node: ast.AST) -> Iterator[dict[str, Any]]:
-    """A class's row, and one for each alias, where it is registered as a method."""
-    for call in getattr(node, "decorator_list", ()):
-        if not isinstance(node, ast.ClassDef) or not isinstance(call, ast.Call):
-            continue
-        if getattr(call.func, "id", "") != "method":
-            continue
-        said = {word.arg: word.value for word in call.keywords}
-        name = ast.literal_eval(call.args[0])
-        first = (ast.get_docstring(node) or "").split("\n", 1)[0]
-
-        def plain(key: str, otherwise: Any, said: dict[Any, ast.expr] = said) -> Any:
-            return ast.literal_eval(said[key]) if key in said else otherwise
-
-        for one in (name, *plain("aliases", ())):
-            yield {
-                "name": one,
-                "tasks": list(plain("kinds", ())),
-                "oracle": plain("uses_target_labels", False),
-                "serves others": plain("artifact", False),
-                "summary": first if one == name else f"Alias of {name}: {first}",
-            }
+    return [
+        {
+            "name": one.name,
+            "tasks": list(one.kinds),
+            "oracle": one.uses_target_labels,
+            "serves others": one.artifact,
+            "summary": one.summary,
+        }
+        for one in shipped.methods().values()
+    ]
 
 
 def experiments() -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from bench import registry
 from bench.cli import common, glance
+from bench.method_info import MethodInfo
 
 KINDS = ("methods", "tasks", "datasets", "experiments")
 
@@ -57,7 +58,7 @@ def _methods(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return [_method(info) for _, info in sorted(registry.load(arguments.plugins).items())]
 
 
-def _method(info: registry.MethodInfo) -> dict[str, Any]:
+def _method(info: MethodInfo) -> dict[str, Any]:
     return {
         "name": info.name,
         "tasks": list(info.kinds),

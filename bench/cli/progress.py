@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,17 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.cli import lacks
 from bench.files import printable
 from bench.plan.cell import Cell
-from bench.plan.graph import Plan
 from bench.store import cost
 from bench.store.record import Record, State
-from bench.store.states import STATES, counts
+from bench.store.states import STATES, Results, counts
 
 if TYPE_CHECKING:
+    from bench.plan.graph import Plan
     from bench.run.runner import Runner
 
 _PLAIN_SECONDS = 10.0
-_LISTED = 12
-"""Files that a run's end names one by one; of more, tables and figures are counted."""
 _OUTPUTS = ("table", "figure")
 
 
@@ -136,12 +134,19 @@ def make(out: TextIO) -> Lines:
     return Live(out) if Console(file=out).is_interactive else Lines(out)
 
 
-def print_plan(plan: Plan, runner: Runner, workers: int, costs: cost.Costs) -> None:
-    """What there is to do, and what it costs."""
-    wanted = {cell.key for cell in runner.wanted_cells()}
+def print_plan(results: Results, wanted: Set[str], workers: int, costs: cost.Costs) -> None:
+    """What there is to do, and what it costs.
+
+    Args:
+        results: Of the plan, before it is run.
+        wanted: Keys of the cells that will be computed.
+        workers: How many are computed at a time.
+        costs: Of cells.
+    """
+    plan = results.plan
     for one in plan.experiments:
         keys = plan.of(one.name)
-        state = counts({k: runner.states[k] for k in keys})
+        state = counts({k: results.states[k] for k in keys})
         missing = [plan.cells[k] for k in keys & wanted]
         seconds, known_by = cost.total(missing, costs)
         parts = [f"{len(keys)} cells, {state['done']} done, {len(missing)} to compute"]
@@ -155,8 +160,22 @@ def print_plan(plan: Plan, runner: Runner, workers: int, costs: cost.Costs) -> N
             parts.append(f"{known_by['unknown']} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
         print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
-    for line in lacks.by_kind(lacks.of(runner.states, runner.lacks)):
+    for line in lacks.by_kind(lacks.of(results.states, results.lacks)):
         print(f"       unavailable: {line}")
+
+
+def print_forecast(plan: Plan, runner: Runner, gpus: int) -> None:
+    """How long the plan takes on so many GPUs, by what is known of its cells."""
+    found = runner.forecast(gpus)
+    if not found.longest or not found.worked:
+        print(f"gpus   {gpus}: nothing to compute of which anybody knows what it takes")
+        return
+    longest = plan.cells[found.longest]
+    hours = found.worked / 3600
+    print(
+        f"gpus   {gpus}: {cost.words(found.seconds)} from first to last, {hours:,.1f} GPU-hours; "
+        f"longest cell {cost.words(runner.seconds[found.longest])} ({longest})"
+    )
 
 
 def print_end(
@@ -166,25 +185,18 @@ def print_end(
     *,
     whole: bool,
 ) -> None:
-    """How a run ended and what it wrote."""
+    """How a run ended and where its numbers stand."""
     found = counts(states)
     parts = [f"{found[s]} {s}" for s in STATES if found[s]]
     said = "done  " if whole else "budget spent:"
     hint = "" if not found["failed"] else "  (python -m bench status --failed)"
     print(f"{said} {', '.join(parts)} in {cost.words(seconds)}{hint}")
-    by_stem: dict[Path, list[str]] = {}
-    for path in written:
-        by_stem.setdefault(path.with_suffix(""), []).append(path.suffix[1:])
-    if len(by_stem) > _LISTED:
-        kinds = Counter(stem.parent.name for stem in by_stem)
-        fronts = [path for path in written if path.parent.name not in ("tables", "figures")]
-        many = [f"{kinds[f'{one}s']} {one}{'s' * (kinds[f'{one}s'] != 1)}" for one in _OUTPUTS]
-        print(f"wrote  {' and '.join(many)}, named in {' and '.join(map(_short, fronts))}")
-        print("       `python -m bench report` makes pages of them, for a browser")
-        return
-    for stem, endings in by_stem.items():
-        suffix = endings[0] if len(endings) == 1 else "{" + ",".join(endings) + "}"
-        print(f"wrote  {_short(stem)}.{suffix}")
+    stems = {path.with_suffix("") for path in written}
+    kinds = Counter(stem.parent.name for stem in stems)
+    fronts = [path for path in written if path.parent.name not in ("tables", "figures")]
+    many = [f"{kinds[f'{one}s']} {one}{'s' * (kinds[f'{one}s'] != 1)}" for one in _OUTPUTS]
+    print(f"wrote  {' and '.join(many)}, named in {' and '.join(map(_short, fronts))}")
+    print("       `python -m bench report` makes pages of them, for a browser")
 
 
 def _short(path: Path) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bench.plan.graph import Options
     from bench.report.view_types import Drawing, TableView
 
+STYLES = ("compare", "paper", "macros")
 FORMATS = {"latex": "tex", "markdown": "md", "csv": "csv"}
 
 
@@ -30,22 +31,36 @@ def add(verbs: common.Verbs) -> None:
         default=FORMATS,
         help="formats of the tables (default: all); figures are PDF and PNG",
     )
+    parser.add_argument(
+        "--style",
+        type=_styles,
+        metavar="compare,paper,macros",
+        default=("compare",),
+        help="of LaTeX: published beside measured (default); bare tabulars of measured numbers, in "
+        "tables/paper; a command for each number, in tables/macros",
+    )
     parser.set_defaults(action=act)
 
 
 def act(arguments: argparse.Namespace) -> int:
     """Render the experiments whole, and print of their tables what was chosen."""
     from bench.render.tables import console
+    from bench.render.write import write_pasted
     from bench.report.table_views import views
+    from bench.store import walk
     from bench.store.folders import Store
     from bench.store.states import read
 
     store = Store(arguments.results)
+    walk.refuse_links(store.root, *(f"tables/{style}" for style in arguments.style))
     options = common.options_of(arguments)
     results = read(common.whole(common.plan_for(arguments), options), store)
     common.say_damaged(store)
     made = views(results)
-    for path in write_all(made, store.root, results.plan.shown, arguments.format):
+    written = write_pasted(made[0], store.root, arguments.style)
+    if "compare" in arguments.style:
+        written += write_all(made, store.root, results.plan.shown, arguments.format)
+    for path in written:
         print(f"wrote  {path}")
     for table in made[0]:
         if part := _part(table, options):
@@ -89,8 +104,16 @@ def write_all(
 
 
 def _formats(text: str) -> tuple[str, ...]:
+    return _chosen("format", text, FORMATS)
+
+
+def _styles(text: str) -> tuple[str, ...]:
+    return _chosen("style", text, STYLES)
+
+
+def _chosen(what: str, text: str, known: Iterable[str]) -> tuple[str, ...]:
     chosen = words.names(text)
     for name in chosen:
-        if name not in FORMATS:
-            raise argparse.ArgumentTypeError(str(unknown("format", name, FORMATS)))
+        if name not in known:
+            raise argparse.ArgumentTypeError(str(unknown(what, name, known)))
     return chosen

@@ -13,17 +13,19 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, words
+from bench.cli import common, executors, words
 from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.plan.graph import Options, Plan
-    from bench.run.runner import Runner, RunOptions
+    from bench.report.view_types import TableView
+    from bench.run.options import RunOptions
+    from bench.run.runner import Runner
     from bench.store.folders import Store
+    from bench.store.kept_plan import Asked
     from bench.store.states import Results
 
 NOTHING = 3
@@ -60,8 +62,7 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         "--workers",
         type=partial(words.count, what="workers", most=_MOST_WORKERS),
         metavar="N",
-        help="cells at a time (default: one a core that may be used, one on a GPU); changes no "
-        "result",
+        help="cells at a time (default: one a core that may be used, one a GPU); changes no result",
     )
     parser.add_argument(
         "--budget",
@@ -83,6 +84,7 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         help="a cell that takes more fails, its processes and shared memory counted (CPU only; "
         "default: no limit)",
     )
+    executors.add_flags(parser)
     parser.add_argument("--retry-failed", action="store_true", help="compute failed cells again")
     parser.add_argument(
         "--rerun-stale", action="store_true", help="compute cells again whose code has changed"
@@ -102,43 +104,77 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError(
             "name an experiment or say --all; `python -m bench list experiments` names them"
         )
+    executors.refuse(arguments)
     if arguments.memory and arguments.device == "cuda":
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
-    from bench.cli import progress
-    from bench.run.runner import Runner
-    from bench.store import cost
+    from bench.cli import numbers_shown, progress
+    from bench.run import server
+    from bench.store import cost, kept_plan, states
     from bench.store.folders import Store
 
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, plugins))
-    plan = _planned(arguments)
+    asked = common.asked_of(arguments)
+    plan = _planned(arguments, asked)
     store = Store(arguments.results, read_only=arguments.dry_run)
     if not arguments.dry_run:
         store.check_writable()
         plan = _made_ready(plan, common.options_of(arguments))
-    options = _run_options(arguments, plugins)
+        if asked:
+            kept_plan.keep(asked, plan)
+    results, options = states.read(plan, store), _run_options(arguments, plugins)
+    again = {flag: getattr(arguments, flag) for flag in ("retry_failed", "rerun_stale")}
+    wanted = states.to_run(plan, results.states, results.lacks, **again)
+    costs = cost.Costs(results.records.values(), options.data_root)
     # What writes the tables is imported before hours of work, not after them.
     importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
-    display = progress.make(sys.stdout)
-    runner = Runner(plan, store, options, display)
-    costs = cost.Costs(runner.records.values(), options.data_root)
-    progress.print_plan(plan, runner, options.workers, costs)
-    if arguments.dry_run:
-        return 0
-    seconds = {cell.key: costs.of(cell).seconds for cell in runner.wanted_cells()}
-    with _terminable(), display.over(seconds, options.workers):
-        whole = runner.run()
+    found, whole = results.states, True
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_terminable())
+        made = executors.opened(arguments, store, options) if wanted else None
+        pool = stack.enter_context(made) if made else None
+        workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
+        progress.print_plan(results, wanted, workers, costs)
+        if arguments.dry_run:
+            if arguments.gpus:
+                runner = _runner()(plan, store, options, progress.make(sys.stdout))
+                progress.print_forecast(plan, runner, arguments.gpus)
+            return 0
+        if wanted:
+            display = progress.make(sys.stdout)
+            runner = _runner()(plan, store, options, display, pool)
+            stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
+            with display.over(runner.seconds, workers):
+                whole = runner.run()
+            found, results = runner.states, states.read(plan, store)
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
-    written, results = _write(arguments, plan, store, runner)
-    progress.print_end(runner.states, written, time.monotonic() - start, whole=whole)
-    return _status(arguments, results, whole=whole)
+    tables, written = _write(arguments, results, store)
+    for line in numbers_shown.lines(tables):
+        common.say(line)
+    progress.print_end(found, written, time.monotonic() - start, whole=whole)
+    return _status(arguments, dataclasses.replace(results, states=found), whole=whole)
 
 
-def _planned(arguments: argparse.Namespace) -> Plan:
+def _runner() -> type[Runner]:
+    """Imported for cells to compute alone: it takes a while."""
+    from bench.run.runner import Runner
+
+    return Runner
+
+
+def _workers(arguments: argparse.Namespace) -> int:
+    from bench.run import cores
+
+    if arguments.workers:
+        return int(arguments.workers)
+    return max(len(cores.gpus()), 1) if arguments.device == "cuda" else cores.usable()
+
+
+def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
     """The plan, with what it does not hold said where somebody may look for it."""
     from bench.plan import experiment
     from bench.store import record
@@ -147,7 +183,7 @@ def _planned(arguments: argparse.Namespace) -> Plan:
         _download(arguments)
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
-    plan = common.plan_for(arguments)
+    plan = common.plan_for(arguments, asked)
     if arguments.every and not arguments.given:
         for name in sorted({*experiment.names()} - {one.name for one in plan.experiments}):
             print(f"plan   {name}: run by its name alone")
@@ -156,10 +192,10 @@ def _planned(arguments: argparse.Namespace) -> Plan:
 
 def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> RunOptions:
     from bench.run import cores
-    from bench.run.runner import RunOptions
+    from bench.run.options import RunOptions
 
     return RunOptions(
-        workers=arguments.workers or (1 if arguments.device == "cuda" else cores.usable()),
+        workers=_workers(arguments),
         data_root=common.data_root(arguments),
         timeout=arguments.timeout,
         budget=arguments.budget,
@@ -167,27 +203,24 @@ def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> Ru
         retry_failed=arguments.retry_failed,
         rerun_stale=arguments.rerun_stale,
         plugins=plugins,
+        devices=cores.gpus() if arguments.device == "cuda" else (),
     )
 
 
 def _write(
-    arguments: argparse.Namespace, plan: Plan, store: Store, runner: Runner
-) -> tuple[list[Path], Results]:
-    """Write the tables, whole whatever was selected; returns the files and the plan's results."""
+    arguments: argparse.Namespace, results: Results, store: Store
+) -> tuple[list[TableView], list[Path]]:
+    """Write the tables, whole whatever was selected; returns them and the files."""
     from bench.cli import render
     from bench.report.table_views import views
-    from bench.store.states import Results, read
+    from bench.store.states import read
 
     options = common.options_of(arguments)
     if options.selects:
         every = options.whole()
-        results = read(_made_ready(common.whole(plan, options), every), store)
-    elif runner.wanted_cells():
-        results = read(plan, store)
-    else:  # nothing new: once through the store is enough
-        results = Results(plan, runner.records, runner.states, store.runs)
-    written = render.write_all(views(results), store.root, plan.shown)
-    return written, dataclasses.replace(results, plan=plan, states=runner.states)
+        results = read(_made_ready(common.whole(results.plan, options), every), store)
+    made = views(results)
+    return made[0], render.write_all(made, store.root, results.plan.shown)
 
 
 def _status(arguments: argparse.Namespace, results: Results, *, whole: bool) -> int:

@@ -79,7 +79,7 @@ def _cell(arguments: argparse.Namespace) -> int:
     from bench.store.folders import LOG, TRACEBACK, Store
 
     store = Store(arguments.results, read_only=True)
-    folder = _find(store, arguments.cell)
+    folder = find(store, arguments.cell)
     _say_record(folder, store)
     common.say(f"\nfolder: {folder}")
     for name in (LOG, TRACEBACK):
@@ -125,7 +125,7 @@ def _tail(file: BinaryIO) -> tuple[int, list[str]]:
     return count, [line.decode(errors="replace").rstrip("\r\n") for line in kept]
 
 
-def _find(store: Store, wanted: str) -> Path:
+def find(store: Store, wanted: str) -> Path:
     """The one folder that a key, its beginning or a path names.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from bench.cli import common
+from bench.cli import common, executors
 from bench.files import printable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def act(arguments: argparse.Namespace) -> int:
     """Print the states of the cells of some experiments, all by default."""
     from bench.cli import lacks
     from bench.report.figure_views import damaged_curves
-    from bench.store import provenance
+    from bench.store import jobs, provenance
     from bench.store.folders import Store
     from bench.store.states import counts, read
 
@@ -37,8 +37,11 @@ def act(arguments: argparse.Namespace) -> int:
     results = read(common.plan_for(arguments), store)
     plan, records, found = results.plan, results.records, results.states
     damaged = store.damaged | damaged_curves(results)
+    given = jobs.found(store.root)
     if arguments.json:
         content = _content(results, failed=arguments.failed) | {"damaged": damaged}
+        held = {key: job for one in given for key, job in one.cells.items()}
+        content["jobs"] = {key: job for key, job in held.items() if found.get(key) != "done"}
         print(json.dumps(content, indent=1))
         return 0
     for reason in damaged.values():
@@ -55,6 +58,8 @@ def act(arguments: argparse.Namespace) -> int:
         mine = {k: found[k] for k in plan.of(one.name)}
         rows.append({"experiment": one.name, "cells": len(mine), **counts(mine)})
     print(tabulate(rows, headers="keys"))
+    for line in executors.running(given, found):
+        common.say(line)
     for line in lacks.by_way(lacks.of(found, results.lacks)):
         common.say(f"unavailable: {line}")
     for line in provenance.notes(results):

@@ -38,7 +38,9 @@ def check_seal(meta: Mapping[str, Any]) -> None:
         raise ValueError("its checksum is not that of its content")
 
 
-def verify(folder: Path, meta: Mapping[str, Any], mend: str, *, most: int | None = None) -> bool:
+def verify(
+    folder: Path, meta: Mapping[str, Any], mend: str, *, most: int | None = None, only: str = ""
+) -> bool:
     """Hold the files of a folder against their SHA-256, those that changed since it was last done.
 
     Args:
@@ -46,6 +48,7 @@ def verify(folder: Path, meta: Mapping[str, Any], mend: str, *, most: int | None
         meta: Its meta.json.
         mend: What to do about damage, the end of the error's sentence.
         most: Pass over a folder of more bytes; None: none.
+        only: The name of a single file; "" for all.
 
     Returns:
         Whether it was verified: not if it is too large, or from before there were checksums.
@@ -57,6 +60,8 @@ def verify(folder: Path, meta: Mapping[str, Any], mend: str, *, most: int | None
     if not known or (most is not None and sum(meta["sizes"].values()) > most):
         return False
     for name, wanted in known.items():
+        if only not in ("", name):
+            continue
         path = folder / name
         try:
             status = path.stat()

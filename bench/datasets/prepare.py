@@ -25,6 +25,9 @@ from bench.datasets.fingerprint import canonical_order, fingerprint, pixel_hashe
 from bench.errors import BenchError
 from bench.tasks import Images, Ints
 
+ORDER = "order.npy"
+"""int64, (N,): of each image its place in the source; data prepared before it was kept lack it."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -58,6 +61,16 @@ class Prepared:
         except (zipfile.BadZipFile, zlib.error, OSError, ValueError, AttributeError) as error:
             path = self.folder / "columns.npz"
             raise BenchError(f"{path} is damaged ({error}): {_mend(self.folder)}") from error
+
+    @property
+    def order(self) -> Ints | None:
+        """Of each image its place in the source that was read; None where that was not kept."""
+        if not (self.folder / ORDER).exists():
+            return None
+        meta = read_meta(self.folder, _mend(self.folder)) or {}
+        checksums.verify(self.folder, meta, _mend(self.folder), only=ORDER)
+        order: Ints = np.array(self._load(ORDER))
+        return order
 
     def verify(self) -> None:
         """Hold the files against their SHA-256; raises BenchError where one is damaged."""
@@ -188,6 +201,7 @@ def _write(dataset: Dataset, raw: Raw, folder: Path, source: str) -> Prepared:
         "source": source,
     }
     files: dict[str, Content] = {"images.npy": Rows(raw.images, order), "columns.npz": columns}
+    files[ORDER] = order
     return _prepared(folder, write_folder(folder, files, meta))
 
 

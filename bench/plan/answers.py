@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.datasets import TaskSpec
 from bench.errors import BenchError, Lack
-from bench.registry import MethodInfo
+from bench.method_info import MethodInfo
 from bench.tasks import Method, Need
 
 

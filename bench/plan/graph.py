@@ -18,7 +18,7 @@ from bench.plan.planned import Options, Plan, Stem
 from bench.plan.slot import Slot, slots
 from bench.tasks import Need
 
-__all__ = ["Options", "Plan", "make"]
+__all__ = ["Options", "Plan", "chain", "look_at", "make"]
 PROBE = "probe"
 _DEEPEST = 32
 """Of methods that need one another."""
@@ -59,6 +59,34 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
     return plan
 
 
+def chain(
+    asked: Need,
+    own: Mapping[str, TaskSpec],
+    data: str,
+    options: Options,
+    setting: Mapping[str, Any],
+) -> Plan:
+    """The plan of one cell on images that are given, with all the cells that it needs before it.
+
+    Args:
+        asked: Method, parameters, task and seed, none of them left open.
+        own: Name -> task, of those whose images are given.
+        data: A fingerprint of these images.
+        options: Preset, device, dtype and parameters.
+        setting: Of the protocol, such as n_clusters.
+
+    Returns:
+        Its last cell is the one that was asked for.
+
+    Raises:
+        BenchError: as `make`.
+    """
+    plan = Plan(options.preset, data_root=options.data_root, dtype=options.dtype, own=dict(own))
+    plan.data = dict.fromkeys(own, (data, ()))
+    _add(plan, asked, options, setting=setting)
+    return plan
+
+
 def _measured(entry: Entry) -> list[Entry]:
     """The entry, and what a gain is over."""
     if not entry.gain_over:
@@ -87,6 +115,10 @@ def _cells_of(plan: Plan, entry: Entry, task: str, seed: int, options: Options) 
     # Its kind is the name of the method that measures: "probe" or "finetune".
     measuring = Need(get_task(probe).kind, {}, probe, seed)
     return [key, _add(plan, measuring, options, needs=(("network", key),))]
+
+
+def _device_lacks(options: Options) -> tuple[Lack, ...]:
+    return () if options.elsewhere else answers.device_lacks(options.device)
 
 
 def _add(
@@ -153,20 +185,20 @@ def _stem(
     plan: Plan, asked: Need, options: Options, setting: Mapping[str, Any], *, own: bool
 ) -> Stem:
     """What a cell shares with those of other seeds; its own needs among them, if it is asked."""
-    info, task = registry.get(asked.method), get_task(asked.task or "")
+    info, task = registry.get(asked.method), plan.task(asked.task or "")
     preset = options.params.get(asked.method, {})
     said = {**preset, **asked.params, **options.given.get(asked.method, {})}
     params = info.params(options.preset, said)
     built = answers.answer(info.build(params), "resolved", asked.method)
     needs = sorted(answers.needs(built, asked.method, task).items()) if own else []
     defaults, chosen = task.settings({}), task.settings(setting)
-    data, lacks = _look(plan, task, options)
+    data, lacks = look_at(plan, task, options)
     return Stem(
         params=frozen({name: getattr(built, name) for name in params}),
         setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
         data=data,
         needs=tuple(needs),
-        lacks=lacks or answers.device_lacks(options.device) or answers.refuses(info, options.dtype),
+        lacks=lacks or _device_lacks(options) or answers.refuses(info, options.dtype),
         unavailable=cache(partial(answers.answer, built, "unavailable", asked.method)),
     )
 
@@ -178,7 +210,7 @@ def _filled_in(need: Need, task: str, seed: int) -> Need:
     )
 
 
-def _look(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack, ...]]:
+def look_at(plan: Plan, task: TaskSpec, options: Options) -> tuple[str, tuple[Lack, ...]]:
     """The fingerprints of all parts of a task, and what of its data cannot be had now.
 
     "" for fingerprints that are neither pinned nor those of prepared data: nothing is prepared or

@@ -15,9 +15,9 @@ from typing import Any
 
 from bench import ROOT
 from bench.errors import BenchError
+from bench.method_info import MethodInfo
 from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
-from bench.registry import MethodInfo
 
 _LISTED = 6
 """Columns of a row that are named; of more, no further ones."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.datasets import Presence
+from bench.datasets import Presence, TaskSpec, get_task
 from bench.errors import Lack
 from bench.plan.cell import Cell, Pairs
 from bench.plan.entry import Entry
@@ -44,6 +44,8 @@ class Options:
     extra: tuple[str, ...] = ()
     """Methods that become rows of the tables that they fit and that have none of them."""
     device: str = "cpu"
+    elsewhere: bool = False
+    """Cells are computed on other machines: that this one lacks the device says nothing."""
     dtype: str = "float32"
     """What networks compute in, for methods that accept it."""
     data_root: Path = Path("data")
@@ -97,11 +99,17 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     """Sentences on what was left out."""
     data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)
-    """Task -> `_look`."""
+    """Task -> `graph.look_at`."""
     seen: dict[str, Presence] = field(default_factory=dict)
     """Data set -> what is here of it."""
     stems: dict[str, Stem] = field(default_factory=dict)
     """What is asked for, in words -> `_stem`."""
+    own: dict[str, TaskSpec] = field(default_factory=dict)
+    """Tasks whose images are given, not registered: they count before registered ones."""
+
+    def task(self, name: str) -> TaskSpec:
+        """The task of this name; raises BenchError where there is none."""
+        return self.own.get(name) or get_task(name)
 
     @property
     def shown(self) -> str:

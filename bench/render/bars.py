@@ -12,11 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bench.render.place import inches
-from bench.render.style import COLOURS, LEGEND, columns, counted, empty, ticks
+from bench.render.style import HATCHES, LEGEND, columns, counted, empty, looks, ticks
 from bench.report.view_types import Curve, FigureView
 
-_HATCHES = ("", "////", "....", "xxxx")
-"""The colours come again with the next of these."""
 _GROUP = 0.8
 """Share of a group's place that its bars fill."""
 _LEVEL = 5
@@ -42,9 +40,9 @@ def draw(view: FigureView) -> Figure:
     axes.set_ylabel(view.y_label)
     width = _GROUP / max(len(view.curves), 1)
     handles: list[Artist] = []
-    for i, curve in enumerate(view.curves):
+    for i, (curve, look) in enumerate(zip(view.curves, looks(view.curves), strict=True)):
         centres = [places.index(x) - _GROUP / 2 + (i + 0.5) * width for x in curve.x]
-        handles.append(_bars(axes, curve, centres, width, i))
+        handles.append(_bars(axes, curve, centres, width, look))
     if published:
         handles.append(_diamonds(axes, [], []))
     turned: dict[str, Any] = (
@@ -60,10 +58,12 @@ def draw(view: FigureView) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, curve: Curve, centres: list[float], width: float, index: int) -> Patch:
+def _bars(
+    axes: Axes, curve: Curve, centres: list[float], width: float, look: tuple[str, int]
+) -> Patch:
     """One curve's bars, a word where some were not measured; gives the sign for the legend."""
-    colour = COLOURS[index % len(COLOURS)]
-    hatch = _HATCHES[index // len(COLOURS) % len(_HATCHES)]
+    colour, before = look
+    hatch = HATCHES[before % len(HATCHES)]
     there = [i for i, mean in enumerate(curve.mean) if mean is not None]
     axes.bar(
         [centres[i] for i in there],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -13,13 +15,23 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.render.place import inches
-from bench.render.style import COLOURS, LEGEND, MARKERS, columns, counted, empty
+from bench.render.style import LEGEND, LINES, MARKERS, columns, counted, empty, looks
 from bench.report.view_types import Curve, FigureView
 
 _TICKS_AT_VALUES = 8
 """Up to so many values of x have a tick each, instead of round numbers."""
 _MANY = 20
 """Points from which on a band replaces the error bars and not every point has a marker."""
+
+_ASIDE = 0.008
+"""Of the width, between curves at one value of x, whose error bars would cover one another."""
+_HOLLOW: dict[str, Any] = {
+    "markersize": 5.0,
+    "markerfacecolor": "none",
+    "markeredgewidth": 0.9,
+    "zorder": 4,
+}
+"""Printed numbers."""
 
 _ACROSS = 2
 """Entries of the legend side by side, at most."""
@@ -39,18 +51,31 @@ def draw(view: FigureView) -> Figure:
     axes.set_ylabel(view.y_label)
     places = _places(view)
     handles: list[Artist] = []
-    for i, curve in enumerate(view.curves):
+    for i, (curve, look) in enumerate(zip(view.curves, looks(view.curves), strict=True)):
         band = view.kind == "training" or len(curve.x) > _MANY
-        handles.append(_plot(axes, curve, [places[x] for x in curve.x], i, band=band))
+        aside = 0.0 if band else (i - (len(view.curves) - 1) / 2) * _ASIDE
+        x = _aside([places[x] for x in curve.x], list(places.values()), aside, log=view.x_log)
+        pen = _Pen(*look, MARKERS[i % len(MARKERS)])
+        handles.append(_plot(axes, curve, x, pen, index=i, band=band))
     _scale_x(axes, view, places)
     if view.truth is not None:
         place = places.get(view.truth, view.truth)
         handles.append(axes.axvline(place, color="0.4", linewidth=0.8, linestyle="--"))
     if published:
-        handles.append(Line2D([], [], color="0.4", linewidth=1, linestyle=":"))
+        handles.append(Line2D([], [], color="0.4", linestyle="", marker="o", **_HOLLOW))
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=across, **LEGEND)
     return figure
+
+
+def _aside(x: list[float], places: list[float], share: float, *, log: bool) -> list[float]:
+    """Values of x moved by a share of the width."""
+    if not x:
+        return x
+    low, high = min(places), max(places)
+    if log:
+        return [at * (high / low) ** share for at in x]
+    return [at + share * (high - low) for at in x]
 
 
 def _scale_x(axes: Axes, view: FigureView, places: dict[float | str, float]) -> None:
@@ -77,25 +102,37 @@ def _places(view: FigureView) -> dict[float | str, float]:
     return {x: float(x) for x in values}
 
 
-def _plot(axes: Axes, curve: Curve, x: list[float], index: int, *, band: bool) -> Artist:
+@dataclass(frozen=True)
+class _Pen:
+    """How a curve is drawn."""
+
+    colour: str
+    before: int
+    """Curves of the same colour before it."""
+    marker: str
+
+
+def _plot(axes: Axes, curve: Curve, x: list[float], pen: _Pen, *, index: int, band: bool) -> Artist:
     """One line; what was not measured is NaN, which matplotlib leaves out as a gap."""
     mean = np.array([math.nan if m is None else m for m in curve.mean])
     std = np.array([math.nan if s is None else s for s in curve.std])
-    colour = COLOURS[index % len(COLOURS)]
+    colour = pen.colour
     if band:
         axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.15, linewidth=0)
     else:
         axes.errorbar(x, mean, std, fmt="none", ecolor=colour, elinewidth=0.7, capsize=1.5)
-    for value in dict.fromkeys(p for p in curve.published if p is not None):
-        axes.axhline(value, color=colour, linewidth=1, linestyle=":")
+    printed = [(at, p) for at, p in zip(x, curve.published, strict=False) if p is not None]
+    axes.plot([at for at, _ in printed], [p for _, p in printed], color=colour, linestyle="",
+              marker=pen.marker, **_HOLLOW)  # fmt: skip
     (line,) = axes.plot(
         x,
         mean,
         color=colour,
-        marker=MARKERS[index % len(MARKERS)],
+        marker=pen.marker,
         markersize=3.5,
         markeredgewidth=0,
         linewidth=1,
+        linestyle=LINES[pen.before % len(LINES)],
         markevery=_marked(mean, index) if band else None,
     )
     return line

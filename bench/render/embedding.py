@@ -7,12 +7,15 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from bench.render.place import inches
-from bench.render.style import COLOURS, MARKERS, empty
+from bench.render.style import COLOURS, LEGEND, MARKERS, empty
 from bench.report.view_types import Cloud, EmbeddingView
 
 _ACROSS = 3
+_CLASSES = 20
+"""Up to so many classes are named in a legend."""
 _SIZE = 5.0
 """Area of a dot, in square points (1/72 inch)."""
 
@@ -28,7 +31,18 @@ def draw(view: EmbeddingView) -> Figure:
         _scatter(axes, cloud)
     for axes in grid[len(view.panels) :]:
         axes.set_axis_off()
+    classes = sorted({c for cloud in view.panels for c in cloud.classes})
+    if 0 < len(classes) <= _CLASSES:
+        signs = [Line2D([], [], color=COLOURS[c % len(COLOURS)], marker=_marker(c), linestyle="",
+                        markersize=4, markeredgewidth=0) for c in classes]  # fmt: skip
+        look = {**LEGEND, "handlelength": 1.0, "handletextpad": 0.0, "ncols": len(classes)}
+        figure.legend(signs, [str(c) for c in classes], loc="outside lower center", **look)
     return figure
+
+
+def _marker(label: int) -> str:
+    """Classes of one colour differ in their markers."""
+    return MARKERS[label // len(COLOURS) % len(MARKERS)]
 
 
 def _scatter(axes: Axes, cloud: Cloud) -> None:
@@ -44,5 +58,4 @@ def _scatter(axes: Axes, cloud: Cloud) -> None:
     for c in np.unique(classes):
         mine = points[classes == c]
         colour = COLOURS[c % len(COLOURS)]
-        marker = MARKERS[c // len(COLOURS) % len(MARKERS)]
-        axes.scatter(mine[:, 0], mine[:, 1], s=_SIZE, c=colour, marker=marker, linewidths=0)
+        axes.scatter(mine[:, 0], mine[:, 1], s=_SIZE, c=colour, marker=_marker(c), linewidths=0)

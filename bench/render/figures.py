@@ -14,7 +14,8 @@ from bench.files import replace
 from bench.render import bars, confusion, curves, embedding, heatmap, images
 from bench.render.place import stem
 from bench.render.style import STYLE
-from bench.report.view_types import ConfusionView, Drawing, EmbeddingView, HeatmapView, ImagesView
+from bench.report.picture_types import ImagesView
+from bench.report.view_types import ConfusionView, Drawing, EmbeddingView, HeatmapView
 
 # Dates and versions would make two equal figures differ.
 _METADATA: dict[str, dict[str, None]] = {

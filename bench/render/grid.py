@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.render.legend import note_letters
-from bench.render.wording import DASH, DELTA, CellText, difference, measured_cell, spread
+from bench.render.wording import (
+    DASH,
+    DELTA,
+    VERDICTS,
+    CellText,
+    difference,
+    measured_cell,
+    spread,
+    usual_seeds,
+)
 from bench.report.view_types import Measured, TableView
 from bench.score.statistics import Unit
 
@@ -18,15 +29,17 @@ LABEL = 40
 
 @dataclass(frozen=True)
 class Column:
-    """A metric of a column label, with up to three cells in every row."""
+    """A metric of a column label, with up to four cells in every row."""
 
     label: str
     metric: str
     unit: Unit
     published: bool
-    """Some row has a published number: three cells instead of one."""
+    """Some row has a published number: four cells instead of one."""
     told: bool = False
     """It holds words, not numbers."""
+    alone: bool = False
+    """Published numbers alone are shown: one cell."""
 
     @property
     def title(self) -> str:
@@ -38,9 +51,9 @@ class Column:
     @property
     def heads(self) -> tuple[str, ...]:
         """What its cells hold."""
-        if self.told:
-            return ("",)
-        return ("published", "measured", DELTA) if self.published else ("measured",)
+        if self.told or self.alone:
+            return ("published",) if self.alone else ("",)
+        return ("published", "measured", DELTA, "verdict") if self.published else ("measured",)
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,21 @@ class Panel:
     width: int
 
 
+def printed_alone(view: TableView) -> TableView:
+    """Of a table in which nothing was measured, the published numbers, and a note on the others.
+
+    Any other table is given back as it is.
+    """
+    printed = tuple(e for e in view.entries if e.slot.published)
+    if view.measured or not printed:
+        return view
+    states = Counter(e.lacking[0] for e in view.entries)
+    words = ", ".join(f"{n} {state}" for state, n in states.most_common())
+    need = f"; not here: {', '.join(view.lacks)}" if view.lacks else ""
+    notes = (*view.notes, f"Published numbers alone, nothing is measured: {words}{need}.")
+    return dataclasses.replace(view, entries=printed, notes=notes, alone=True)
+
+
 def columns(view: TableView) -> list[Column]:
     """The columns in the view's order, metrics within them as the entries first name them."""
     slots = [e.slot for e in view.entries]
@@ -68,7 +96,7 @@ def columns(view: TableView) -> list[Column]:
     published = {slot.head for slot in slots if slot.published}
     labels = dict.fromkeys((*view.columns, *(label for label, _ in units)))
     return [
-        Column(*key, units[key], key in published, view.told)
+        Column(*key, units[key], key in published, view.told, view.alone)
         for label in labels
         for key in units
         if key[0] == label
@@ -77,7 +105,7 @@ def columns(view: TableView) -> list[Column]:
 
 def rows(view: TableView, chosen: Iterable[Column]) -> list[Row]:
     """The rows, group by group, each as first named; a cell that has no entry shows a dash."""
-    chosen, letters = list(chosen), note_letters(view)
+    chosen, letters, usual = list(chosen), note_letters(view), usual_seeds(view.entries)
     lines: dict[tuple[str, str], dict[tuple[str, str], Measured]] = {}
     for e in view.entries:
         lines.setdefault(e.slot.line, {})[e.slot.head] = e
@@ -86,7 +114,7 @@ def rows(view: TableView, chosen: Iterable[Column]) -> list[Row]:
         Row(
             group,
             _label(label, line.values(), letters),
-            tuple(_cells(line.get((c.label, c.metric)), c, letters) for c in chosen),
+            tuple(_cells(line.get((c.label, c.metric)), c, letters, usual) for c in chosen),
         )
         for (group, label), line in sorted(lines.items(), key=lambda item: order.index(item[0][0]))
     ]
@@ -99,33 +127,41 @@ def _label(label: str, entries: Iterable[Measured], letters: dict[str, str]) -> 
     return CellText(label, "(oracle)" if oracle else "", ",".join(marks), italic=oracle)
 
 
-def _cells(entry: Measured | None, column: Column, letters: dict[str, str]) -> tuple[CellText, ...]:
+def _cells(
+    entry: Measured | None, column: Column, letters: dict[str, str], usual: int
+) -> tuple[CellText, ...]:
     if entry is not None and entry.slot.words:
         return (CellText(entry.slot.words),)
-    measured = CellText(DASH) if entry is None else measured_cell(entry)
+    measured = CellText(DASH) if entry is None else measured_cell(entry, usual)
     if not column.published:
         return (measured,)
-    if entry is None:
-        return CellText(DASH), measured, CellText("")
-    paper, unit = entry.slot.published, entry.slot.unit
     published = CellText(DASH)
+    if entry is None:
+        return (published,) if column.alone else (published, measured, CellText(""), CellText(""))
+    paper, unit = entry.slot.published, entry.slot.unit
     if paper:
         published = CellText(
             spread(paper.value, paper.std, unit), mark=letters.get(paper.remark, "")
         )
-    return published, measured, CellText(difference(entry))
+    if column.alone:
+        return (published,)
+    letter = VERDICTS.get(entry.judgement.verdict, "")
+    return published, measured, CellText(difference(entry)), CellText(letter)
 
 
-def panels(view: TableView, width: int | None = None) -> list[Panel]:
+def panels(view: TableView, width: int | None = None, *, spanning: bool = True) -> list[Panel]:
     """The table cut into panels of at most `width` characters; None: one panel.
 
     The columns of one label stay together where a panel can hold them; a single column wider
-    than `width` gets a panel of its own.
+    than `width` gets a panel of its own. Without `spanning` labels stand over first cells.
     """
     every = columns(view)
     lines = rows(view, every)
     labels = 2 + min(LABEL, max((len(line.label) for line in lines), default=0))
-    sizes = {c: _width(c, [line.cells[i] for line in lines]) for i, c in enumerate(every)}
+    sizes = {
+        c: _width(c, [line.cells[i] for line in lines], spanning=spanning)
+        for i, c in enumerate(every)
+    }
     runs: list[list[Column]] = []
     room = 0
     for label in dict.fromkeys(c.label for c in every):
@@ -141,9 +177,12 @@ def panels(view: TableView, width: int | None = None) -> list[Panel]:
     return [Panel(run, rows(view, run), labels + sum(sizes[c] for c in run)) for run in runs]
 
 
-def _width(column: Column, cells: list[tuple[CellText, ...]]) -> int:
+def _width(column: Column, cells: list[tuple[CellText, ...]], *, spanning: bool) -> int:
     """Characters that the column takes, with two between its cells."""
     sizes = [len(head) for head in column.heads]
     for line in cells:
         sizes = [max(size, len(cell)) for size, cell in zip(sizes, line, strict=True)]
-    return max(sum(sizes) + 2 * len(sizes), len(column.label) + 2, len(column.title) + 2)
+    head = max(len(column.label), len(column.title))
+    if not spanning:
+        sizes[0] = max(sizes[0], head)
+    return max(sum(sizes) + 2 * len(sizes), head + 2)

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from bench.render.place import inches
 from bench.render.style import DASHES, FRAMES, empty
-from bench.report.view_types import ImagesView, Picture, Sheet
+from bench.report.picture_types import ImagesView, Picture, Sheet
 
 _ACROSS = 2
 _LARGEST = 0.5

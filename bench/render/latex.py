@@ -1,61 +1,69 @@
-"""Tables and figures as LaTeX fragments that need booktabs and graphicx, and nothing else."""
+"""Tables and figures as LaTeX fragments that need booktabs, graphicx and siunitx."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
 
-from bench.files import safe
 from bench.render import legend
 from bench.render.escape import latex as escape
-from bench.render.grid import LABEL, Column, Row, panels
-from bench.render.place import COLUMN, by_experiment, inches, stem
-from bench.render.wording import CellText
+from bench.render.grid import LABEL, Column, Panel, Row, panels, printed_alone
+from bench.render.place import COLUMN, inches, stem
+from bench.render.wording import MINUS, CellText
 from bench.report.view_types import Drawing, TableView, lacks
 
 WIDTH = 100
 """Characters of a panel: fits a text width of 5.5 inches in footnote size."""
 NARROW = 60
 """A table of at most so many characters stays in one column of a two-column paper."""
-LINES = 48
-"""Lines of a page; a longer table goes on in another float."""
+LINES = 58
+"""Lines of a page with caption and notes; a longer table goes on in another float."""
+_LETTERS = 100
+"""Of a line of the caption or of a note."""
+_NUMBER = re.compile(rf"([+{MINUS}]?)(\d+)(?:\.(\d+))?(?: ± (\S+))?")
 
-CLEARPAGE = r"\clearpage"
-_SHAPES = {1: "l", 2: r"r@{\,}l", 4: r"rr@{\,}lr"}
-"""By the columns of the tabular that one of ours takes: what stands after "@" parts the small type
-from its number."""
-
-_PREAMBLE = r"""\documentclass{article}
-\usepackage[utf8]{inputenc}
-\IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
-\usepackage[textwidth=5.5in,textheight=9in]{geometry}
-\usepackage{booktabs}
-\usepackage{graphicx}
-\graphicspath{{figures/}}
-\begin{document}
-"""
+SETUP = r"\sisetup{detect-weight,retain-explicit-plus,table-align-text-post=false}"
+"""What the columns of numbers need, in siunitx' second version and in its third alike."""
 
 
 def latex(view: TableView) -> str:
-    r"""A table as ``table`` environments with caption and label, pure ASCII; needs booktabs.
+    r"""A table as ``table`` environments with caption and label, pure ASCII.
 
     A table too wide for a page is set as panels below each other, one too long goes on in
-    further floats under the same number.
+    further floats under the same number. Where nothing was measured but something printed, the
+    printed numbers stand alone, and a note says what became of the others.
     """
+    view = printed_alone(view)
     found = panels(view, WIDTH)
     environment = "table*" if any(panel.width > NARROW for panel in found) else "table"
+    notes = legend.notes(view)
+    room = LINES - sum(_lines(text) for _, text in notes)
+    pages = _pages(found, max(room, LINES // 3), _lines(legend.caption(view)))
+    return "\n".join(_float(view, i, pages, environment) for i in range(len(pages)))
+
+
+def _lines(text: str) -> int:
+    """Lines of the page that a text takes, at most."""
+    return 1 + len(text) // _LETTERS
+
+
+def _pages(found: Sequence[Panel], room: int, used: int) -> list[list[str]]:
+    """The tabulars of each float."""
     pages: list[list[str]] = [[]]
-    used = 0
     for panel in found:
-        for start in range(0, len(panel.rows), LINES):
-            part = panel.rows[start : start + LINES]
-            size = len(part) + len({row.group for row in part}) + 3
-            if used and used + size > LINES:
+        start = 0
+        while start < len(panel.rows):
+            head = 4 + len({row.group for row in panel.rows[start:]})
+            if pages[-1] and used + head + min(len(panel.rows) - start, 10) > room:
                 pages.append([])
                 used = 0
-            pages[-1].append(_tabular(panel.columns, part))
-            used += size
-    return "\n".join(_float(view, i, pages, environment) for i in range(len(pages)))
+            part = panel.rows[start : start + max(room - used - head, 10)]
+            pages[-1].append(fitting(tabular(panel.columns, part)))
+            used += head + len(part)
+            start += len(part)
+    return pages
 
 
 def _float(view: TableView, page: int, pages: list[list[str]], environment: str) -> str:
@@ -64,8 +72,8 @@ def _float(view: TableView, page: int, pages: list[list[str]], environment: str)
         head = [rf"\caption{{{escape(legend.caption(view))}}}", rf"\label{{tab:{stem(view)}}}"]
     else:
         head = [r"\addtocounter{table}{-1}", r"\caption[]{(continued)}"]
-    lines = [rf"\begin{{{environment}}}[tp]", r"\centering", *head]
-    lines += [r"\smallskip\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
+    lines = [rf"\begin{{{environment}}}[htbp]", r"\centering", *head]
+    lines += [r"\smallskip\footnotesize", r"\setlength{\tabcolsep}{3pt}" + SETUP]
     lines.append("\n\\par\\medskip\n".join(pages[page]))
     if page == len(pages) - 1:
         lines += _notes(view)
@@ -80,37 +88,127 @@ def _notes(view: TableView) -> list[str]:
     return [rf"\par\smallskip\parbox{{\linewidth}}{{\scriptsize\raggedright {body}}}"]
 
 
-def _tabular(columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """A panel; what follows a measured number in small type has a column of its own."""
-    shape = "".join(_SHAPES[_span(c)] for c in columns)
-    long = any(len(row.label) > LABEL for row in rows)
-    first = r"p{2.2in}" if long else "l"
-    lines = [rf"\begin{{tabular}}{{{first}{shape}}}", r"\toprule", *_head(columns), r"\midrule"]
+def fitting(text: str) -> str:
+    """A tabular, set smaller where it is wider than the line."""
+    return (
+        rf"\sbox0{{{text}}}\ifdim\wd0>\linewidth"
+        r"\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi"
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one cell of ours takes in a tabular: a number, what is behind ±, and small type."""
+
+    head: str
+    numbers: str
+    """Of siunitx' columns, such as "-2.1"; "" for words."""
+    spread: int
+    """Letters of the longest number behind ±; 0 where there is none."""
+    small: bool
+
+    @property
+    def span(self) -> int:
+        """Columns of the tabular."""
+        return 1 + bool(self.spread) + self.small
+
+    @property
+    def spec(self) -> str:
+        """Their specification; what stands after "@" parts them."""
+        first = f"S[table-format={self.numbers}]" if self.numbers else _WORDS.get(self.head, "l")
+        return first + r"@{\,}l" * bool(self.spread) + r"@{\,}l" * self.small
+
+    def cells(self, cell: CellText) -> list[str]:
+        """The cell in these columns."""
+        # The letter hangs over, so that the numbers above and below it stay aligned.
+        mark = rf"\rlap{{{_mark(cell.mark)}}}" if cell.mark else ""
+        found = _NUMBER.fullmatch(cell.text)
+        bold = r"\bfseries " if cell.bold else ""
+        if not self.numbers:
+            first = [_styled(cell) + mark]
+        elif not found:
+            span, text = 1 + bool(self.spread), _styled(cell) + mark
+            first = [rf"\multicolumn{{{span}}}{{c}}{{{text}}}"] if text else [""] * span
+        else:
+            number, _, std = cell.text.replace(MINUS, "-").partition(" ± ")
+            first = [bold + number + mark]
+            if self.spread:
+                first.append(rf"{bold}$\pm$\,{_padded(std, self.spread)}" if std else "")
+        return first + [_small(cell)] * self.small
+
+
+_WORDS = {"published": "r", "measured": "r", "verdict": "c"}
+
+
+def _parts(column: Column, cells: Sequence[tuple[CellText, ...]]) -> list[_Part]:
+    """The parts of a column, as its cells in every row need them."""
+    found = []
+    for i, head in enumerate(column.heads):
+        mine = [row[i] for row in cells]
+        numbers = [m for cell in mine if (m := _NUMBER.fullmatch(cell.text))]
+        spread = max((len(m[4] or "") for m in numbers), default=0)
+        found.append(_Part(head, _format(numbers), spread, any(cell.small for cell in mine)))
+    return found
+
+
+def _padded(number: str, letters: int) -> str:
+    """A number with room before it, so that it ends where the longest one does."""
+    lacking = "0" * (letters - len(number))
+    return rf"\phantom{{{lacking}}}{number}" if lacking else number
+
+
+def _format(numbers: Iterable[re.Match[str]]) -> str:
+    """The digits that a column of numbers needs, for siunitx."""
+    numbers = list(numbers)
+    if not numbers:
+        return ""
+    sign = "-" if any(m[1] for m in numbers) else ""
+    whole = max(len(m[2]) for m in numbers)
+    return f"{sign}{whole}.{max(len(m[3] or '') for m in numbers)}"
+
+
+def tabular(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    """A panel as a bare tabular."""
+    parts = [_parts(c, [row.cells[i] for row in rows]) for i, c in enumerate(columns)]
+    spans = [sum(part.span for part in mine) for mine in parts]
+    shape = "".join(part.spec for mine in parts for part in mine)
+    first = r"p{2.2in}" if any(len(row.label) > LABEL for row in rows) else "l"
+    lines = [rf"\begin{{tabular}}{{{first}{shape}}}", r"\toprule"]
+    rooms = [_room(c, [row.cells[i] for row in rows]) for i, c in enumerate(columns)]
+    lines += [*_head(columns, spans, rooms, parts), r"\midrule"]
     for index, (group, members) in enumerate(groupby(rows, key=lambda row: row.group)):
         if index:
             lines.append(r"\midrule")
         if group:
-            span = 1 + sum(_span(c) for c in columns)
-            lines.append(rf"\multicolumn{{{span}}}{{l}}{{{escape(group)}}} \\")
-        lines += [_line(row, columns) for row in members]
+            lines.append(rf"\multicolumn{{{1 + sum(spans)}}}{{l}}{{{escape(group)}}} \\")
+        lines += [_line(row, parts) for row in members]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
-def _span(column: Column) -> int:
-    """Columns of the tabular that a column of ours takes."""
-    return 4 if column.published else 1 if column.told else 2
+def _room(column: Column, cells: Sequence[tuple[CellText, ...]]) -> int:
+    """Letters that the cells below a heading leave it."""
+    if column.told:
+        return len(column.label) + len(column.title)
+    longest = [max((len(row[i]) for row in cells), default=0) for i in range(len(column.heads))]
+    return sum(longest) + 2 * len(longest)
 
 
-def _head(columns: Sequence[Column]) -> list[str]:
-    """Up to three lines: the labels, the metrics, and what each cell holds."""
-    labels = [(label, list(run)) for label, run in groupby(columns, key=lambda c: c.label)]
-    if all(len(run) == 1 for _, run in labels):
-        lines = [_spanning([(f"{c.label} {c.title}".strip(), _span(c)) for c in columns])]
-    else:
-        lines = [_spanning([(label, sum(map(_span, run))) for label, run in labels])]
-        lines.append(_spanning([(c.title, _span(c)) for c in columns]))
-    if any(c.published for c in columns):
-        lines.append([" & ".join(["", *map(_small_heads, columns)]) + r" \\"])
+def _head(
+    columns: Sequence[Column],
+    spans: Sequence[int],
+    rooms: Sequence[int],
+    parts: Sequence[Sequence[_Part]],
+) -> list[str]:
+    """Up to three lines: the labels, the metrics (in one if there is room), what cells hold."""
+    wide = list(zip(columns, spans, strict=True))
+    labels = [(label, list(run)) for label, run in groupby(wide, key=lambda pair: pair[0].label)]
+    lines = [_spanning([(label, sum(span for _, span in run)) for label, run in labels])]
+    lines.append(_spanning([(c.title, span) for c, span in wide]))
+    short = all(len(c.label) + len(c.title) <= room for c, room in zip(columns, rooms, strict=True))
+    if short and all(len(run) == 1 for _, run in labels):
+        lines = [_spanning([(f"{c.label} {c.title}".strip(), span) for c, span in wide])]
+    if any(len(mine) > 1 for mine in parts):
+        lines.append([" & ".join(["", *(_small_head(p) for mine in parts for p in mine)]) + r" \\"])
     # The rule below the last line is the table's own.
     return [text for line in lines[:-1] for text in line] + lines[-1][:1]
 
@@ -123,25 +221,19 @@ def _spanning(heads: Sequence[tuple[str, int]]) -> list[str]:
     return [" & ".join(["", *cells]) + r" \\", " ".join(rules)]
 
 
-def _small_heads(column: Column) -> str:
-    measured = r"\multicolumn{2}{c}{\scriptsize measured}"
-    if not column.published:
-        return measured
-    return rf"{{\scriptsize published}} & {measured} & \multicolumn{{1}}{{c}}{{$\Delta$}}"
+def _small_head(part: _Part) -> str:
+    text = escape(part.head)
+    return rf"\multicolumn{{{part.span}}}{{c}}{{\scriptsize {text}}}"
 
 
-def _line(row: Row, columns: Sequence[Column]) -> str:
+def _line(row: Row, parts: Sequence[Sequence[_Part]]) -> str:
     """A row; below a group's heading it is indented."""
     indent, space = r"\quad " if row.group else "", " " if row.label.small else ""
-    parts = [indent + _styled(row.label) + space + _small(row.label) + _mark(row.label.mark)]
-    for column, cells in zip(columns, row.cells, strict=True):
-        for head, cell in zip(column.heads, cells, strict=True):
-            # The letter hangs over, so that the numbers above and below it stay aligned.
-            mark = rf"\rlap{{{_mark(cell.mark)}}}" if cell.mark else ""
-            parts.append(_styled(cell) + mark)
-            if head == "measured":
-                parts.append(_small(cell))
-    return " & ".join(parts) + r" \\"
+    cells = [indent + _styled(row.label) + space + _small(row.label) + _mark(row.label.mark)]
+    for mine, line in zip(parts, row.cells, strict=True):
+        for part, cell in zip(mine, line, strict=True):
+            cells += part.cells(cell)
+    return " & ".join(cells) + r" \\"
 
 
 def _styled(cell: CellText) -> str:
@@ -182,28 +274,3 @@ def figure(view: Drawing) -> str:
             "",
         ]
     )
-
-
-def document(views: Sequence[TableView | Drawing], others: Mapping[str, Sequence[str]]) -> str:
-    """An article that inputs the fragments of all views from ``tables/`` and ``figures/``.
-
-    Args:
-        views: Those of whole experiments.
-        others: Experiment -> the lines that input its fragments, of those without views here.
-    """
-    blocks = dict(others)
-    for name, mine in by_experiment(views).items():
-        blocks[safe(name)] = _inputs(mine)
-    lines = [line for name in sorted(blocks) for line in (f"% {name}", *blocks[name])]
-    return _PREAMBLE + "\n".join([*lines, r"\end{document}", ""])
-
-
-def _inputs(views: Sequence[TableView | Drawing]) -> list[str]:
-    """What inputs an experiment's fragments, a page each; figures not drawn share the last."""
-    named = {
-        f"\\input{{{'tables' if isinstance(view, TableView) else 'figures'}/{stem(view)}}}": view
-        for view in views
-    }
-    listed = [x for x, view in named.items() if not isinstance(view, TableView) and lacks(view)]
-    pages = [line for x in named if x not in listed for line in (x, CLEARPAGE)]
-    return [*pages, *listed, CLEARPAGE] if listed else pages

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from bench.render.wording import DELTA, MINUS, SEEDS, VERDICTS
+from bench.render.wording import DELTA, MINUS, SEEDS, VERDICTS, usual_seeds
+from bench.report.picture_types import ImagesView
 from bench.report.view_types import (
     ConfusionView,
     Drawing,
     EmbeddingView,
     FigureView,
     HeatmapView,
-    ImagesView,
     Measured,
     TableView,
 )
 
-SPREAD = f"± is the sample standard deviation (ddof 1) over seeds; n = {SEEDS} unless shown."
+SPREAD = "± is the sample standard deviation (ddof 1) over seeds; "
 BEST = (
     "best of its column by a paired t-test over shared seeds "
     "(Holm-corrected over the column, p < .05) where no ranked row lacks seeds."
@@ -26,9 +26,10 @@ BEST = (
 def caption(view: TableView, best: str = "Bold") -> str:
     """The view's caption, its preset, and the meaning of every mark that the table shows."""
     parts = [sentence(view.caption), f"Preset: {view.preset}."]
-    if view.told:
+    if view.told or view.alone:
         return " ".join(parts)
-    parts.append(SPREAD)
+    if any(e.values for e in view.entries):
+        parts.append(f"{SPREAD}n = {usual_seeds(view.entries)} unless shown.")
     if _ranked(view):
         parts.append(f"{best}: {BEST}")
     if any(e.judgement.difference is not None for e in view.entries):
@@ -64,11 +65,12 @@ def figure_caption(view: Drawing) -> str:
 
 def _of_curves(view: FigureView) -> list[str]:
     """What bars, bands, lines and diamonds mean."""
-    parts = [("Error bars: " if view.kind == "bars" else "Bars and bands: ") + SPREAD]
+    drawn = "Error bars" if view.kind == "bars" else "Bars and bands"
+    parts = [f"{drawn}: {SPREAD}n = {SEEDS} unless shown."]
     if view.truth is not None:
         parts.append(f"Dashed: {sentence(view.truth_label)}")
     if any(curve.published for curve in view.curves):
-        sign = "Diamonds" if view.kind == "bars" else "Dotted"
+        sign = "Diamonds" if view.kind == "bars" else "Hollow"
         source = f" ({view.published_source})" if view.published_source else ""
         parts.append(f"{sign}: published{source}.")
     return parts
@@ -160,9 +162,9 @@ def note_letters(view: TableView) -> dict[str, str]:
     for slot in (e.slot for e in view.entries):
         printed = slot.published.remark if slot.published else ""
         texts |= dict.fromkeys(text for text in (slot.entry.note, printed) if text)
-    return {text: _letter(i) for i, text in enumerate(texts)}
+    return {text: letter(i) for i, text in enumerate(texts)}
 
 
-def _letter(index: int) -> str:
+def letter(index: int) -> str:
     """a, b, ..., z, aa, ab, ..."""
-    return (_letter(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)
+    return (letter(index // 26 - 1) if index >= 26 else "") + chr(ord("a") + index % 26)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.files import safe
-from bench.report.view_types import Drawing, FigureView, ImagesView, TableView
+from bench.report.picture_types import ImagesView
+from bench.report.view_types import Drawing, FigureView, TableView
 
 COLUMN, BOTH_COLUMNS = 3.4, 7.0
 """Inches."""

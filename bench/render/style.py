@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 
 from bench.render.wording import SEEDS
+from bench.report.view_types import Curve
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow. Seven
 # colours and eight markers: 56 curves before a pair of them comes again.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+METHODS = (
+    "kmeans", "dec", "ccn", "mcl", "dtc", "supreme", "tsp", "kcl", "tsp-kmeans", "sela",
+    "clusternet", "discovery", "supervised", "untrained",
+)  # fmt: skip
+"""Each has the colour of its place in every figure, the eighth that of the first again."""
+LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+"""Of the curves of one colour in a figure."""
+HATCHES = ("", "////", "....", "xxxx")
+"""The same of bars."""
 MARKERS = ("o", "s", "^", "D", "v", "X", "P", "*")
 FRAMES = (*COLOURS[:-1], "#999999")
 """Colours around pictures, without black, which would not be seen around dark ones."""
@@ -48,6 +59,22 @@ _LETTER = 0.062
 """Mean width of a letter of the legend, inches."""
 _SIGN = 0.65
 """Width of its signs with the space around them, inches."""
+
+
+def looks(curves: Sequence[Curve]) -> list[tuple[str, int]]:
+    """The colour of each curve, which is its method's, and how many before it have the same."""
+    found: list[tuple[str, int]] = []
+    for i, curve in enumerate(curves):
+        colour = COLOURS[_place(curve.method, i) % len(COLOURS)]
+        found.append((colour, sum(other == colour for other, _ in found)))
+    return found
+
+
+def _place(method: str, index: int) -> int:
+    """A method's place among the colours; a curve of none has that of its own."""
+    if not method:
+        return index
+    return METHODS.index(method) if method in METHODS else zlib.crc32(method.encode())
 
 
 def columns(labels: Iterable[str], width: float) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv as csv_module
-import io
 from collections.abc import Callable, Sequence
 from textwrap import fill
 
@@ -13,7 +11,7 @@ from bench.render import legend
 from bench.render.escape import markdown as escape
 from bench.render.grid import Column, Row, panels
 from bench.render.wording import CellText
-from bench.report.view_types import Measured, TableView
+from bench.report.view_types import TableView
 
 
 def markdown(view: TableView) -> str:
@@ -31,8 +29,12 @@ def markdown(view: TableView) -> str:
 def console(view: TableView, width: int = 100) -> str:
     """Plain text in panels of at most `width` characters, with the legend; best is starred."""
     parts = []
-    for panel in panels(view, width):
-        heads = [f"{c.label}\n{c.title}\n{part}" for c in panel.columns for part in c.heads]
+    for panel in panels(view, width, spanning=False):
+        heads = [
+            f"{c.label}\n{c.title}\n{part}" if part == c.heads[0] else f"\n\n{part}"
+            for c in panel.columns
+            for part in c.heads
+        ]
         lines = _lines(panel.rows, _console_cell, str.upper)
         parts.append(_tabulate(heads, lines, "simple", told=view.told))
     below = [legend.caption(view, best="*")]
@@ -83,57 +85,8 @@ def _console_cell(cell: CellText) -> str:
     return " ".join(part for part in (cell.text + star, cell.small, mark) if part)
 
 
-CSV_COLUMNS = (
-    "experiment", "table", "preset", "group", "row", "column", "metric", "unit",
-    "mean", "std", "n", "planned", "values", "states",
-    "published", "published_std", "published_source", "published_note",
-    "difference", "verdict", "reason", "best", "oracle", "note", "method", "keys",
-)  # fmt: skip
-CSV_COLUMNS_OF_WORDS = ("experiment", "table", "preset", "group", "row", "column", "words", "note")
-
-
 def csv(view: TableView) -> str:
-    r"""One line for each entry, every field in full: fractions as Python's shortest repr.
+    r"""The table's data frame (`bench.report.numbers`); lines end in ``\n``."""
+    from bench.report import numbers  # pandas takes half a second to import
 
-    `values` is "seed:value;...", `states` "state:count;...", `keys` "seed:key;..." with a space
-    between the keys of one seed's cells (`bench show KEY`); an absent number is empty, `best` and
-    `oracle` are 0 or 1. Lines end in ``\n``. A table of words has other columns.
-    """
-    out = io.StringIO()
-    writer = csv_module.writer(out, lineterminator="\n")
-    columns = CSV_COLUMNS_OF_WORDS if view.told else CSV_COLUMNS
-    writer.writerow(columns)
-    for entry in view.entries:
-        fields = _csv_fields(view, entry)
-        writer.writerow([fields[name] for name in columns])
-    return out.getvalue()
-
-
-def _csv_fields(view: TableView, entry: Measured) -> dict[str, str]:
-    slot, printed = entry.slot, entry.slot.published
-    group, row = slot.line
-    column, metric = slot.head
-    fields = {
-        "experiment": view.experiment, "table": view.name, "preset": view.preset,
-        "group": group, "row": row, "column": column, "metric": metric, "unit": slot.unit,
-        **vars(entry.summary), **vars(entry.judgement),
-        "planned": len(slot.cells), "best": entry.best, "oracle": slot.oracle,
-        "note": slot.entry.note, "words": slot.words, "method": slot.entry.method,
-        "published": printed and printed.value, "published_std": printed and printed.std,
-        "published_source": printed and printed.source,
-        "published_note": printed and printed.note,
-    }  # fmt: skip
-    return {name: _csv_value(value) for name, value in fields.items()} | {
-        "values": ";".join(f"{s}:{_csv_value(v)}" for s, v in sorted(entry.values.items())),
-        "keys": ";".join(f"{s}:{' '.join(keys)}" for s, keys in sorted(slot.cells.items())),
-        "states": ";".join(f"{s}:{n}" for s, n in sorted(entry.states.items())),
-    }
-
-
-def _csv_value(value: object) -> str:
-    """A float without numpy's wrapping; a truth value as 0 or 1."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(int(value))
-    return repr(float(value)) if isinstance(value, float) else str(value)
+    return str(numbers.of_table(view).to_csv(index=False, lineterminator="\n"))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.report.view_types import Measured
 from bench.score.statistics import Unit
 
 SEEDS = 10
-"""The published number of seeds; a cell with another number shows it."""
+"""The published number of seeds; a value with another number shows it, unless all of them do."""
 
 DASH, MINUS, DELTA = "\N{EN DASH}", "\N{MINUS SIGN}", "Δ"
 
 VERDICTS = {"reproduced": "R", "better": "B", "worse": "W", "not comparable": "N", "open": "O"}
-_STATES = ("failed", "unavailable", "blocked", "missing", "undefined", "stale")
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,14 @@ class CellText:
         return len(self.text) + len(self.small) + bool(self.small)
 
 
-def measured_cell(entry: Measured) -> CellText:
-    """Mean ± standard deviation with its n where that is not ten, or the state's word."""
+def usual_seeds(entries: Iterable[Measured]) -> int:
+    """The number of seeds that need not be said at each value: what most whole entries have."""
+    known = Counter(e.summary.n for e in entries if 0 < e.summary.n >= len(e.slot.cells))
+    return max(known, key=lambda n: (known[n], n), default=SEEDS)
+
+
+def measured_cell(entry: Measured, usual: int = SEEDS) -> CellText:
+    """Mean ± standard deviation with its n where that is not the usual, or the state's word."""
     slot, summary = entry.slot, entry.summary
     text = spread(summary.mean, summary.std, slot.unit)
     if not text:
@@ -41,7 +48,7 @@ def measured_cell(entry: Measured) -> CellText:
     small = []
     if summary.n < len(slot.cells):
         small.append(f"(n={summary.n}/{len(slot.cells)})")
-    elif summary.n != SEEDS:
+    elif summary.n != usual:
         small.append(f"(n={summary.n})")
     if entry.states.get("stale"):
         small.append("†stale")
@@ -50,12 +57,8 @@ def measured_cell(entry: Measured) -> CellText:
 
 def _state(entry: Measured) -> tuple[str, str]:
     """The gravest state of a cell without a value, and for how many seeds unless for all."""
-    planned = len(entry.slot.cells)
-    for state in _STATES:
-        count = entry.states.get(state, 0)
-        if count:
-            return state, f"({count}/{planned})" if count < planned else ""
-    return "not measured", ""
+    planned, (state, count) = len(entry.slot.cells), entry.lacking
+    return state, f"({count}/{planned})" if 0 < count < planned else ""
 
 
 def spread(mean: float | None, std: float | None, unit: Unit) -> str:
@@ -67,15 +70,13 @@ def spread(mean: float | None, std: float | None, unit: Unit) -> str:
 
 
 def difference(entry: Measured) -> str:
-    """The signed difference and the verdict's letter, "+0.4 R"; "" when there is neither."""
-    parts, unit, judged = [], entry.slot.unit, entry.judgement
-    if judged.difference is not None:
-        digits = _digits(unit, judged.difference, entry.summary.mean, entry.summary.std)
-        text = _number(judged.difference, unit, digits)
-        parts.append(text if text.startswith(MINUS) or float(text) == 0 else f"+{text}")
-    if judged.verdict:
-        parts.append(VERDICTS[judged.verdict])
-    return " ".join(parts)
+    """The signed difference, "+0.4"; "" when there is none."""
+    unit, judged = entry.slot.unit, entry.judgement
+    if judged.difference is None:
+        return ""
+    digits = _digits(unit, judged.difference, entry.summary.mean, entry.summary.std)
+    text = _number(judged.difference, unit, digits)
+    return text if text.startswith(MINUS) or float(text) == 0 else f"+{text}"
 
 
 def _digits(unit: Unit, *numbers: float | None) -> int:

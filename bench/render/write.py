@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import unknown
-from bench.files import content, replace, safe
-from bench.render import latex, tables
-from bench.render.place import stem
+from bench.files import replace, safe
+from bench.render import article, latex, pasted, tables
+from bench.render.place import by_experiment, stem
 from bench.report.view_types import Drawing, TableView, lacks
 
 _TABLES = {"tex": latex.latex, "md": tables.markdown, "csv": tables.csv}
@@ -42,6 +41,29 @@ def write(
     return files
 
 
+def write_pasted(tables: Sequence[TableView], folder: Path, styles: Sequence[str]) -> list[Path]:
+    """Write what goes into a paper of one's own, of whole experiments.
+
+    With "paper" `<folder>/tables/paper/<experiment>-<name>.tex` of each table that has a measured
+    number, with "macros" `<folder>/tables/macros/<experiment>-<preset>.tex`.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    files = []
+    for view in tables if "paper" in styles else ():
+        path = folder / "tables" / "paper" / f"{stem(view)}.tex"
+        if text := pasted.paper(view):
+            files.append(replace(path, text.encode()))
+        else:
+            path.unlink(missing_ok=True)
+    for name, mine in by_experiment(tables).items() if "macros" in styles else ():
+        found = [view for view in mine if isinstance(view, TableView)]
+        path = folder / "tables" / "macros" / f"{safe(f'{name}-{found[0].preset}')}.tex"
+        files.append(replace(path, pasted.macros(found).encode()))
+    return files
+
+
 def _write_figure(view: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
     """A figure that nothing was measured for has its line of text alone."""
     drawn = [name for name in formats if name != "tex"]
@@ -69,30 +91,4 @@ def write_document(views: Sequence[TableView | Drawing], folder: Path, preset: s
         BenchError: the folder cannot be written.
     """
     path = folder / f"all-{safe(preset)}.tex"
-    return replace(path, latex.document(views, _others(path)).encode())
-
-
-_INPUT = re.compile(r"\\input\{((?:tables|figures)/[A-Za-z0-9.-]+)\}")
-_MOST_BYTES = 1 << 22
-
-
-def _others(path: Path) -> dict[str, list[str]]:
-    """Experiment -> its lines in a document that lies there, less those of fragments now gone."""
-    blocks: dict[str, list[str]] = {}
-    try:
-        lines = content(path, _MOST_BYTES).decode().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return blocks
-    name = ""
-    for line in lines:
-        named = _INPUT.fullmatch(line)
-        if line.startswith("% "):
-            name = safe(line[2:])
-        elif name and (line == latex.CLEARPAGE or (named and _there(path.parent, named[1]))):
-            blocks.setdefault(name, []).append(line)
-    return blocks
-
-
-def _there(folder: Path, fragment: str) -> bool:
-    path = folder / f"{fragment}.tex"
-    return path.is_file() and not path.is_symlink()
+    return replace(path, article.document(views, article.others(path)).encode())

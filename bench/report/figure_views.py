@@ -88,6 +88,7 @@ def _curves(
         curves.append(
             Curve(
                 label=label,
+                method=mine[0].entry.method,
                 x=tuple(slot.column or figure.x.value(slot.entry) for slot in mine),
                 mean=_times(scale, [s.mean for s in summaries]),
                 std=_times(scale, [s.std for s in summaries]),
@@ -164,6 +165,7 @@ def _training(
         curves.append(
             Curve(
                 label=slot.entry.label,
+                method=slot.entry.method,
                 x=tuple(steps),
                 mean=_times(scale, [s.mean for s in summaries]),
                 std=_times(scale, [s.std for s in summaries]),

@@ -17,16 +17,8 @@ from bench.plan.entry import Entry
 from bench.plan.figure import Figure
 from bench.plan.slot import Slot
 from bench.report.coordinates import coordinates
-from bench.report.view_types import (
-    Cloud,
-    ConfusionView,
-    EmbeddingView,
-    ImagesView,
-    Matrix,
-    Picture,
-    Sheet,
-    Strip,
-)
+from bench.report.picture_types import ImagesView, Picture, Sheet, Strip
+from bench.report.view_types import Cloud, ConfusionView, EmbeddingView, Matrix
 from bench.score.metrics import contingency, matching
 from bench.score.snapshots import entropies
 from bench.store import outputs

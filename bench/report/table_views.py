@@ -52,7 +52,18 @@ def _table(one: Experiment, table: Table, slots: Sequence[Slot], results: Result
         entries=tuple(dataclasses.replace(e, best=i in best) for i, e in enumerate(entries)),
         columns=tuple(dict.fromkeys(c.label for c in table.column)),
         notes=(*one.notes, *table.notes, *_mixed(slots, results)),
+        lacks=_lacks(slots, results),
     )
+
+
+_KINDS = {"data": "data set ", "weights": "weights ", "packed": "tensors of "}
+
+
+def _lacks(slots: Sequence[Slot], results: Results) -> tuple[str, ...]:
+    """What the unavailable cells of some slots need and cannot have here, each once."""
+    keys = {key for slot in slots for key in slot.keys if results.states[key] == "unavailable"}
+    found = {lack for key in keys for lack in results.lacks.get(key, ())}
+    return tuple(sorted(f"{_KINDS[x.kind] if x.how else ''}{x.what}" for x in found))
 
 
 def _mixed(slots: Sequence[Slot], results: Results) -> tuple[str, ...]:

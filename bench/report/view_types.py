@@ -13,7 +13,11 @@ from typing import Literal
 
 from bench.errors import BenchError
 from bench.plan.slot import Slot
+from bench.report.picture_types import ImagesView
 from bench.score.statistics import Judgement, Summary, Unit
+
+_GRAVE = ("failed", "unavailable", "blocked", "missing", "undefined", "stale")
+"""States of seeds without a value, the gravest first."""
 
 NOTHING, UNJUDGED = Summary(None, None, 0), Judgement("", None, "")
 
@@ -39,6 +43,14 @@ class Measured:
     def whole(self) -> bool:
         """Whether no seed that was asked for lacks its value, but for those that cannot have it."""
         return len(self.values) + self.states.get("undefined", 0) >= len(self.slot.cells)
+
+    @property
+    def lacking(self) -> tuple[str, int]:
+        """The gravest state of an entry without a value, and the number of seeds in it."""
+        for state in _GRAVE:
+            if count := self.states.get(state, 0):
+                return state, count
+        return "not measured", 0
 
     def __post_init__(self) -> None:
         printed = self.slot.published
@@ -70,6 +82,21 @@ class TableView:
     columns: tuple[str, ...] = ()
     """Column labels in the order wanted; () takes the entries' order."""
     notes: tuple[str, ...] = ()
+    alone: bool = False
+    """Published numbers alone are shown."""
+
+    lacks: tuple[str, ...] = ()
+    """What its unavailable cells would need, such as "data set mnist"."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether it has a measured number."""
+        return any(e.values for e in self.entries)
+
+    @property
+    def filled(self) -> bool:
+        """Whether it has a number, measured or printed."""
+        return self.measured or any(e.slot.published for e in self.entries)
 
     @property
     def told(self) -> bool:
@@ -110,6 +137,8 @@ class Curve:
     """A printed number for each x; () for none at all."""
     failed: tuple[bool, ...] = ()
     """Whether each x failed, of those that were not measured; () where none did."""
+    method: str = ""
+    """Decides the colour; "" takes that of its place."""
     damaged: tuple[int, ...] = ()
     """Seeds that are left out, since their stored curves are damaged."""
 
@@ -206,53 +235,6 @@ class EmbeddingView:
     panels: tuple[Cloud, ...]
     by: str = "t-SNE"
     """What made the coordinates."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One image or filter."""
-
-    shape: tuple[int, int, int]
-    """Height, width, channels (1 or 3)."""
-    pixels: bytes
-    """uint8, rows from the top, channels last."""
-    frame: int | None = None
-    """True class of the image; None: no frame."""
-
-
-@dataclass(frozen=True)
-class Strip:
-    """Pictures side by side."""
-
-    pictures: tuple[Picture, ...]
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """One panel of images: rows of pictures."""
-
-    label: str
-    strips: tuple[Strip, ...] = ()
-    words: str = ""
-    """Why there are none."""
-
-
-@dataclass(frozen=True)
-class ImagesView:
-    """Images of clusters, images and their neighbours, or filters; a panel a cell."""
-
-    experiment: str
-    name: str
-    caption: str
-    preset: str
-    show: str
-    """"clusters", "neighbours" (the first picture of a strip is the query) or "filters"."""
-    panels: tuple[Sheet, ...]
-    pick: str = ""
-    """For clusters: the "purest" ones or "random" ones."""
-    on: str = ""
-    """For clusters, "probe": chosen by the images trained on, shown by those tested on."""
 
 
 @dataclass(frozen=True)

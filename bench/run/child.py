@@ -6,4 +6,4 @@ it looks for the function to run there.
 
 from bench import registry
 
-registry.load(registry.plugins_of_environment())
+registry.use(registry.plugins_of_environment())

@@ -18,13 +18,13 @@ import torch
 from bench.errors import BenchError, NonFiniteError
 from bench.plan import cell
 from bench.run import blame
+from bench.run.job import CHECKPOINT_SECONDS
 from bench.run.shared import Shared
 from bench.score import scores
 from bench.store import checkpoint, code, outputs, record
 from bench.store.folders import ARRAYS, CHECKPOINT, PREDICTION
 from bench.tasks import Prediction
 
-CHECKPOINT_SECONDS = 30.0
 _REPORT_SECONDS = 0.2
 
 

@@ -1,4 +1,4 @@
-"""How many processor cores this process may use."""
+"""How many processor cores this process may use, and which GPUs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ def usable(control: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/
     except AttributeError:  # not on Linux
         cores = os.cpu_count() or 1
     return max(1, int(min([cores, *_quotas(control, own)])))
+
+
+def gpus() -> tuple[str, ...]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return tuple(one.strip() for one in named.split(",") if one.strip())
+    import torch  # takes seconds; it asks the driver, and leaves the GPUs alone
+
+    return tuple(map(str, range(torch.cuda.device_count())))
 
 
 def _quotas(control: Path, own: Path) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bench.run.worker import Job, Report
+from bench.run.job import Job, Report
 
 
 class Executor(Protocol):

@@ -12,7 +12,7 @@ class Order:
     """The cells that a run computes, as a graph that shrinks.
 
     Seed by seed; of a seed, what others wait for comes first, so that no worker idles at the end
-    of a long pretraining.
+    of a long pretraining, and then what takes longest, for the same reason.
     """
 
     def __init__(
@@ -20,6 +20,7 @@ class Order:
         cells: Mapping[str, Cell],
         wanted: Collection[str],
         groups: Mapping[str, Sequence[str]] | None = None,
+        seconds: Mapping[str, float] | None = None,
     ) -> None:
         """An order.
 
@@ -27,6 +28,7 @@ class Order:
             cells: Of the whole plan, by key.
             wanted: Keys of those to compute; what else they need is there.
             groups: Key -> keys of all that are computed with it, if they are ready when it is.
+            seconds: What cells may take; 0 or none: nobody knows, and the plan's order holds.
         """
         self._groups = groups or {}
         self._waiting = {key: {n for _, n in cells[key].needs if n in wanted} for key in wanted}
@@ -34,7 +36,14 @@ class Order:
         for key, needed in self._waiting.items():
             for n in needed:
                 self._dependents.setdefault(n, []).append(key)
-        self._keys = sorted(cells, key=lambda key: (cells[key].seed, key not in self._dependents))
+        known = seconds or {}
+
+        def long(key: str) -> float:  # those of a group differ in their seed alone
+            return known.get(key, 0.0) * len(self._groups.get(key, (key,)))
+
+        self._keys = sorted(
+            cells, key=lambda key: (cells[key].seed, key not in self._dependents, -long(key))
+        )
         self._place = {key: i for i, key in enumerate(self._keys)}
         self._ready = {key for key, needed in self._waiting.items() if not needed}
         # Of those that were ready once: what was taken out of turn is passed over.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bench.plan.cell import Cell
 from bench.run.inputs import Truth
+from bench.run.job import Job, Report
 from bench.run.scoring import score
-from bench.run.worker import Job, Report
 from bench.store import outputs, record, traces
 from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS
 from bench.store.locks import CellLock
@@ -76,7 +76,7 @@ def record_of(started: Started, report: Report, commit: str, *, dirty: bool) -> 
         group=started.group,
         resumed=report.resumed,
         started=started.when,
-        hardware=report.device or record.hardware(cell.dtype),
+        hardware=report.device or report.hardware or record.hardware(cell.dtype),
         versions=record.versions(),
         commit=commit,
         dirty=dirty,

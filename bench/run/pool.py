@@ -12,7 +12,9 @@ import platform
 import re
 import shutil
 import signal
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing import connection
@@ -21,14 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.run import processes, server, worker
-from bench.run.worker import Job, Report
+from bench.run import begin, processes, server
+from bench.run.job import Job, Report
 
 _START_SECONDS = 300.0
 _UNKNOWN = 255
 """Exit status of a worker whose server is gone."""
 _WATCH_SECONDS = 0.1
 """How often the memory of limited cells is looked at."""
+_STARTING = threading.Lock()
+"""What a start changes of this process for a moment, threads of Dask's must not see."""
 
 
 @dataclass
@@ -38,6 +42,8 @@ class _Running:
     channel: connection.Connection
     started: float
     """When the worker said that it begins; before that, when it was asked for."""
+    device: str = ""
+    """The one that it sees; "": all."""
     begun: bool = False
     reports: list[Report] | None = None
 
@@ -50,6 +56,9 @@ class Pool:
     timeout: float
     """Seconds after which a cell is killed; of several cells in one process, their sum."""
     on_progress: Callable[[str, float], None] = lambda _key, _fraction: None
+    devices: Sequence[str] = ()
+    """GPUs as CUDA names them, of which each worker sees one; none: it sees what this process does.
+    """
     _running: list[_Running] = field(default_factory=list)
     _leaving: list[BaseProcess] = field(default_factory=list)
     """Killed or done; the system takes a while to tear down so large a process."""
@@ -65,17 +74,21 @@ class Pool:
         Raises:
             BenchError: no worker can be started here.
         """
-        context = server.context()
+        with _STARTING:
+            context = server.context()
+        device = self._device()
+        told = {"CUDA_VISIBLE_DEVICES": device} if self.devices else {}
+        placed = tuple(replace(job, environment={**job.environment, **told}) for job in jobs)
         receiver, sender = context.Pipe(duplex=False)
         # No daemon, which could have no processes of its own; it ends with this one all the same.
-        process = context.Process(target=worker.main, args=(tuple(jobs), sender), daemon=False)
+        process = context.Process(target=begin.main, args=(placed, sender), daemon=False)
         try:
-            with server.without_main():
+            with _STARTING, server.without_main():
                 process.start()
         except OSError as error:
             raise BenchError(f"no worker can be started: {error}") from error
         sender.close()
-        self._running.append(_Running(tuple(jobs), process, receiver, time.monotonic()))
+        self._running.append(_Running(placed, process, receiver, time.monotonic(), device))
 
     def wait(self, seconds: float) -> list[tuple[Job, Report]]:
         """The jobs that ended within this many seconds; those past their limits are killed."""
@@ -109,6 +122,11 @@ class Pool:
                 process.close()
             self._leaving.clear()
             server.end_orphans()
+
+    def _device(self) -> str:
+        """The GPU that the fewest workers have."""
+        taken = Counter(r.device for r in self._running)
+        return min(self.devices, key=lambda one: taken[one], default="")
 
     def _dismiss(self, running: _Running) -> None:
         """End a worker with whatever it started; its place is free at once."""

@@ -6,16 +6,25 @@ Importing it must never fail: a broken plugin is reported by the cell that uses 
 import atexit
 import contextlib
 import gc
+import importlib
 import os
 import warnings
 
-import torch._dynamo  # noqa: F401 - the first optimiser of each worker would import it for 1.5 s
+from bench import registry, shipped
+from bench.run import (
+    processes,
+    server,
+    worker,  # noqa: F401 - and torch with it, which sets every worker up
+)
 
-from bench import registry
-from bench.run import processes
-
+_wanted = os.environ.pop(server.METHODS, "")
 with contextlib.suppress(Exception):
-    registry.load(registry.plugins_of_environment())
+    registry.use(registry.plugins_of_environment())
+    for _name in _wanted.split(",") if _wanted else registry.load():
+        registry.get(_name)
+if not _wanted or shipped.methods().keys() & _wanted.split(","):
+    # The first optimiser of each worker would import it for 1.5 s.
+    importlib.import_module("torch._dynamo")
 
 # What is here now outlives every worker: a collection in one would only copy the pages it visits.
 gc.collect()

@@ -5,9 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from filelock import Timeout
 
@@ -15,58 +12,30 @@ from bench.errors import BenchError, DamagedData, Lack
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.run import grouping
-from bench.run.context import CHECKPOINT_SECONDS
+from bench.run.display import Display
 from bench.run.executor import Executor
 from bench.run.inputs import gather, verify
+from bench.run.job import Job, Report
+from bench.run.makespan import Forecast, forecast
+from bench.run.options import RunOptions
 from bench.run.order import Order
 from bench.run.outcome import Started, record_of
 from bench.run.pool import Pool, new_attempt
-from bench.run.worker import Job, Report
-from bench.store import code, states
+from bench.store import code, cost, states
 from bench.store.folders import LOG, Store, writable
 from bench.store.locks import CellLock
 from bench.store.record import Record
 
+__all__ = ["RunOptions", "Runner"]
+
 _POLL_SECONDS = 0.5
+_RENEW_SECONDS = 30.0
+"""How often other machines are told that this run lives; a part of a lease (`store.locks`)."""
 _MAYBE_THE_DATA = ("exception", "non-finite", "invalid prediction")
 """Failures that damaged images or labels may lead to."""
 _VANISHED = 3
 """So often a cell's attempt may be taken away."""
 _WORTH_RESUMING = ("timeout", "out of memory", "worker died")
-
-
-class Display(Protocol):
-    """Shows how a run goes; see `bench.cli.progress`."""
-
-    def started(self, cell: Cell) -> None:
-        """A cell was given to a worker."""
-
-    def progressed(self, cell: Cell, fraction: float) -> None:
-        """A running cell says how far it is."""
-
-    def ended(self, cell: Cell, result: Record | None) -> None:
-        """A cell ended; None: another runner has done it."""
-
-    def gave_up(self, cell: Cell, reason: str) -> None:
-        """A cell cannot run: its data are damaged."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a plan is run; nothing here changes a result."""
-
-    workers: int
-    data_root: Path
-    timeout: float = 1200.0
-    """Seconds a cell."""
-    budget: float | None = None
-    """Seconds for the whole run."""
-    memory: int = 0
-    """Bytes a worker may take; 0: no limit."""
-    retry_failed: bool = False
-    rerun_stale: bool = False
-    plugins: tuple[Path, ...] = ()
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
 
 class Runner:
@@ -95,21 +64,31 @@ class Runner:
         self.lacks = states.lacking(plan, self.records)
         again = {"retry_failed": options.retry_failed, "rerun_stale": options.rerun_stale}
         self._wanted = states.to_run(plan, self.states, self.lacks, **again)
-        self._pool = pool or Pool(options.workers, options.timeout, self._progressed)
+        self._pool = pool or Pool(
+            options.workers, options.timeout, self._progressed, options.devices
+        )
         self._started: dict[str, Started] = {}
         self._elsewhere: list[str] = []
-        self._look_again = 0.0
+        self._look_again = self._renew_at = 0.0
         self._vanished: Counter[str] = Counter()
         self._commit, self._dirty = code.revision()
         # Now, not when a cell ends: the file may be edited while the cell runs.
         self._code = {cell.key: code.of_cell(cell) for cell in self.wanted_cells()}
         self._scoring = code.scoring()
         self._end = time.monotonic() + options.budget if options.budget else None
-        self._order = Order(plan.cells, self._wanted, grouping.groups(self._wanted, plan))
+        costs = cost.Costs(self.records.values(), options.data_root)
+        self.seconds = {cell.key: costs.of(cell).seconds for cell in self.wanted_cells()}
+        """What each may take, by key."""
+        self._groups = grouping.groups(self._wanted, plan)
+        self._order = Order(plan.cells, self._wanted, self._groups, self.seconds)
 
     def wanted_cells(self) -> list[Cell]:
         """The cells that `run` will compute, in the order of the plan."""
         return [cell for key, cell in self._plan.cells.items() if key in self._wanted]
+
+    def forecast(self, workers: int) -> Forecast:
+        """How long all that takes on so many workers."""
+        return forecast(self._plan.cells, self._wanted, self._groups, self.seconds, workers)
 
     def run(self) -> bool:
         """Compute what is wanted; True when all of it ended, False when the budget ran out.
@@ -125,6 +104,7 @@ class Runner:
                 if self._end is not None and time.monotonic() >= self._end:
                     return False
                 self._fill()
+                self._renew()
                 ended = self._pool.wait(self._patience())
                 # What stops the run comes last, so that the others that ended are kept.
                 for job, report in sorted(ended, key=lambda one: bool(one[1].stop)):
@@ -144,9 +124,9 @@ class Runner:
 
     def _fill(self) -> None:
         """Start cells while workers are free; ask again for those that another runner held."""
-        now = time.monotonic()
-        if self._elsewhere and now >= self._look_again:
-            self._look_again = now + _POLL_SECONDS
+        began = time.monotonic()
+        looks = bool(self._elsewhere) and began >= self._look_again
+        if looks:
             for key in self._elsewhere:
                 self._order.put_back(key)
             self._elsewhere = []
@@ -165,6 +145,16 @@ class Runner:
                     locked.append((cell, lock))
             if locked:
                 self._start(locked)
+        if looks:  # at most a tenth of the time, however many they are
+            now = time.monotonic()
+            self._look_again = now + max(_POLL_SECONDS, 10 * (now - began))
+
+    def _renew(self) -> None:
+        """Keep the leases of all cells that were started."""
+        if time.monotonic() >= self._renew_at:
+            for started in self._started.values():
+                started.lock.renew()
+            self._renew_at = time.monotonic() + _RENEW_SECONDS
 
     def _done_meanwhile(self, cell: Cell) -> bool:
         """Whether another runner has finished the cell since this one looked."""
@@ -221,6 +211,8 @@ class Runner:
             attempt=attempt,
             memory=self._options.memory,
             checkpoint_seconds=self._options.checkpoint_seconds,
+            seconds=self.seconds[cell.key],
+            code=self._code[cell.key],
         )
         return Started(cell, job, truth, lock, when, self._code[cell.key], self._scoring)
 

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -30,11 +30,24 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
 )
 
+METHODS = "BENCH_PRELOAD"
+"""Environment variable of the server: the methods whose modules it imports, parted by commas; all
+where there is none."""
 _HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "PYTHONMALLOC": "malloc"}
 """Of the server alone. To fork it means to copy the table of its pages, half a gigabyte of small
 ones after all imports: 30 ms a worker here, 11 ms with huge ones."""
 _LONGEST = 60
 """Bytes of the folder for temporary files: of a socket's 107 some go to the rest of its path."""
+
+
+@contextlib.contextmanager
+def preloading(methods: Iterable[str]) -> Iterator[None]:
+    """Let a server that starts meanwhile import these methods' modules and no others."""
+    os.environ[METHODS] = ",".join(sorted(set(methods)))
+    try:
+        yield
+    finally:
+        del os.environ[METHODS]
 
 
 @cache

@@ -14,8 +14,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,56 +25,15 @@ import torch
 
 from bench import registry
 from bench.run import blame, processes, server
-from bench.run.context import CHECKPOINT_SECONDS, WorkerRun
-from bench.run.inputs import Inputs, open_task
+from bench.run.context import WorkerRun
+from bench.run.inputs import open_task
+from bench.run.job import Job, Report
 from bench.score import scores
 from bench.store import outputs
 from bench.store.folders import CURVES, LOG, PREDICTION, SNAPSHOTS, TRACEBACK
 from bench.store.record import Failure
 
 _DONE: tuple[Failure, str] = ("", "")
-
-
-@dataclass(frozen=True)
-class Job:
-    """A cell as it travels to a worker."""
-
-    key: str
-    method: str
-    params: Mapping[str, Any]
-    seed: int
-    preset: str
-    device: str
-    dtype: str
-    threads: int
-    inputs: Inputs
-    needs: Mapping[str, tuple[Path, str]]
-    """Role -> folder and output hash of the needed cell."""
-    plugins: tuple[Path, ...]
-    work: Path
-    """The cell's folder for checkpoints, kept over attempts."""
-    attempt: Path
-    """This attempt's folder, which becomes the cell's."""
-    memory: int
-    """Bytes of memory it may take; 0: no limit."""
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a worker ended."""
-
-    failure: Failure = ""
-    message: str = ""
-    wall_seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_memory: int = 0
-    peak_device_memory: int = 0
-    resumed: bool = False
-    device: str = ""
-    """The GPU's name; "" on a CPU."""
-    stop: str = ""
-    """Why the run cannot go on, in one sentence: no fault of the cell, which stays missing."""
 
 
 def main(jobs: Sequence[Job], channel: connection.Connection) -> None:
@@ -141,6 +100,7 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, job.plugins))
+    os.environ.update(job.environment)
     sys.modules["__main__"] = importlib.import_module("bench.run.child")
     for other in jobs[1:]:
         with contextlib.suppress(OSError):  # a file system without links: one log for all
@@ -149,10 +109,7 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
     torch.set_num_threads(job.threads)
     if job.device == "cuda":
-        # One thread on a CPU always adds in one order; a GPU has to be told to.
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.allow_tf32 = False
+        make_deterministic()
     runs = [
         WorkerRun(
             task=one.inputs.name,
@@ -167,11 +124,22 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
         )
         for one in jobs
     ]
-    # Methods draw from named generators; this is for libraries that reach for the global ones.
-    random.seed(job.seed)
-    np.random.seed(job.seed % 2**32)  # noqa: NPY002
-    torch.manual_seed(runs[0].seed_for("init"))
+    seed_global(runs[0])
     return runs
+
+
+def make_deterministic() -> None:
+    """One thread on a CPU always adds in one order; a GPU has to be told to."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def seed_global(run: WorkerRun) -> None:
+    """Methods draw from named generators; this is for libraries that reach for the global ones."""
+    random.seed(run.seed)
+    np.random.seed(run.seed % 2**32)  # noqa: NPY002
+    torch.manual_seed(run.seed_for("init"))
 
 
 def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failure, str]]:
@@ -183,7 +151,7 @@ def _attempt(jobs: Sequence[Job], runs: Sequence[WorkerRun]) -> list[tuple[Failu
     fitted: list[Any]
     worker = os.getpid()
     try:
-        registry.load(jobs[0].plugins)
+        registry.use(jobs[0].plugins)
         info = registry.get(jobs[0].method)
         task = open_task(jobs[0].inputs)
         method = info.build(jobs[0].params)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import stdtr
 
 Verdict = Literal["reproduced", "better", "worse", "not comparable", "open", ""]
 Unit = Literal["percent", "fraction", "count"]
@@ -85,6 +84,8 @@ def paired_p(a: Mapping[int, float], b: Mapping[int, float]) -> float | None:
         return 1.0
     if np.ptp(differences) <= rounding:
         return float(2.0 ** (1 - len(seeds)))
+    from scipy.special import stdtr  # half a second, which verbs that only look do without
+
     t = differences.mean() / (differences.std(ddof=1) / math.sqrt(len(seeds)))
     return float(2 * stdtr(len(seeds) - 1, -abs(t)))
 

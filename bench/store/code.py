@@ -16,19 +16,19 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import INSTALLED, ROOT, registry
-from bench.nn.networks import known, named
+from bench import INSTALLED, ROOT, registry, shipped
 
 if TYPE_CHECKING:
     from bench.plan.cell import Cell
 
-_SCORING = ("bench.score.scores", "bench.score.snapshots")
+_SCORES = ("bench.score.scores", "bench.score.snapshots")
 _PARTS = ("bench.nn", "bench.score.probe", "bench.score.finetune", "bench_")
 _SHIPPED = ("bench.", "bench_methods.", "bench_baselines.")
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -38,8 +38,25 @@ _KNOWN = frozenset(
 """Never a helper of a plug-in, wherever they lie."""
 
 
+_told: dict[str, str] = {}
+
+
+def tell(cells: Mapping[str, str], scores: str) -> None:
+    """Take fingerprints as known, which were computed of these very sources.
+
+    Args:
+        cells: Key -> fingerprint.
+        scores: `scoring`.
+    """
+    _told.update(cells, scoring=scores)
+
+
 def of_cell(cell: Cell) -> str:
     """The fingerprint of a cell's method with the networks that its parameters name."""
+    return _told.get(cell.key) or _of_cell(cell)
+
+
+def _of_cell(cell: Cell) -> str:
     texts = (value for _, value in cell.params if isinstance(value, str))
     used = {named(text) for text in texts} - {""}
     return fingerprint(registry.get(cell.method).module, tuple(sorted(used)))
@@ -59,17 +76,39 @@ def fingerprint(module: str, networks: tuple[str, ...] = ()) -> str:
 def networks_of(module: str, networks: Iterable[str] = ()) -> set[str]:
     """Names of the networks whose code counts in the fingerprint of the same arguments."""
     found = _reached([module, *_modules(networks)], _PARTS)
-    return {name for name, cls in known().items() if cls.__module__ in found}
+    return {name for name, at in _networks().items() if at in found}
+
+
+def scoring() -> str:
+    """The fingerprint of what makes metrics of predictions, curves' snapshots among them."""
+    return _told.get("scoring") or _scoring()
 
 
 @cache
-def scoring() -> str:
-    """The fingerprint of what makes metrics of predictions, curves' snapshots among them."""
-    return _digest(_reached(list(_SCORING), ("bench.score",)))
+def _scoring() -> str:
+    return _digest(_reached(list(_SCORES), ("bench.score",)))
 
 
 def _modules(networks: Iterable[str]) -> list[str]:
-    return [known()[name].__module__ for name in networks]
+    return [_networks()[name] for name in networks]
+
+
+def _networks() -> dict[str, str]:
+    """Name of a network -> its module: ours, imported or not, and those of plug-ins in use."""
+    base = sys.modules.get("bench.nn.networks.base")
+    others = {name: cls.__module__ for name, cls in base.KNOWN.items()} if base else {}
+    return {**shipped.networks(), **others}
+
+
+def named(text: str) -> str:
+    """The network that a bare name or a description names; "" for any other text."""
+    name: Any = text
+    if text.startswith("{"):
+        try:
+            name = json.loads(text).get("name")
+        except ValueError:
+            return ""
+    return name if isinstance(name, str) and name in _networks() else ""
 
 
 def _digest(found: Mapping[str, str]) -> str:

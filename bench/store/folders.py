@@ -4,7 +4,7 @@
     runs/index.jsonl              a copy of all records, so that `status` opens one file
     work/KEY/                     a cell in progress: its checkpoint and its attempts
     work/shared/                  what cells of one seed compute alike: may be lost at any time
-    locks/KEY.lock                held by the runner that computes the cell
+    locks/KEY.lock, KEY.held      held by the runner that computes the cell
 
 The folders are the truth. An index line counts only while its checksum is right and the size and
 time of the record that it copies are unchanged, so a torn, altered, old or missing index costs time

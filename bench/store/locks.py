@@ -11,6 +11,7 @@ import errno
 import os
 import platform
 import time
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -22,14 +23,22 @@ _WITHOUT = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 """Errors of file systems, of networks mostly, that have no locks."""
 _TORN_SECONDS = 60.0
 """From then on a mark without a holder's name was left by a process that died while it wrote it."""
+LEASE_SECONDS = 300.0
+"""A mark of another machine that nobody renewed for so long, as watched from here, has expired."""
+_FORGOTTEN_SECONDS = 86400.0
+"""So old by the clock, which may be wrong by less, it has expired without being watched."""
+_watched: dict[Path, tuple[int, float]] = {}
+"""Marks of others -> the time of their last renewal, and when this process first saw that."""
 
 
 class CellLock:
-    """A lock that one process holds; the system releases it when that dies.
+    """A lock that one process holds, on any file system and whatever machines share it.
 
-    On a file system without locks a file beside it, `KEY.held`, names the holder. Such a mark is of
-    no more use once its process is gone, which only the same machine can tell: of another machine
-    it counts until somebody deletes it.
+    Two things make it: a lock of the operating system, which goes when its holder dies, and a mark,
+    `KEY.held`, that names the holder, for machines that do not see one another's locks and file
+    systems that have none. A mark is of no more use once its process is gone, which the same
+    machine can tell at once. For others it is a lease: the holder renews it, and who has watched it
+    for `LEASE_SECONDS` without that takes it. No clock of one machine is held against another's.
     """
 
     def __init__(self, file: Path) -> None:
@@ -49,16 +58,23 @@ class CellLock:
             try:
                 self._lock.acquire(blocking=False)
             except NotImplementedError:  # what `filelock` makes of ENOSYS
-                self._take_mark()
+                pass
             except OSError as error:
                 if error.errno not in _WITHOUT:
                     raise
-                self._take_mark()
+            self._take_mark()
         except Timeout:
+            self._unlock()
             raise
         except OSError as error:
+            self._unlock()
             raise BenchError(_sentence(self._file, error)) from error
         return self
+
+    def renew(self) -> None:
+        """Tell other machines that its holder lives; to be called well within the lease."""
+        with contextlib.suppress(OSError):
+            os.utime(self._mark)
 
     def release(self, *, done: bool = False) -> None:
         """Let it go, where it is held.
@@ -68,13 +84,12 @@ class CellLock:
                 it has it, that the cell is done.
         """
         with contextlib.suppress(OSError):
-            if self._marked:
+            if self._marked and _holder(self._mark) == _own():
                 self._mark.unlink(missing_ok=True)
             if done:
                 self._file.unlink(missing_ok=True)
         self._marked = False
-        with contextlib.suppress(OSError, NotImplementedError):
-            self._lock.release()
+        self._unlock()
 
     def __enter__(self) -> Self:
         """Of a lock that is held: `with lock.acquire():`."""
@@ -82,6 +97,10 @@ class CellLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+    def _unlock(self) -> None:
+        with contextlib.suppress(OSError, NotImplementedError):
+            self._lock.release()
 
     def _take_mark(self) -> None:
         """Be the one who makes the file.
@@ -94,27 +113,75 @@ class CellLock:
             try:
                 descriptor = os.open(self._mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
             except FileExistsError:
-                if not _left(self._mark):
+                judged = _holder(self._mark)
+                if not _left(self._mark, judged) or not self._put_away(judged):
                     break
-                self._mark.unlink(missing_ok=True)
                 continue
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(f"{platform.node()}\n{os.getpid()}\n{_birth(os.getpid())}\n")
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(_own())
+            except OSError:
+                self._mark.unlink(missing_ok=True)
+                raise
             self._marked = True
             return
         raise Timeout(str(self._mark))
 
+    def _put_away(self, judged: bytes) -> bool:
+        """Take a mark away that was left; False where it is somebody's new one by now."""
+        aside = self._mark.with_name(f".{self._mark.name}-{platform.node()}-{os.getpid()}")
+        try:
+            self._mark.rename(aside)  # of two who try, one can
+        except FileNotFoundError:
+            return True
+        found = _holder(aside)
+        with contextlib.suppress(OSError):
+            if found != judged:
+                os.link(aside, self._mark)
+            aside.unlink()
+        return found == judged
 
-def _left(mark: Path) -> bool:
-    """Whether the process that made a mark is known to be gone."""
+
+@cache
+def machine() -> str:
+    """This machine, since it was started, as its processes are numbered here (in a container)."""
+    words = [platform.node()]
+    with contextlib.suppress(OSError):
+        words.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    with contextlib.suppress(OSError):
+        words.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(words)
+
+
+def _own() -> bytes:
+    """What this process writes into its marks."""
+    return f"{machine()}\n{os.getpid()}\n{_birth(os.getpid())}\n".encode()
+
+
+def _holder(mark: Path) -> bytes:
+    """What is written in a mark; nothing where it is gone."""
     try:
-        lines = mark.read_text(encoding="utf-8", errors="replace").split("\n")
-        age = time.time() - mark.stat().st_mtime
+        return mark.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _left(mark: Path, holder: bytes) -> bool:
+    """Whether the process that made a mark is gone, or has not renewed it for too long."""
+    try:
+        renewed = mark.stat().st_mtime_ns
     except FileNotFoundError:
         return True
+    age = time.time() - renewed / 1e9
+    lines = holder.decode(errors="replace").split("\n")
     if len(lines) != 4 or not lines[1].isdecimal():
         return age > _TORN_SECONDS
-    return lines[0] == platform.node() and _birth(int(lines[1])) != lines[2]
+    if lines[0] == machine():
+        return _birth(int(lines[1])) != lines[2]
+    before, since = _watched.get(mark, (0, 0.0))
+    if before != renewed:
+        _watched[mark] = (renewed, since := time.monotonic())
+    return age > _FORGOTTEN_SECONDS or time.monotonic() - since > LEASE_SECONDS
 
 
 def _birth(pid: int) -> str:

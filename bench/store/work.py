@@ -124,6 +124,7 @@ def _products(network: str, options: tuple[tuple[str, Any], ...], image: tuple[i
     from torch import nn
 
     from bench.nn import networks
+    from bench.store import code
 
     found = [0.0]
 
@@ -133,7 +134,7 @@ def _products(network: str, options: tuple[tuple[str, Any], ...], image: tuple[i
         found.append(output.numel() * weight.numel() / weight.shape[0])
 
     try:
-        cls = networks.known()[networks.named(network)]
+        cls = networks.known()[code.named(network)]
         own = {k: v for k, v in options if k in signature(cls.__init__).parameters}
         built = networks.build(networks.completed(network, **own)).eval()
         for layer in built.modules():

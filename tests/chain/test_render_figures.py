@@ -10,7 +10,7 @@ import pytest
 from views import SITE, SMALL, entry, view
 
 from bench.errors import BenchError
-from bench.render import figures, latex, pages
+from bench.render import article, figures, latex, pages
 from bench.render.write import write, write_document
 from bench.report.view_types import Curve, FigureView
 
@@ -115,7 +115,7 @@ def test_files_are_the_same_bytes_each_time_and_hold_no_date(tmp_path, monkeypat
 
 
 def test_the_document_inputs_every_view():
-    text = latex.document([SMALL, figure(curve())], {})
+    text = article.document([SMALL, figure(curve())], {})
     assert r"\input{tables/digits-t-quick}" in text
     assert r"\input{figures/digits-k-quick}" in text
     assert latex.figure(figure(curve(), truth=3)).count("Dashed: true value.") == 1

@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgba
 from views import bars
 
 from bench.render import figures
-from bench.render.style import COLOURS
+from bench.render.style import COLOURS, looks
 from bench.render.write import write
 from bench.report.view_types import Cloud, Curve, EmbeddingView, FigureView, HeatmapView
 
@@ -37,14 +37,15 @@ def test_training_has_a_band_even_where_it_is_short():
     assert len(figures.draw(view).axes[0].collections) == 1
 
 
-def test_a_curve_may_have_a_logarithmic_axis_and_a_printed_line():
+def test_a_curve_may_have_a_logarithmic_axis_and_printed_numbers():
     curve = Curve("a", (0.1, 1.0), (5.0, 6.0), (1.0, 1.0), (3, 3), 3, published=(7.0, 7.0))
     view = FigureView("d", "c", "C", "quick", "t", "ACC (%)", (curve,), x_log=True)
     drawn = figures.draw(view)
     axes = drawn.axes[0]
     assert axes.get_xscale() == "log"
     assert [t.get_text() for t in axes.get_xticklabels()] == ["0.1", "1"]
-    assert [line.get_ydata() for line in axes.lines if line.get_linestyle() == ":"] == [[7.0, 7.0]]
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+    assert [list(line.get_ydata()) for line in hollow] == [[7.0, 7.0]]
     assert [t.get_text() for t in drawn.legends[0].get_texts()] == ["a (n=3)", "published"]
 
 
@@ -60,3 +61,26 @@ def test_a_view_without_panels_is_drawn():
     ).axes
     assert figures.draw(embedding()).axes
     assert figures.draw(bars()).axes
+
+
+def test_a_method_has_its_colour_in_every_figure():
+    def one(label, method):
+        return Curve(label, (1.0,), (5.0,), (None,), (1,), 1, method=method)
+
+    first = looks([one("a", "kmeans"), one("b", "dec"), one("c", "kmeans"), one("d", "my-own")])
+    second = looks([one("e", "my-own"), one("f", "dec")])
+    assert first[0][0] == first[2][0] != first[1][0]
+    assert (first[0][1], first[2][1]) == (0, 1)  # told apart by line or hatch
+    assert (second[1][0], second[0][0]) == (first[1][0], first[3][0])
+
+
+def test_the_classes_of_an_embedding_are_named():
+    texts = figures.draw(embedding(CLOUD)).legends[0].get_texts()
+    assert [t.get_text() for t in texts] == [str(c) for c in sorted(set(CLOUD.classes))]
+
+
+def test_curves_at_one_value_stand_beside_one_another():
+    curves = [Curve(n, (1.0, 9.0), (5.0, 6.0), (1.0, 1.0), (3, 3), 3) for n in "ab"]
+    axes = figures.draw(FigureView("d", "c", "C", "quick", "t", "y", tuple(curves))).axes[0]
+    one, two = (line.get_xdata() for line in axes.lines if line.get_linestyle() == "-")
+    assert 0 < two[0] - one[0] < 0.2

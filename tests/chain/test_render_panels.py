@@ -11,15 +11,8 @@ from views import SITE
 from bench.render import figures, latex, legend, pages
 from bench.render.style import DASHES, FRAMES
 from bench.render.write import write as write_view
-from bench.report.view_types import (
-    ConfusionView,
-    EmbeddingView,
-    ImagesView,
-    Matrix,
-    Picture,
-    Sheet,
-    Strip,
-)
+from bench.report.picture_types import ImagesView, Picture, Sheet, Strip
+from bench.report.view_types import ConfusionView, EmbeddingView, Matrix
 
 
 def picture(frame=None, shape=(4, 8, 1)):

@@ -194,8 +194,8 @@ def test_a_report_at_the_last_moment_is_not_lost():
     from multiprocessing import Pipe
     from types import SimpleNamespace
 
+    from bench.run.job import Report
     from bench.run.pool import Pool, _Running
-    from bench.run.worker import Report
 
     receiver, sender = Pipe(duplex=False)
 

@@ -103,7 +103,9 @@ def test_the_discriminators_gradient_reaches_the_features_reversed():
     for step in (0, 1000):
         features = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
         source, target = features[:4], features[4:]
-        batch = module().Batch(step, torch.zeros(2, 1, 8, 8), source, target, torch.zeros(2, 3))
+        batch = module().Batch(
+            step, torch.zeros(2, 1, 8, 8), source, target, *[torch.zeros(2, 3)] * 2
+        )
         term(batch).backward()
         slopes.append(features.grad)
         wanted = domain.domain_loss(term.discriminator, source, target, 0.0)
@@ -124,6 +126,7 @@ def test_the_similarity_network_sees_the_batch_in_its_own_views(invert, needed, 
     monkeypatch.setattr(module().transferred, "label", label)
     (term,) = build("ccn+", invert=invert).terms(FakeRun(needs={"similarity": needed}))
     crops = torch.rand(3, 1, 8, 8)
-    term(module().Batch(0, crops, torch.zeros(2, 3), torch.zeros(3, 3), torch.zeros(3, 3)))
+    p = torch.zeros(3, 3)
+    term(module().Batch(0, crops, torch.zeros(2, 3), p, torch.zeros(2, 3), p))
     pixels = 1 - crops if invert else crops
     torch.testing.assert_close(seen[0], (pixels - 0.086) / 0.235)

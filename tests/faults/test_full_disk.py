@@ -21,8 +21,8 @@ from harness import (
 from bench.cli.progress import Lines
 from bench.errors import BenchError
 from bench.run import blame
+from bench.run.job import Report
 from bench.run.runner import Runner, RunOptions
-from bench.run.worker import Report
 from bench.store import outputs
 from bench.store.folders import PREDICTION, Store
 from bench.tasks import Prediction

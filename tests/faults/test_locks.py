@@ -4,7 +4,6 @@ import dataclasses
 import errno
 import fcntl
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -20,9 +19,9 @@ from bench.cli.progress import Lines
 from bench.errors import BenchError
 from bench.run.pool import Pool
 from bench.run.runner import Runner, RunOptions
-from bench.store import durable, states
+from bench.store import durable, locks, states
 from bench.store.folders import Store
-from bench.store.locks import CellLock
+from bench.store.locks import CellLock, machine
 
 
 def refuse(number, monkeypatch):
@@ -86,12 +85,56 @@ sys.stdin.read()
     lock.acquire()
     lock.release()
     # Its number is another process's by now.
-    mark(tmp_path, platform.node(), os.getpid(), "1").acquire().release()
+    mark(tmp_path, machine(), os.getpid(), "1").acquire().release()
     assert held(mark(tmp_path, "another-machine", 1, "1"))
     (tmp_path / "k.held").write_text("")  # it died between two calls, or is about to write
     assert held(lock)
     os.utime(tmp_path / "k.held", (time.time() - 100,) * 2)
     lock.acquire().release()
+
+
+def test_a_lease_of_another_machine_expires_when_nobody_renews_it(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    lock, file = mark(tmp_path, "another-machine", 1, "1"), tmp_path / "k.held"
+    for wrong in (-3600, 3600):  # its clock may be wrong by hours
+        renewed = time.time() + wrong
+        os.utime(file, (renewed,) * 2)
+        assert held(lock)
+        now[0] += locks.LEASE_SECONDS - 1
+        assert held(lock)
+        os.utime(file, (renewed + 1,) * 2)  # renewed just in time
+        now[0] += locks.LEASE_SECONDS - 1
+        assert held(lock)
+    now[0] += locks.LEASE_SECONDS + 1
+    lock.acquire()
+    assert machine() in file.read_text()
+    lock.release()
+    mark(tmp_path, "another-machine", 1, "1")
+    os.utime(file, (time.time() - 10**6,) * 2)
+    lock.acquire()
+    mark(tmp_path, "another-machine", 1, "1")  # which took this one for dead, while it slept
+    lock.release()
+    assert file.exists()
+
+
+def test_of_two_who_find_a_mark_left_one_takes_it(tmp_path, monkeypatch):
+    """The other has judged the old mark, and puts away what is the first one's by now."""
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    slow, quick = mark(tmp_path, machine(), 1, "gone"), CellLock(tmp_path / "k.lock")
+    really = locks._left
+
+    def left(*words):
+        found = really(*words)
+        monkeypatch.setattr(locks, "_left", really)
+        quick.acquire()
+        return found
+
+    monkeypatch.setattr(locks, "_left", left)
+    assert held(slow)
+    assert held(CellLock(tmp_path / "k.lock"))
+    quick.release(done=True)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -140,6 +183,7 @@ class Rivalled(Pool):
 
 def raced(toml, folder, rival, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    monkeypatch.setattr(CellLock, "_take_mark", lambda _: None)  # as if its lease had expired
     chosen, store = make_plan(toml), Store(folder)
     options = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY))
     Runner(chosen, store, options, Lines(sys.stdout), Rivalled(rival)).run()

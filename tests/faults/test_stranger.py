@@ -12,7 +12,7 @@ from faults.sound import said
 
 from bench.errors import BenchError
 from bench.files import replace
-from bench.render import latex, pages, site
+from bench.render import article, pages, site
 from bench.report import table_views
 from bench.store import index, record, states
 from bench.store.folders import LOG, PREDICTION, TRACEBACK, Store
@@ -202,11 +202,11 @@ def test_it_is_inert(sound, stranger, change):
         store = Store(results, read_only=True)
         found = states.read(sound.plan, store)
         tables, figures = table_views.views(found)
-        article = latex.document([*tables, *figures], {})
+        text = article.document([*tables, *figures], {})
         assert_inert_pages(found, store, tables, figures, results.parent / "pages")
-        assert not UNPRINTABLE.search(article)
-        assert "input{/etc" not in article
-        assert "write18" not in article
+        assert not UNPRINTABLE.search(text)
+        assert "input{/etc" not in text
+        assert "write18" not in text
     assert snapshot(outside) == before
     assert SECRET.encode() not in b"".join(p.read_bytes() for p in results.parent.glob("new.zip"))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from bench.registry import method
 from bench.tasks import Need, Prediction
@@ -99,6 +98,8 @@ class MeanImage:
     jitter: float = 0.01
 
     def fit(self, task, run):
+        import torch
+
         mean = flat(task.target).mean(axis=0)
         return Prediction(
             tensors={"mean": torch.from_numpy(mean + self.jitter * run.rng("init").random(64))}
@@ -111,6 +112,8 @@ class Pixels:
     """Features for other cells, which the harness scores too."""
 
     def fit(self, task, run):
+        import torch
+
         return Prediction(tensors={"features": torch.from_numpy(flat(task.target))})
 
 
@@ -125,6 +128,8 @@ class Carrier:
         return {"passenger": Need(self.of)}
 
     def fit(self, task, run):
+        import torch
+
         tensors = run.needed("passenger").tensors
         assert all(torch.isfinite(t.double()).all() for t in tensors.values())
         n = len(task.target)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import torch
 
 from bench.registry import method
 from bench.tasks import Kind, Need, Prediction
@@ -19,9 +18,16 @@ SHORTEST = 40
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
+def tensor():
+    """Torch's class; the harness's own process imports plug-ins and may do without."""
+    import torch
+
+    return torch.Tensor
+
+
 def as_integers(value):
     """The value as a flat or two-dimensional array of integers; None where it is none."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, tensor()):
         value = value.detach().cpu().numpy()
     elif isinstance(value, bytes | bytearray | memoryview):
         value = np.frombuffer(value, np.uint8)
@@ -46,7 +52,7 @@ def reachable(task):
         if id(value) in seen:
             continue
         seen[id(value)] = value
-        if isinstance(value, np.ndarray | memoryview | torch.Tensor):
+        if isinstance(value, np.ndarray | memoryview | tensor()):
             queue += [
                 b
                 for b in (getattr(value, "base", None), getattr(value, "obj", None))
@@ -77,7 +83,7 @@ def answer(task):
     if kind == "SimilarityTask":
         return Prediction(scores=np.full(len(task.pairs), 0.5))
     if kind == "RepresentTask":
-        return Prediction(tensors={"w": torch.zeros(1)}, architecture="none")
+        return Prediction(tensors={"w": tensor()(1)}, architecture="none")
     if kind == "ProbeTask":
         return Prediction(classes={"spy": np.zeros(n, np.int64)})
     if kind == "FineTuneTask":
@@ -110,7 +116,7 @@ class ArtifactSpy(Spy):
 
     def fit(self, task, run):
         write_down(task, self.out)
-        return Prediction(tensors={"w": torch.zeros(1)})
+        return Prediction(tensors={"w": tensor()(1)})
 
 
 @method("spy-carrier", kinds=("cluster",))

@@ -8,8 +8,9 @@ from bench import ROOT
 
 ORDER = """
 errors
-typed files tasks
+shipped typed files tasks
 declared
+method_info
 nn.images nn.schedules
 nn.networks nn.losses nn.clustering
 nn.training
@@ -24,6 +25,7 @@ report
 render
 prove
 cli
+api
 """
 """Each line may import what stands above it. Modules of a folder may import one another in one
 direction; `bench` itself is the root of all, `nn`'s rooms do not know one another but for the

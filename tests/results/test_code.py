@@ -72,4 +72,4 @@ def test_a_network_name_is_given_once(another):
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{", "{}", '{"name": 3}', "[1]"])
 def test_other_text_names_no_network(text):
-    assert networks.named(text) == ""
+    assert code.named(text) == ""

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import papers_listed
+
 from bench import registry
 from bench.plan import experiment, published
 
@@ -34,3 +36,16 @@ def test_k_means_clusters_omniglot_as_networks_are_given_it_and_as_it_comes():
         if (entry := one.entry(table, row, column)).method == "kmeans" and entry.published
     ]
     assert Counter(entry.params.get("size", 0) for entry in chosen) == {32: 4 + 21, 0: 4 + 21}
+
+
+def test_the_list_of_the_papers_tables_and_figures_is_what_there_is():
+    """`python tests/papers_listed.py` writes it anew."""
+    text = papers_listed.README.read_text(encoding="utf-8")
+    section = text.partition(papers_listed.BEGIN)[2].partition(papers_listed.END)[0]
+    assert section == papers_listed.listed()
+    named = [*papers_listed.SETTINGS.values(), *papers_listed.FIGURES.values()]
+    assert {name for names in named for name in names} <= papers_listed.drawn()
+    expected = {"ccn": 13, "discovery": 4, "supreme": 2, "sela": 10, "tsp": 2}
+    listed = {*papers_listed.tables(), *papers_listed.SETTINGS}
+    assert {(paper, str(i)) for paper, n in expected.items() for i in range(1, n + 1)} <= listed
+    assert {("sela", f"A.{i}") for i in (1, 2, 3)} <= listed

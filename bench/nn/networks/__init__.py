@@ -39,17 +39,6 @@ def known() -> dict[str, type[Network]]:
     return KNOWN
 
 
-def named(text: str) -> str:
-    """The network that a bare name or a description names; "" for any other text."""
-    name: Any = text
-    if text.startswith("{"):
-        try:
-            name = json.loads(text).get("name")
-        except ValueError:
-            return ""
-    return name if isinstance(name, str) and name in known() else ""
-
-
 def describe(name: str, **options: Any) -> str:
     """The description of a network, the same text for the same options."""
     return json.dumps({"name": name, **options}, sort_keys=True)

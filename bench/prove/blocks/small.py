@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 import bench.nn
+from bench import registry
 
 SMALL = {
     "_BLOCK": 48,
@@ -36,6 +37,7 @@ def _shrink() -> int:
     """Set them in all modules that methods import; returns how many."""
     for found in pkgutil.walk_packages(bench.nn.__path__, "bench.nn."):
         importlib.import_module(found.name)
+    registry.load()  # of ours, a plan alone imports no more than it needs
     count = 0
     for name, module in list(sys.modules.items()):
         if name.startswith(_PARTS) and not name.startswith("bench.score.label"):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from bench.registry import method
 from bench.tasks import Need, Prediction
@@ -69,6 +68,8 @@ class Fault:
         return Prediction(assignments=np.ones(2**30, np.float64).astype(int))
 
     def takes_memory_in_torch(self, zeros, run):
+        import torch
+
         return Prediction(tensors={"w": torch.ones(2**30)})
 
     def dies(self, zeros, run):
@@ -103,6 +104,8 @@ class Litter:
     pid_file: str = ""
 
     def fit(self, task, run):
+        import torch
+
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         Path(self.pid_file).write_text(str(child.pid))
         threading.Thread(target=time.sleep, args=(600,)).start()
@@ -122,6 +125,8 @@ class SeesLitter:
     cwd: str = ""
 
     def fit(self, task, run):
+        import torch
+
         found = (
             "litter" in sys.modules,
             "LITTER" in os.environ,

@@ -1,0 +1,101 @@
+"""Where a run's cells are computed: flags for that, and `bench cancel`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli import common, words
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.run.away import Away
+    from bench.run.options import RunOptions
+    from bench.store.folders import Store
+    from bench.store.jobs import Given
+    from bench.store.record import State
+
+_MOST_GPUS = 100_000
+
+
+def add(verbs: common.Verbs) -> None:
+    """Declare the verb `cancel`."""
+    parser = common.add_verb(verbs, "cancel", "end runs that compute elsewhere, and their jobs")
+    common.add_results(parser)
+    parser.set_defaults(action=cancel)
+
+
+def cancel(arguments: argparse.Namespace) -> int:
+    """End every run into a results folder that has given cells to Slurm or Dask."""
+    from bench.run import slurm
+    from bench.store import jobs
+
+    given = jobs.found(arguments.results)
+    for one in given:
+        one.cancel()
+        if one.executor == slurm.Slurm.name:
+            slurm.cancel(one.name)
+        common.say(f"cancelled {one.name}: {len(one.cells)} cells had been given to {one.executor}")
+    if not given:
+        print(f"no run into {arguments.results} has given cells to other machines")
+    return 0
+
+
+def running(given: Iterable[Given], states: Mapping[str, State]) -> Iterator[str]:
+    """A line for each job that has cells of these: its id, and its state where that is known."""
+    from bench.run import slurm
+
+    for one in given:
+        known = (slurm.queue(one.name) if one.executor == slurm.Slurm.name else None) or {}
+        left = {k: job for k, job in one.cells.items() if states.get(k, "done") != "done"}
+        for job, cells in Counter(left.values()).items():
+            state = f" ({known[job].lower()})" if job in known else ""
+            yield f"running: {one.executor} job {job}{state}: {cells} cell{'s' * (cells > 1)}"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare where cells are computed."""
+    parser.add_argument(
+        "--executor",
+        choices=("local", "slurm", "dask"),
+        default="local",
+        help="where cells are computed: on this machine (default), as jobs of Slurm, or by workers "
+        "of Dask; changes no result",
+    )
+    parser.add_argument(
+        "--executor-options",
+        type=Path,
+        metavar="FILE",
+        help="a TOML file with what jobs ask for, in a table [slurm] or [dask]",
+    )
+    parser.add_argument(
+        "--gpus",
+        type=partial(words.count, what="GPUs", most=_MOST_GPUS),
+        metavar="N",
+        help="with --dry-run: how long the plan takes on so many",
+    )
+
+
+def refuse(arguments: argparse.Namespace) -> None:
+    """Raise a BenchError for flags that say nothing together."""
+    if arguments.executor_options and arguments.executor == "local":
+        raise BenchError("--executor-options are for --executor slurm and dask")
+    if arguments.gpus and not arguments.dry_run:
+        raise BenchError("--gpus N is for --dry-run; jobs ask for GPUs in --executor-options")
+
+
+def opened(
+    arguments: argparse.Namespace, store: Store, options: RunOptions
+) -> contextlib.AbstractContextManager[Away] | None:
+    """Where cells are computed; None: in processes of this machine."""
+    if arguments.executor == "local" or arguments.dry_run:
+        return None
+    from bench.run import engines
+
+    chosen = engines.read(arguments.executor_options, arguments.device)
+    return engines.opened(arguments.executor, chosen, store, options.workers, options.timeout)

@@ -1,0 +1,33 @@
+"""How a mistake in a command line is said."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+from bench.errors import BenchError, unknown
+from bench.files import printable
+
+
+class Parser(argparse.ArgumentParser):
+    """One that says a mistake in a sentence, without the usage of every flag before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        if message.startswith("argument VERB: invalid choice: "):
+            wrong = message.split("'")[1]
+            message = str(unknown("verb", wrong, re.findall(r"'([\w-]+)'", message)[1:]))
+        self.exit(2, f"bench: {printable(message)} (`{self.prog} --help`)\n")
+
+
+def refuse_rest(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
+    """Raise a BenchError for the first word that the verb does not take, with the nearest flag."""
+    if not rest:
+        return
+    if not rest[0].startswith("-"):
+        raise BenchError(f"one word too many: {rest[0]} (`{arguments.parser.prog} --help`)")
+    known = [flag for one in arguments.parser._actions for flag in one.option_strings]
+    flag = rest[0].partition("=")[0]
+    raise unknown("flag", flag, [name for name in known if name.startswith("--")])

@@ -1,0 +1,91 @@
+"""Which executor a run has, and its options in a TOML file: a table for each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bench import weights
+from bench.errors import BenchError
+from bench.run import slurm
+from bench.run.away import Away, Engine, Packing
+from bench.run.dask_cluster import Dask, DaskOptions
+from bench.run.slurm import Slurm, SlurmOptions
+from bench.store import jobs
+from bench.store.folders import Store
+from bench.typed import typed
+
+NAMES = ("local", "slurm", "dask")
+_TOLD = (weights.FOLDER, "BENCH_DATA")
+"""Variables of the environment that cells read."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What such a file may hold."""
+
+    slurm: SlurmOptions = field(default_factory=SlurmOptions)
+    dask: DaskOptions = field(default_factory=DaskOptions)
+
+
+def read(path: Path | None, device: str) -> Options:
+    """The options in a file, or all defaults; on GPUs a job has at least one.
+
+    Raises:
+        BenchError: it cannot be read, has a key that nobody knows, or a value of another type.
+    """
+    content: dict[str, Any] = {}
+    if path is not None:
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise BenchError(f"--executor-options {path}: {why}") from error
+    found = typed(Options, content, str(path))
+    if device == "cuda" and not found.slurm.gpus:
+        found = replace(found, slurm=replace(found.slurm, gpus=1))
+    return found
+
+
+@contextlib.contextmanager
+def opened(
+    name: str, options: Options, store: Store, workers: int, timeout: float
+) -> Iterator[Away]:
+    """The executor of another name than local, for the time of a run.
+
+    What runs that are no more have left in the queue is cancelled; what they had finished is kept.
+
+    Raises:
+        BenchError: there is none of this name here.
+    """
+    found: dict[str, Any] = {}
+    for orphan in jobs.orphans(store.root):
+        if orphan.executor == Slurm.name:
+            slurm.cancel(orphan.name)
+        found |= {str(one.get("key")): one for _, group in orphan.results() for one in group}
+    given, lock = jobs.begin(store)
+    engine: Engine
+    try:
+        mine: SlurmOptions | DaskOptions = options.slurm if name == "slurm" else options.dask
+        if name == "slurm":
+            engine = Slurm(options.slurm, given.name, given.folder)
+            at_once = options.slurm.gpus or options.slurm.cpus
+        else:
+            engine, at_once = Dask(options.dask, workers), 1
+        seconds, unknown = 60 * mine.share_minutes, 60 * mine.unknown_minutes
+        packing = Packing(mine.cells, seconds, unknown, at_once)
+    except BaseException:
+        given.remove()
+        lock.release()
+        raise
+    told = {one: os.environ[one] for one in _TOLD if one in os.environ}
+    executor = Away(engine, given, lock, packing, timeout, told, found)
+    try:
+        yield executor
+    finally:
+        executor.stop()

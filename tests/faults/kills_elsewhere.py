@@ -1,0 +1,161 @@
+"""Kills what computes for a run on Slurm or Dask, and the run, at random moments; see `kills`.
+
+    python tests/faults/slurm_here.py python tests/faults/kills_elsewhere.py slurm --times 30
+    python tests/faults/kills_elsewhere.py dask --times 30
+
+After each run the cells that were done must be as they were, and at the end every table and
+prediction, byte for byte, those of an undisturbed run on this machine. Exit status 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from faults.kills import done, finished, same
+from harness import counted, places, start
+from kill_run import kill_tree
+
+OPTIONS = """
+[slurm]
+minutes = 5
+poll_seconds = 1
+share_minutes = 5
+unknown_minutes = 0.01
+[dask]
+workers = 1
+poll_seconds = 1
+"""
+KINDS = {
+    "slurm": (
+        "job killed",
+        "job requeued",
+        "job cancelled",
+        "node down",
+        "runner",
+        "tree",
+        "SIGTERM",
+    ),
+    "dask": ("worker", "runner", "tree", "SIGTERM"),
+}
+ENDING = ("runner", "tree", "SIGTERM")
+_PATIENCE = 600.0
+
+
+def strike(kind: str, process, results: Path) -> bool:
+    """Do it; False where there is nothing to strike any more."""
+    with contextlib.suppress(psutil.NoSuchProcess, StopIteration):
+        if kind == "tree":
+            kill_tree(process)
+        elif kind in ENDING:
+            os.kill(process.pid, signal.SIGKILL if kind == "runner" else signal.SIGTERM)
+        elif kind == "worker":
+            below = psutil.Process(process.pid).children(recursive=True)
+            next(p for p in below if "forkserver" in " ".join(p.cmdline())).parent().kill()
+        elif kind == "job killed":
+            next(p for p in psutil.process_iter(["cmdline"]) if _is_job(p, results)).kill()
+        else:
+            return _by_slurm(kind)
+        return True
+    return False
+
+
+def _is_job(process: psutil.Process, results: Path) -> bool:
+    words = process.info["cmdline"] or []
+    return "submitit.core._submit" in words and str(results) in words[-1]
+
+
+def _by_slurm(kind: str) -> bool:
+    job = _said("squeue", "--noheader", "--format=%A").split()
+    node = _said("sinfo", "--noheader", "--format=%n").strip()
+    if kind == "node down":
+        _said("scontrol", "update", f"nodename={node}", "state=down", "reason=a test")
+        time.sleep(2)
+        _said("scontrol", "update", f"nodename={node}", "state=resume")
+    elif job:
+        _said(*(("scancel",) if kind == "job cancelled" else ("scontrol", "requeue")), job[0])
+    return bool(job)
+
+
+def _said(*words: str) -> str:
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout
+
+
+def disturbed(toml: Path, results: Path, kinds: list[str], flags: list[Any], rng) -> Counter[str]:
+    """One run with these strikes, each after some more cells; how many came in time.
+
+    Raises:
+        AssertionError: a cell that was done is not what it was, or the run ended otherwise.
+    """
+    before, struck = done(results), Counter[str]()
+    process = start("run", toml, *places(results), *flags)
+    for kind in kinds:
+        began = time.monotonic()
+        enough = len(done(results)) + rng.randrange(4)
+        while process.poll() is None and len(done(results)) < enough:
+            assert time.monotonic() - began < _PATIENCE, "waited in vain"
+            time.sleep(0.05)
+        if process.poll() is None:
+            struck[kind] += strike(kind, process, results)
+    said = "" if process.stdout.closed else process.communicate(timeout=_PATIENCE)[0]
+    assert process.returncode in (0, -9, -15, 143), (kinds, process.returncode, said)
+    assert "Traceback" not in said, said
+    now = done(results)
+    lost = [folder for folder, what in before.items() if now.get(folder) != what]
+    assert not lost, f"lost or done twice: {lost}"
+    return +struck
+
+
+def main() -> int:
+    """Strike as often as asked, in as many experiments as that takes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("executor", choices=KINDS)
+    parser.add_argument("--times", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    chosen = parser.parse_args()
+    rng, struck, faults = random.Random(chosen.seed), Counter[str](), 0
+    with tempfile.TemporaryDirectory() as name:
+        folder, broken = Path(name), Path(name) / "broken"
+        (folder / "options.toml").write_text(OPTIONS)
+        flags = ["--executor", chosen.executor, "--executor-options", folder / "options.toml"]
+        toml = counted(folder, rows=12, seconds=0.3)
+        finished(toml, folder / "whole")
+        while struck.total() < chosen.times:
+            kinds = [
+                rng.choice(KINDS[chosen.executor] + ENDING) for _ in range(rng.randrange(1, 3))
+            ]
+            kinds = kinds[: next((i + 1 for i, k in enumerate(kinds) if k in ENDING), len(kinds))]
+            try:
+                struck += disturbed(toml, broken, kinds, flags, rng)
+                over = len(done(broken)) == len(done(folder / "whole"))
+                if over or struck.total() >= chosen.times:
+                    if not over:
+                        disturbed(toml, broken, [], flags, rng)
+                    assert same(broken, folder / "whole"), "tables or predictions differ"
+                    shutil.rmtree(broken)
+            except AssertionError as error:
+                faults += 1
+                print(f"FAULT after {kinds}: {error}", flush=True)
+                shutil.rmtree(broken, ignore_errors=True)
+            print(f"{struck.total():4}: {', '.join(kinds)}", flush=True)
+    print(f"{struck.total()} strikes ({dict(struck)}): {faults} faults")
+    return int(faults > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
