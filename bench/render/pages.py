@@ -19,8 +19,7 @@ from markupsafe import Markup
 
 from bench.files import printable
 from bench.render import legend, verdicts
-from bench.render.grid import columns, rows
-from bench.render.numbers import (
+from bench.render.entries import (
     LAST,
     UNMEASURED,
     VERDICTS,
@@ -29,6 +28,7 @@ from bench.render.numbers import (
     linked,
     measured_at,
 )
+from bench.render.grid import columns, rows
 from bench.render.place import COLUMN, inches, stem
 from bench.report.verdict_types import Comparison
 from bench.report.view_types import Drawing, TableView, lacks

@@ -21,8 +21,8 @@ from bench.files import content, printable, replace
 from bench.plan.slot import Slot
 from bench.render import command, pages
 from bench.render.command import Words
+from bench.render.entries import numbers
 from bench.render.figures import save
-from bench.render.numbers import numbers
 from bench.render.pages import Part, Site
 from bench.render.place import stem
 from bench.report.dossiers import askers, dossier, matrices

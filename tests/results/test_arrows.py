@@ -8,8 +8,9 @@ from bench import ROOT
 
 ORDER = """
 errors
-typed files tasks
+shipped typed files tasks
 declared
+method_info
 nn.images nn.schedules
 nn.networks nn.losses nn.clustering
 nn.training
