@@ -86,7 +86,11 @@ def tables() -> dict[tuple[str, str], Found]:
 def drawn() -> set[str]:
     """Every table and figure that there is, as "experiment name"."""
     loaded = map(experiment.load, experiment.names())
-    return {f"{one.name} {part.name}" for one in loaded for part in (*one.table, *one.figure)}
+    return {
+        f"{one.name} {name}"
+        for one in loaded
+        for name in (*(t.name for t in one.table), *(f.name for f in one.figure))
+    }
 
 
 def _order(key: tuple[str, str]) -> tuple[object, ...]:

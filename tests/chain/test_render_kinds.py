@@ -45,7 +45,7 @@ def test_a_curve_may_have_a_logarithmic_axis_and_printed_numbers():
     assert axes.get_xscale() == "log"
     assert [t.get_text() for t in axes.get_xticklabels()] == ["0.1", "1"]
     hollow = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
-    assert [list(line.get_ydata()) for line in hollow] == [[7.0, 7.0]]
+    assert [np.asarray(line.get_ydata()).tolist() for line in hollow] == [[7.0, 7.0]]
     assert [t.get_text() for t in drawn.legends[0].get_texts()] == ["a (n=3)", "published"]
 
 
@@ -82,5 +82,6 @@ def test_the_classes_of_an_embedding_are_named():
 def test_curves_at_one_value_stand_beside_one_another():
     curves = [Curve(n, (1.0, 9.0), (5.0, 6.0), (1.0, 1.0), (3, 3), 3) for n in "ab"]
     axes = figures.draw(FigureView("d", "c", "C", "quick", "t", "y", tuple(curves))).axes[0]
-    one, two = (line.get_xdata() for line in axes.lines if line.get_linestyle() == "-")
+    solid = [line for line in axes.lines if line.get_linestyle() == "-"]
+    one, two = (np.asarray(line.get_xdata(), float) for line in solid)
     assert 0 < two[0] - one[0] < 0.2
