@@ -187,7 +187,7 @@ def test_after_a_run_those_that_look_and_a_run_with_nothing_to_do_import_no_torc
     def said(*words):
         """What it printed, and the heavy packages that it imported."""
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT % (("torch", "sklearn", "pandas"),), *words, *places],
+            [sys.executable, "-c", SCRIPT % (("torch", "sklearn", "matplotlib"),), *words, *places],
             env=environment, capture_output=True, text=True, check=words[0] != "check",
         )  # fmt: skip
         return done.stdout, done.stderr.strip().splitlines()[-1]
