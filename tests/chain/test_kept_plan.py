@@ -12,7 +12,7 @@ import pytest
 from chain.test_light import SCRIPT
 from harness import bench, write_experiment
 
-from bench import ROOT
+from bench import ROOT, registry
 from bench.datasets import prepare
 from bench.plan import experiment, graph
 from bench.store import code, kept_plan
@@ -183,6 +183,7 @@ def test_after_a_run_those_that_look_and_a_run_with_nothing_to_do_import_no_torc
     (tmp_path / "data").mkdir()
     places = ["--results", str(tmp_path / "results"), "--data-root", str(tmp_path / "data")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_CACHE": str(tmp_path / "cache")}
+    environment.pop(registry.PLUGINS, None)  # of a run that an earlier test made in this process
 
     def said(*words):
         """What it printed, and the heavy packages that it imported."""
