@@ -27,6 +27,10 @@ from bench.run import begin, processes, server
 from bench.run.job import Job, Report
 
 _START_SECONDS = 300.0
+_ENDED = (
+    "the process that starts workers was ended from outside; the same command continues where it "
+    "stopped"
+)
 _UNKNOWN = 255
 """Exit status of a worker whose server is gone."""
 _WATCH_SECONDS = 0.1
@@ -85,6 +89,8 @@ class Pool:
         try:
             with _STARTING, server.without_main():
                 process.start()
+        except EOFError as error:  # it was asked for a worker, and gave no answer
+            raise BenchError(_ENDED) from error
         except OSError as error:
             raise BenchError(f"no worker can be started: {error}") from error
         sender.close()
@@ -189,10 +195,7 @@ def _too_much(running: _Running) -> str:
 def _death(code: int | None) -> dict[str, Any]:
     """A process's end in words, as fields of a report."""
     if code == _UNKNOWN and not server.lives():
-        return {
-            "stop": "the process that starts workers was ended from outside; the same command "
-            "continues where it stopped"
-        }
+        return {"stop": _ENDED}
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         cause = ", perhaps by the system for lack of memory" if name == "SIGKILL" else ""

@@ -1,17 +1,21 @@
 """A method may have processes: they work, count in its limits, and end with its cell."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from harness import all_gone, places, run, start, states_of, wait_for, write_experiment
 
+from bench.errors import BenchError
 from bench.run import processes, server
+from bench.run.pool import Pool
 
 WORK = ("loader", "pool", "spawn", "forkserver")
 LEAVE = ("daemon", "own_session", "own_session_of_a_shell", "double_fork", "dies_with_orphans")
@@ -182,3 +186,19 @@ def test_a_process_may_be_called_by_any_bytes():
         assert child.pid in processes.children(os.getpid())
         assert processes.memory(child.pid, 2**50) > 2**20
         child.kill()
+
+
+def test_a_server_that_ends_while_it_is_asked_for_a_worker(monkeypatch):
+    class Asked:
+        """A process whose server is killed between the question and the answer."""
+
+        def __init__(self, *_, **__):
+            """Begun nowhere."""
+
+        def start(self):
+            raise EOFError("unexpected EOF")
+
+    context = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=Asked)
+    monkeypatch.setattr(server, "context", lambda: context)
+    with pytest.raises(BenchError, match="was ended from outside; the same command continues"):
+        Pool(1, 60.0).start([])
