@@ -134,8 +134,8 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
     Raises:
         BenchError: as `use`, or a module of ours cannot be imported.
     """
-    for one in shipped.methods().values():
-        _import_shipped(one.file)
+    for file in shipped.files():
+        _import_shipped(file)
     use(plugins)
     return _methods
 
@@ -248,7 +248,8 @@ def get(name: str, *, where: str = "") -> MethodInfo:
     """
     if name not in _methods:
         one = shipped.methods().get(name)
-        if one is None:
-            raise unknown("method", name, {**_methods, **shipped.methods()}, where=where)
-        _import_shipped(one.file)
+        for file in [one.file] if one else shipped.unread():
+            _import_shipped(file)
+    if name not in _methods:
+        raise unknown("method", name, {**_methods, **shipped.methods()}, where=where)
     return _methods[name]

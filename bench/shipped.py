@@ -33,21 +33,26 @@ class Shipped:
     uses_target_labels: bool
     artifact: bool
     summary: str
-    """The first line of its docstring."""
-    alias_of: str
+    """The first line of its docstring, behind the name that it is an alias of."""
 
 
-@cache
+def files() -> list[Path]:
+    """Every module of ours that may register a method."""
+    found = [file for folder in FOLDERS for file in sorted(folder.glob("[!_]*.py"))]
+    return [*found, *(_PACKAGE / "score" / f"{name}.py" for name in MEASURING)]
+
+
 def methods() -> dict[str, Shipped]:
-    """Name -> method, by name.
+    """Name -> method, of those whose text tells; `unread` names the modules of others."""
+    return _read()[0]
 
-    Raises:
-        ValueError: a method is registered with other than plain values.
+
+def unread() -> tuple[Path, ...]:
+    """Modules that are no Python, or register a method with other than plain values.
+
+    Whether they have the method that is looked for is known when they are imported.
     """
-    files = [file for folder in FOLDERS for file in sorted(folder.glob("[!_]*.py"))]
-    files += [_PACKAGE / "score" / f"{name}.py" for name in MEASURING]
-    found = {one.name: one for file in files for one in _methods_in(file)}
-    return dict(sorted(found.items()))
+    return _read()[1]
 
 
 @cache
@@ -63,8 +68,20 @@ def networks() -> dict[str, str]:
     return found
 
 
+@cache
+def _read() -> tuple[dict[str, Shipped], tuple[Path, ...]]:
+    found: dict[str, Shipped] = {}
+    other = []
+    for file in files():
+        try:
+            found |= {one.name: one for one in _methods_in(file)}
+        except (SyntaxError, ValueError):
+            other.append(file)
+    return dict(sorted(found.items())), tuple(other)
+
+
 def _methods_in(file: Path) -> Iterator[Shipped]:
-    """One for each name that a module registers."""
+    """One for each name; raises SyntaxError or ValueError where the text does not tell."""
     for node in ast.parse(file.read_bytes()).body:
         calls = node.decorator_list if isinstance(node, ast.ClassDef) else ()
         for call in calls:
@@ -89,5 +106,4 @@ def _registered(file: Path, node: Any, call: ast.Call) -> Iterator[Shipped]:
             uses_target_labels=plain("uses_target_labels", False),
             artifact=plain("artifact", False),
             summary=first if one == name else f"Alias of {name}: {first}",
-            alias_of="" if one == name else name,
         )

@@ -13,7 +13,7 @@ from bench import ROOT, registry, weights
 from bench.cli import words
 from bench.errors import BenchError
 from bench.files import printable
-from bench.plan.cell import MOST_SEEDS
+from bench.plan.cell import MOST_SEEDS, PRESETS
 
 if TYPE_CHECKING:
     from bench.plan.experiment import Experiment
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from bench.store.kept_plan import Asked
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-PRESETS = ("quick", "paper")
+_NARROWING = ("methods", "tasks", "seeds", "seed_list", "given", "preset", "device", "dtype")
+"""What flags of a selection are parsed to."""
 TERMINATED = "SIGTERM"
 """What a `KeyboardInterrupt` says that was none of the keyboard's."""
 
@@ -215,23 +216,19 @@ def plan_for(arguments: argparse.Namespace, asked: Asked | None = None) -> Plan:
     return made
 
 
-_CHOOSING = (
-    "experiments", "every", "methods", "tasks", "seeds", "seed_list", "preset", "device", "dtype",
-    "given",
-)  # fmt: skip
-
-
 def asked_of(arguments: argparse.Namespace) -> Asked | None:
     """What the command line asks of a plan; None where it may not be kept: see `kept_plan`."""
     from bench.store.kept_plan import Asked
 
     if arguments.plugins or registry.plugins_of_environment() or arguments.device != "cpu":
         return None
-    words = {flag: getattr(arguments, flag, None) for flag in _CHOOSING}
-    if words["every"] is False and not words["experiments"]:  # the same: see `chosen_experiments`
-        words["every"] = True
+    chosen = {
+        flag: getattr(arguments, flag, None) for flag in ("experiments", "every", *_NARROWING)
+    }
+    if chosen["every"] is False and not chosen["experiments"]:  # as `chosen_experiments`
+        chosen["every"] = True
     files = (Path(name).absolute() for name in arguments.experiments if name.endswith(".toml"))
-    return Asked(words, data_root(arguments), tuple(files))
+    return Asked(chosen, data_root(arguments), tuple(files))
 
 
 def whole(plan: Plan, options: Options) -> Plan:
@@ -245,9 +242,8 @@ def whole(plan: Plan, options: Options) -> Plan:
 
 def narrows(arguments: argparse.Namespace) -> bool:
     """Whether flags say which cells are meant."""
-    flags = ("methods", "tasks", "seeds", "seed_list", "given", "preset", "device", "dtype")
     default = arguments.parser.get_default
-    return any(getattr(arguments, flag) != default(flag) for flag in flags)
+    return any(getattr(arguments, flag) != default(flag) for flag in _NARROWING)
 
 
 def options_of(arguments: argparse.Namespace) -> Options:

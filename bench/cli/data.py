@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+from typing import TYPE_CHECKING
 
 from bench.cli import common
-from bench.errors import BenchError
+from bench.errors import BenchError, Unavailable
+
+if TYPE_CHECKING:
+    from bench.plan.graph import Options, Plan
 
 ACTIONS = ("list", "prepare", "fetch", "verify")
 
@@ -48,3 +53,46 @@ def act(arguments: argparse.Namespace) -> int:
             done = prepare(name, root, download=arguments.action_name == "fetch")
             print(f"{name}: {len(done.images)} images ready in {done.folder}")
     return 0
+
+
+def made_ready(plan: Plan, options: Options) -> Plan:
+    """The same plan, the data of its cells prepared where they are here.
+
+    It is made again only where that tells something new: a fingerprint, or a damage.
+    """
+    from bench.datasets import get_task, make_ready
+    from bench.plan import graph
+
+    names = dict.fromkeys(cell.task for cell in plan.cells.values())
+    damaged = make_ready(map(get_task, names), options.data_root)
+    if not damaged and not plan.unprepared:
+        return plan
+    return graph.make(plan.experiments, dataclasses.replace(options, damaged=damaged))
+
+
+def fetch_missing(arguments: argparse.Namespace) -> None:
+    """Prepare every data set that the experiments name, from its publisher if need be.
+
+    What cannot be had is said and passed over: its cells are unavailable.
+    """
+    from bench.datasets import lack, prepare
+    from bench.datasets.dataset import get
+    from bench.datasets.task_specs import get_task
+
+    common.load_plugins(arguments)
+    root = common.data_root(arguments)
+    tasks = {
+        task
+        for one in common.chosen_experiments(arguments)
+        for entry in one.entries()
+        for task in entry.all_tasks
+        if entry.runs and (not arguments.tasks or task in arguments.tasks)
+    }
+    wanted = {pair for task in tasks for pair in get_task(task).datasets()}
+    lacking = sorted({name for name, split in wanted if lack(name, root, [split])})
+    for name in (name for name in lacking if not get(name).on_request):
+        print(f"data   fetching {name}", flush=True)
+        try:
+            prepare(name, root, download=True)
+        except Unavailable as error:
+            print(f"data   {error}", flush=True)

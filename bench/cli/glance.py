@@ -13,11 +13,7 @@ from bench.plan import FOLDER
 
 
 def methods() -> list[dict[str, Any]]:
-    """The rows of `list methods`, by name.
-
-    Raises:
-        ValueError: a method is registered with other than plain values; import it then.
-    """
+    """The rows of `list methods`, by name, where no method has to be imported for it."""
     return [
         {
             "name": one.name,

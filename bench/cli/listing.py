@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 from typing import Any
 
 from tabulate import tabulate
 
-from bench import registry
+from bench import registry, shipped
 from bench.cli import common, glance
 from bench.method_info import MethodInfo
 
@@ -52,9 +51,8 @@ def _plain(value: Any) -> str:
 
 
 def _methods(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    with contextlib.suppress(ValueError):
-        if not arguments.plugins:
-            return glance.methods()
+    if not arguments.plugins and not shipped.unread():
+        return glance.methods()
     return [_method(info) for _, info in sorted(registry.load(arguments.plugins).items())]
 
 

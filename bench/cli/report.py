@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench import ROOT
 from bench.cli import common
 from bench.errors import BenchError
+from bench.plan.cell import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,11 +88,11 @@ def act(arguments: argparse.Namespace) -> int:
 def _plans(arguments: argparse.Namespace, records: Mapping[str, Record]) -> list[Plan]:
     """The whole plan of the preset that was asked for, or of each that something is measured of."""
     measured = {record.cell.get("preset") for record in records.values()}
-    presets = [preset for preset in common.PRESETS if preset in measured]
+    presets = [preset for preset in PRESETS if preset in measured]
     if arguments.preset:
         presets = [arguments.preset]
     plans = []
-    for preset in presets or common.PRESETS[:1]:
+    for preset in presets or PRESETS[:1]:
         named = argparse.Namespace(**vars(arguments) | {"preset": preset})
         plans.append(common.whole(common.plan_for(named), common.options_of(named)))
     return plans

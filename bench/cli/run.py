@@ -11,21 +11,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, executors, words
-from bench.errors import BenchError, Unavailable
+from bench.cli import common, data, executors, words
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.plan.graph import Options, Plan
+    from bench.plan.graph import Plan
     from bench.report.view_types import TableView
     from bench.run.options import RunOptions
-    from bench.run.runner import Runner
     from bench.store.folders import Store
     from bench.store.kept_plan import Asked
+    from bench.store.record import State
     from bench.store.states import Results
 
 NOTHING = 3
@@ -109,8 +109,7 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
     from bench.cli import numbers_shown, progress
-    from bench.run import server
-    from bench.store import cost, kept_plan, states
+    from bench.store import kept_plan, states
     from bench.store.folders import Store
 
     start = time.monotonic()
@@ -121,35 +120,20 @@ def act(arguments: argparse.Namespace) -> int:
     store = Store(arguments.results, read_only=arguments.dry_run)
     if not arguments.dry_run:
         store.check_writable()
-        plan = _made_ready(plan, common.options_of(arguments))
+        plan = data.made_ready(plan, common.options_of(arguments))
         if asked:
             kept_plan.keep(asked, plan)
     results, options = states.read(plan, store), _run_options(arguments, plugins)
     again = {flag: getattr(arguments, flag) for flag in ("retry_failed", "rerun_stale")}
     wanted = states.to_run(plan, results.states, results.lacks, **again)
-    costs = cost.Costs(results.records.values(), options.data_root)
     # What writes the tables is imported before hours of work, not after them.
     importlib.import_module("bench.report.table_views")
     importlib.import_module("bench.render.write")
-    found, whole = results.states, True
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_terminable())
-        made = executors.opened(arguments, store, options) if wanted else None
-        pool = stack.enter_context(made) if made else None
-        workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
-        progress.print_plan(results, wanted, workers, costs)
-        if arguments.dry_run:
-            if arguments.gpus:
-                runner = _runner()(plan, store, options, progress.make(sys.stdout))
-                progress.print_forecast(plan, runner, arguments.gpus)
-            return 0
-        if wanted:
-            display = progress.make(sys.stdout)
-            runner = _runner()(plan, store, options, display, pool)
-            stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
-            with display.over(runner.seconds, workers):
-                whole = runner.run()
-            found, results = runner.states, states.read(plan, store)
+    found, whole = _computed(arguments, store, results, wanted, options)
+    if arguments.dry_run:
+        return 0
+    if wanted:
+        results = states.read(plan, store)
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
     tables, written = _write(arguments, results, store)
@@ -159,11 +143,43 @@ def act(arguments: argparse.Namespace) -> int:
     return _status(arguments, dataclasses.replace(results, states=found), whole=whole)
 
 
-def _runner() -> type[Runner]:
-    """Imported for cells to compute alone: it takes a while."""
-    from bench.run.runner import Runner
+def _computed(
+    arguments: argparse.Namespace,
+    store: Store,
+    results: Results,
+    wanted: Set[str],
+    options: RunOptions,
+) -> tuple[Mapping[str, State], bool]:
+    """Say what is wanted and compute it, unless the plan alone was asked for.
 
-    return Runner
+    Returns:
+        Every cell's state then, and whether the budget sufficed.
+    """
+    from bench.cli import progress
+    from bench.run import server
+    from bench.store import cost
+
+    plan = results.plan
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_terminable())
+        made = executors.opened(arguments, store, options) if wanted else None
+        pool = stack.enter_context(made) if made else None
+        workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
+        costs = cost.Costs(results.records.values(), options.data_root)
+        progress.print_plan(results, wanted, workers, costs)
+        if not arguments.gpus and (arguments.dry_run or not wanted):
+            return results.states, True
+        from bench.run.runner import Runner  # it takes a while, and cells alone need it
+
+        display = progress.make(sys.stdout)
+        runner = Runner(plan, store, options, display, pool)
+        if arguments.gpus:
+            progress.print_forecast(plan, runner, arguments.gpus)
+            return results.states, True
+        stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
+        with display.over(runner.seconds, workers):
+            whole = runner.run()
+    return runner.states, whole
 
 
 def _workers(arguments: argparse.Namespace) -> int:
@@ -180,7 +196,7 @@ def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
     from bench.store import record
 
     if arguments.download and not arguments.dry_run:
-        _download(arguments)
+        data.fetch_missing(arguments)
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
     plan = common.plan_for(arguments, asked)
@@ -218,7 +234,7 @@ def _write(
     options = common.options_of(arguments)
     if options.selects:
         every = options.whole()
-        results = read(_made_ready(common.whole(results.plan, options), every), store)
+        results = read(data.made_ready(common.whole(results.plan, options), every), store)
     made = views(results)
     return made[0], render.write_all(made, store.root, results.plan.shown)
 
@@ -251,46 +267,3 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _made_ready(plan: Plan, options: Options) -> Plan:
-    """The same plan, the data of its cells prepared where they are here.
-
-    It is made again only where that tells something new: a fingerprint, or a damage.
-    """
-    from bench.datasets import get_task, make_ready
-    from bench.plan import graph
-
-    names = dict.fromkeys(cell.task for cell in plan.cells.values())
-    damaged = make_ready(map(get_task, names), options.data_root)
-    if not damaged and not plan.unprepared:
-        return plan
-    return graph.make(plan.experiments, dataclasses.replace(options, damaged=damaged))
-
-
-def _download(arguments: argparse.Namespace) -> None:
-    """Prepare every data set that the experiments name, from its publisher if need be.
-
-    What cannot be had is said and passed over: its cells are unavailable.
-    """
-    from bench.datasets import lack, prepare
-    from bench.datasets.dataset import get
-    from bench.datasets.task_specs import get_task
-
-    common.load_plugins(arguments)
-    root = common.data_root(arguments)
-    tasks = {
-        task
-        for one in common.chosen_experiments(arguments)
-        for entry in one.entries()
-        for task in entry.all_tasks
-        if entry.runs and (not arguments.tasks or task in arguments.tasks)
-    }
-    wanted = {pair for task in tasks for pair in get_task(task).datasets()}
-    lacking = sorted({name for name, split in wanted if lack(name, root, [split])})
-    for name in (name for name in lacking if not get(name).on_request):
-        print(f"data   fetching {name}", flush=True)
-        try:
-            prepare(name, root, download=True)
-        except Unavailable as error:
-            print(f"data   {error}", flush=True)

@@ -15,6 +15,7 @@ from bench import registry
 from bench.cli import common
 from bench.errors import BenchError
 from bench.files import opened
+from bench.plan.cell import PRESETS
 
 if TYPE_CHECKING:
     from bench.store.folders import Store
@@ -37,7 +38,7 @@ def add(verbs: common.Verbs) -> None:
         "--experiment", metavar="NAME", help="with --params: where the method is used"
     )
     parser.add_argument("--task", metavar="TASK", help="with --params: only entries on this task")
-    parser.add_argument("--preset", choices=common.PRESETS, default="quick")
+    parser.add_argument("--preset", choices=PRESETS, default="quick")
     common.add_set(parser)
     common.add_places(parser)
     parser.set_defaults(action=act)

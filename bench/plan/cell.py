@@ -13,6 +13,7 @@ from typing import Any
 from bench import registry
 
 Pairs = tuple[tuple[str, Any], ...]
+PRESETS = ("quick", "paper")
 PROTOCOL = 1
 """The version of what the harness does before a method starts: seeds, draws, settings of workers,
 the order of images, what is handed over. Raise it when any of that changes what a method is given,

@@ -10,11 +10,10 @@ from bench import registry
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.plan import published
+from bench.plan.cell import PRESETS
 from bench.score.metric_names import FEATURES, GAIN, METRICS, is_metric
+from bench.shipped import MEASURING
 
-PRESETS = ("quick", "paper")
-MEASURING = ("probe", "finetune")
-"""Kinds of tasks that say what a network is worth."""
 UNITS = ("percent", "fraction", "count")
 
 

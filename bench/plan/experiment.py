@@ -18,8 +18,8 @@ from typing import Any
 from bench import registry
 from bench.errors import BenchError, unknown
 from bench.plan import FOLDER, settings, shorthand
-from bench.plan.cell import MOST_SEEDS
-from bench.plan.entry import PRESETS, Entry, validate_entry
+from bench.plan.cell import MOST_SEEDS, PRESETS
+from bench.plan.entry import Entry, validate_entry
 from bench.plan.figure import Figure
 from bench.typed import typed
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from bench.datasets import get_task
 from bench.errors import BenchError, unknown
-from bench.plan.entry import PRESETS, Entry, validate_entry
+from bench.plan.cell import PRESETS
+from bench.plan.entry import Entry, validate_entry
 from bench.score.metric_names import NATS, SNAPSHOTS
 
 _ONE_CELL = ("embedding", "images", "confusion")

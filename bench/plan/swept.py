@@ -11,8 +11,8 @@ from bench.datasets import get_task, tasks
 from bench.errors import BenchError, unknown
 from bench.files import safe
 from bench.plan import experiment, given
-from bench.plan.cell import MOST_SEEDS
-from bench.plan.entry import PRESETS, Entry
+from bench.plan.cell import MOST_SEEDS, PRESETS
+from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
 from bench.score import metric_names
 

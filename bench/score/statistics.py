@@ -84,7 +84,7 @@ def paired_p(a: Mapping[int, float], b: Mapping[int, float]) -> float | None:
         return 1.0
     if np.ptp(differences) <= rounding:
         return float(2.0 ** (1 - len(seeds)))
-    from scipy.special import stdtr  # half a second, which verbs that only look do without
+    from scipy.special import stdtr  # slow to import, and verbs that only look do without
 
     t = differences.mean() / (differences.std(ddof=1) / math.sqrt(len(seeds)))
     return float(2 * stdtr(len(seeds) - 1, -abs(t)))

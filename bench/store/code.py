@@ -39,6 +39,7 @@ _KNOWN = frozenset(
 
 
 _told: dict[str, str] = {}
+"""Key of a cell -> its fingerprint, and that of `scoring`, where a kept plan knows them."""
 
 
 def tell(cells: Mapping[str, str], scores: str) -> None:

@@ -14,6 +14,7 @@ from harness import bench, write_experiment
 
 from bench import ROOT, registry
 from bench.datasets import prepare
+from bench.nn.networks import rectified
 from bench.plan import experiment, graph
 from bench.store import code, kept_plan
 
@@ -142,6 +143,7 @@ def test_other_words_packages_and_compilers_ask_for_another_plan(place, monkeypa
     (place / "site" / "torch-99.dist-info").mkdir(parents=True)
     monkeypatch.syspath_prepend(place / "site")
     with_package = asked(place).name
+    assert kept_plan._COMPILERS == rectified._COMPILERS
     assert with_package != before
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert asked(place).name not in (before, with_package)

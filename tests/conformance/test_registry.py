@@ -1,12 +1,13 @@
 """What registration gives to a class, and names that stand for another's."""
 
 import dataclasses
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from bench import registry
+from bench import registry, shipped
 from bench.errors import BenchError
 from bench.plan.cell import Cell
 from bench.tasks import Method, Need, Prediction, TaskInfo
@@ -102,3 +103,51 @@ def test_an_alias_takes_no_name(made):
     with pytest.raises(BenchError, match=r"the name is taken by bench_methods\.ccn\.KCL"):
         made(aliases=("ccn",))(Own)
     assert registry.get("ccn").alias_of == "kcl"
+
+
+METHOD = """
+from dataclasses import dataclass
+from bench.registry import method
+from bench.tasks import Prediction
+
+NAME = "of a variable"
+
+@method({name}, kinds=("cluster",))
+@dataclass(frozen=True)
+class Mine:
+    def fit(self, task, run):
+        return Prediction()
+"""
+
+
+@pytest.fixture
+def ours(tmp_path, monkeypatch):
+    """A method folder of the project's own, as its text is read."""
+    folder = tmp_path / f"methods_{time.monotonic_ns()}"
+    folder.mkdir()
+    monkeypatch.setattr(registry, "_methods", dict(registry.load()))
+    monkeypatch.setattr(shipped, "FOLDERS", (folder,))
+    shipped._read.cache_clear()
+    yield folder
+    shipped._read.cache_clear()
+
+
+def test_a_module_is_imported_when_its_method_is_asked_for(ours):
+    (ours / "one.py").write_text(METHOD.format(name='"of text"'))
+    (ours / "two.py").write_text("raise RuntimeError")
+    assert (shipped.methods()["of text"].cls, shipped.unread()) == ("Mine", ())
+    assert registry.get("of text").cls.__name__ == "Mine"
+
+
+def test_a_name_that_the_text_does_not_tell_is_found_by_importing(ours):
+    (ours / "one.py").write_text(METHOD.format(name="NAME"))
+    assert "of a variable" not in shipped.methods()
+    assert shipped.unread() == (ours / "one.py",)
+    assert registry.get("of a variable").cls.__name__ == "Mine"
+
+
+def test_a_module_that_is_no_python_is_named_when_a_method_is_unknown(ours):
+    (ours / "broken.py").write_text("def (:")
+    assert registry.get("kmeans").name == "kmeans"
+    with pytest.raises(BenchError, match=r"broken\.py cannot be imported: SyntaxError"):
+        registry.get("nobody's")

@@ -4,7 +4,7 @@ import pytest
 
 from bench import registry
 from bench.plan import experiment, graph
-from bench.plan.entry import PRESETS
+from bench.plan.cell import PRESETS
 from bench.render import latex, tables
 from bench.report.table_views import views
 from bench.store.folders import Store
