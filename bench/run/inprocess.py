@@ -115,8 +115,8 @@ def _as_a_worker(cell: Cell) -> Iterator[None]:
     """Settings of a worker's process, and this process's own afterwards."""
     threads, of_numpy = torch.get_num_threads(), check_random_state(None)  # its global generator
     states = random.getstate(), of_numpy.get_state()
-    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     cuda = _cuda_settings() if cell.device == "cuda" else None
+    gpus = range(torch.cuda.device_count() if cuda else 0)
     try:
         with threadpool_limits(cell.threads), torch.random.fork_rng(gpus):
             torch.set_num_threads(cell.threads)

@@ -238,7 +238,7 @@ def test_code_that_changed_since_workers_may_have_imported_it_is_refused(tmp_pat
     path.write_text("# nothing\n")
     monkeypatch.setattr(calls, "_shipped", lambda: [path])
     monkeypatch.setattr(calls, "_stamps", {})
-    server = []
+    server: list[str] = []
     monkeypatch.setattr("bench.run.server.pid", lambda: len(server))
     with calls._steady([]):
         pass
