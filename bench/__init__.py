@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.api import FinishedCell, estimator, load, results, run
+    from bench.api.calls import results, run
+    from bench.api.estimators import estimator
+    from bench.api.finished import FinishedCell, load
 
 __all__ = ["INSTALLED", "ROOT", "SHIPPED", "FinishedCell", "estimator", "load", "results", "run"]
 
@@ -25,10 +27,19 @@ SHIPPED = _IN_WHEEL if INSTALLED else ROOT
 """`methods/`, `baselines/`, `results/published/` and `results/reference/` lie here."""
 
 
+_OFFERED = {
+    "FinishedCell": "bench.api.finished",
+    "estimator": "bench.api.estimators",
+    "load": "bench.api.finished",
+    "results": "bench.api.calls",
+}
+"""Name -> its module; estimators alone wait for torch."""
+
+
 def __getattr__(name: str) -> Any:
     """What Python is offered, imported with its first use."""
     if name == "run":  # a package, which can be called
         return importlib.import_module("bench.run")
-    if name in __all__:
-        return getattr(importlib.import_module("bench.api"), name)
+    if name in _OFFERED:
+        return getattr(importlib.import_module(_OFFERED[name]), name)
     raise AttributeError(f"module 'bench' has no attribute '{name}'")

@@ -13,7 +13,7 @@ class BenchError(Exception):
     """The user asked for something that cannot be: printed as one line, exit status 2."""
 
 
-class Unavailable(BenchError):  # noqa: N818 - named like the state it leads to
+class Unavailable(BenchError):
     """Data, weights or a device that this machine lacks; the message names the mend."""
 
 
@@ -41,11 +41,11 @@ class Lack:
         return f"{self.what} {found}: {self.how}"
 
 
-class DamagedData(BenchError):  # noqa: N818 - named like its message
+class DamagedData(BenchError):
     """A file of a data set is unreadable, truncated or not what it should be."""
 
 
-class Unfit(BenchError, ValueError):  # noqa: N818 - named like its message
+class Unfit(BenchError, ValueError):
     """An estimator cannot be fitted to these images with these parameters."""
 
 

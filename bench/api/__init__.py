@@ -2,9 +2,3 @@
 
 `import bench` has all of it and imports nothing heavy before one of them is used.
 """
-
-from bench.api.calls import results, run
-from bench.api.estimators import estimator
-from bench.api.finished import FinishedCell, load
-
-__all__ = ["FinishedCell", "estimator", "load", "results", "run"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -12,16 +13,21 @@ from typing import Any
 
 import pandas as pd
 
-from bench import cli, registry
+import bench
+from bench import cli, registry, shipped
 from bench.cli import export, mistakes
 from bench.cli import run as run_verb
 from bench.errors import BenchError, unknown
 from bench.plan.given import words
+from bench.run import server
 
 _REPEATED = ("plugins", "set")
 """Flags that are given once for each value."""
-_stamps: dict[str, tuple[int, int]] = {}
-"""Module -> time and size of its file, as it was imported."""
+_COMMANDS_OWN = ("help", "output", "format", "predictions")
+"""Flags that say what a command writes: a function gives its frame back."""
+Stamp = tuple[int, int]
+_stamps: dict[Path, Stamp] = {}
+"""Module's file -> time and size, as it was imported."""
 
 
 def run(*experiments: str | Path, quiet: bool = False, **flags: Any) -> pd.DataFrame:
@@ -46,7 +52,10 @@ def run(*experiments: str | Path, quiet: bool = False, **flags: Any) -> pd.DataF
         BenchError: an unknown name or flag with the nearest match, or what else the command says.
     """
     arguments = _parsed("run", experiments, flags)
-    with _steady(), contextlib.redirect_stdout(io.StringIO() if quiet else sys.stdout):
+    with (
+        _steady(arguments.plugins),
+        contextlib.redirect_stdout(io.StringIO() if quiet else sys.stdout),
+    ):
         run_verb.act(arguments)
         return export.frame_of(arguments)
 
@@ -68,38 +77,35 @@ def results(*experiments: str | Path, **flags: Any) -> pd.DataFrame:
         BenchError: as `run`.
     """
     arguments = _parsed("export", experiments, flags)
-    with _steady():
+    with _steady(arguments.plugins):
         return export.frame_of(arguments)
 
 
 def _parsed(verb: str, experiments: Iterable[object], flags: Mapping[str, Any]) -> Any:
     """What the command line would make of the same words."""
-    known = {name for name in _flags(verb) if name not in ("help", "output", "format")}
+    parser = cli.parser()
+    known = _flags(parser.parse_args([verb]).parser)
     line = [verb, *map(str, experiments)]
     for name, value in flags.items():
         if name not in known:
-            raise unknown(f"argument of bench.{_called(verb)}", name, known)
+            called = "results" if verb == "export" else verb
+            raise unknown(f"argument of bench.{called}", name, known)
         line += _words(name, value)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            arguments, rest = cli.parser().parse_known_args(line)
+            arguments, rest = parser.parse_known_args(line)
     except SystemExit as end:
         raise BenchError(said.getvalue().removeprefix("bench: ").strip()) from end
     mistakes.refuse_rest(arguments, rest)
     return arguments
 
 
-def _called(verb: str) -> str:
-    return "results" if verb == "export" else verb
-
-
-def _flags(verb: str) -> set[str]:
-    """The flags that a verb takes, as keywords."""
-    with contextlib.redirect_stderr(io.StringIO()):
-        parser = cli.parser().parse_args([verb]).parser
+def _flags(parser: argparse.ArgumentParser) -> set[str]:
+    """The flags of a verb, as keywords."""
     options = (flag for one in parser._actions for flag in one.option_strings)
-    return {flag[2:].replace("-", "_") for flag in options if flag.startswith("--")}
+    found = {flag[2:].replace("-", "_") for flag in options if flag.startswith("--")}
+    return found.difference(_COMMANDS_OWN)
 
 
 def _words(name: str, value: Any) -> list[str]:
@@ -120,28 +126,34 @@ def _words(name: str, value: Any) -> list[str]:
 
 
 @contextlib.contextmanager
-def _steady() -> Iterator[None]:
-    """Leave the environment as it was, and refuse code that is not what was imported."""
-    before = dict(os.environ)
+def _steady(plugins: Iterable[Path]) -> Iterator[None]:
+    """Leave the environment as it was, and refuse code that is not what was imported.
+
+    Workers are forked from a server that stays, with the methods that it imported when it started.
+    """
+    before, workers = dict(os.environ), server.pid()
+    there = {file: _stamp(file) for file in _shipped()}
     try:
-        registry.load()
+        registry.use(plugins)
         _refuse_changed()
+        _remember()
         yield
     finally:
+        if server.pid() != workers:
+            _stamps.update(there)
         _remember()
         os.environ.clear()
         os.environ.update(before)
 
 
 def _refuse_changed() -> None:
-    """Raise a BenchError where a module's file is not the one that this process has imported.
+    """Raise a BenchError where a module's file is not the one that was imported.
 
     A command line lives for one run; here records would tell of the new code and hold results of
     the old.
     """
-    for name, stamp in _stamps.items():
-        path = Path(str(getattr(sys.modules.get(name), "__file__", "")))
-        if name in sys.modules and _stamp(path) != stamp:
+    for path, stamp in _stamps.items():
+        if _stamp(path) != stamp:
             raise BenchError(f"{path} has changed since it was imported: restart Python")
 
 
@@ -149,11 +161,17 @@ def _remember() -> None:
     """Note the files of our own modules, plug-ins among them, that were not noted before."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file and name.startswith("bench") and name not in _stamps:
-            _stamps[name] = _stamp(Path(file))
+        if file and name.startswith("bench"):
+            _stamps.setdefault(Path(file), _stamp(Path(file)))
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _shipped() -> Iterator[Path]:
+    """The files of all modules that a worker may import, but for plug-ins."""
+    for folder in (Path(bench.__file__).parent, *shipped.FOLDERS):
+        yield from folder.rglob("*.py")
+
+
+def _stamp(path: Path) -> Stamp:
     try:
         found = path.stat()
     except OSError:

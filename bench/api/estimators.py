@@ -27,7 +27,8 @@ from bench.method_info import MethodInfo
 from bench.plan import graph
 from bench.plan.answers import refuses
 from bench.plan.cell import LARGEST_SEED
-from bench.run.inprocess import Fitted, replay
+from bench.plan.entry import PRESETS
+from bench.run.inprocess import Fitted, compute
 from bench.tasks import Kind, Need
 
 _KINDS: tuple[Kind, ...] = ("cluster", "adapt", "represent")
@@ -121,8 +122,8 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         options = graph.Options(
             preset=self.preset, device=self.device, dtype=self.dtype, given=self._needed()
         )
-        plan = graph.chain(asked, specs, own.fingerprint(), options, setting)
-        return replay(plan, lambda cell: own.task(cell, specs))[-1]
+        plan = graph.chain(asked, specs, options, setting)
+        return compute(plan, lambda cell: own.task(cell, specs))[-1]
 
     def _target(self, X: npt.ArrayLike) -> Target:
         """The images, or vectors as images of one row; raises Unfit for others."""
@@ -191,8 +192,8 @@ def estimator(method: str, *, preset: str = "quick", **params: Any) -> MethodEst
     """
     info = registry.get(method)
     _refuse_unfit(info)
-    if preset not in ("quick", "paper"):
-        raise unknown("preset", preset, ("quick", "paper"))
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
     cls = _class_of(method)
     own = {name: value for name, value in params.items() if name in _general(info)}
     rest = {name: _plain(value) for name, value in params.items() if name not in own}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -144,5 +145,5 @@ def load(
         store.verify(str(folder.relative_to(store.runs)), found)
     if found.state == "failed":
         raise BenchError(f"cell {found.key} failed: {found.failure}: {found.message}")
-    root: Any = type("Flags", (), {"data_root": Path(data_root) if data_root else None})
-    return FinishedCell(found, folder, common.data_root(root))
+    flags = argparse.Namespace(data_root=Path(data_root) if data_root else None)
+    return FinishedCell(found, folder, common.data_root(flags))

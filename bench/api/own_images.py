@@ -6,7 +6,6 @@ and what comes back is put into the caller's order again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from bench import tasks
 from bench.datasets import Part, TaskSpec
-from bench.datasets.fingerprint import pixel_hashes
+from bench.datasets.fingerprint import canonical_order, pixel_hashes, records
 from bench.datasets.task_specs import tasks as registered
 from bench.errors import BenchError, Unfit
 from bench.plan.cell import Cell, seed_for
@@ -38,8 +37,6 @@ class Target:
     """uint8, (N, height, width, channels), by ascending pixel hash."""
     order: Ints
     """Of each of them the place in the caller's array."""
-    digest: str
-    """Hash of them all."""
 
     def restored(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Values of the images in the caller's order."""
@@ -51,9 +48,8 @@ class Target:
 def target_of(images: npt.NDArray[Any]) -> Target:
     """Sort images, (N, height, width, channels), as the harness does."""
     hashes = pixel_hashes(images)
-    order = np.array(sorted(range(len(hashes)), key=hashes.__getitem__), dtype=np.int64)
-    digest = hashlib.sha256(b"".join(hashes[i] for i in order)).hexdigest()[:32]
-    return Target(images[order], order, digest)
+    order = canonical_order(hashes, hashes)
+    return Target(images[order], order)
 
 
 def images_of(array: npt.ArrayLike, what: str) -> Images:
@@ -97,7 +93,7 @@ def labelled(pair: Any, what: str) -> tuple[Labelled | None, npt.NDArray[Any]]:
         raise Unfit(f"{what} has {len(images)} images and labels of shape {labels.shape}")
     classes, numbers = np.unique(labels, return_inverse=True)
     hashes = pixel_hashes(images)
-    order = np.array(sorted(range(len(hashes)), key=lambda i: (hashes[i], numbers[i])))
+    order = canonical_order(hashes, records(hashes, {"label": numbers}, {}))
     found = Labelled(images[order], numbers[order].astype(np.int64), len(classes))
     return found, classes
 
@@ -135,14 +131,6 @@ class OwnImages:
     def _beside(self, name: str, kind: tasks.Kind, **parts: Any) -> TaskSpec:
         setting = {"n_pairs": _PAIRS} if kind == "similarity" else {}
         return TaskSpec(name, kind, "", _PLACEHOLDER, 1, setting=setting, **parts)
-
-    def fingerprint(self) -> str:
-        """Thirty-two hexadecimal digits of all images and labels."""
-        found = hashlib.sha256(self.target.digest.encode())
-        for part in (self.source, self.auxiliary):
-            for array in () if part is None else (part.images, part.labels):
-                found.update(np.ascontiguousarray(array).data)
-        return found.hexdigest()[:32]
 
     def task(self, cell: Cell, specs: Mapping[str, TaskSpec]) -> tasks.Task:
         """What a cell's method is given.

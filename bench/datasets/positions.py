@@ -10,13 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from bench.datasets.dataset import get
 from bench.datasets.fingerprint import canonical_order, fingerprint, pixel_hashes, records
 from bench.datasets.parts import part_fingerprint, select
-from bench.datasets.prepare import Prepared, prepare
-from bench.datasets.prepare import kept as kept_data
+from bench.datasets.prepare import Prepared, kept, prepare
 from bench.datasets.task_specs import TaskSpec
 from bench.errors import BenchError
 from bench.tasks import Ints
@@ -39,7 +36,7 @@ def positions(task: TaskSpec, preset: str, root: Path, data: str) -> Ints:
         BenchError: they are others than those of the cell, or damaged.
     """
     part, limit = task.target, task.limit("target", preset)
-    prepared = kept_data(part.dataset, root) or prepare(part.dataset, root)
+    prepared = _prepared(part.dataset, root)
     known = {**get(part.dataset).pins, **prepared.fingerprints}
     if f"target:{part_fingerprint(part, known, limit)}" not in data.split():
         raise BenchError(
@@ -53,11 +50,15 @@ def positions(task: TaskSpec, preset: str, root: Path, data: str) -> Ints:
 def _order(prepared: Prepared, root: Path) -> Ints:
     """Of each prepared image its place in the source."""
     order = prepared.order
-    return _read_again(prepared.name, prepared.folder, root) if order is None else order
+    return _read_again(prepared.name, root) if order is None else order
+
+
+def _prepared(name: str, root: Path) -> Prepared:
+    return kept(name, root) or prepare(name, root)
 
 
 @lru_cache(maxsize=4)
-def _read_again(name: str, folder: Path, root: Path) -> Ints:
+def _read_again(name: str, root: Path) -> Ints:
     """The order of data that were prepared before it was kept, from their source.
 
     Raises:
@@ -66,10 +67,10 @@ def _read_again(name: str, folder: Path, root: Path) -> Ints:
     raw = get(name).read(root)
     hashes = pixel_hashes(raw.images)
     order = canonical_order(hashes, records(hashes, raw.columns, raw.names))
-    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-    if fingerprint(hashes) != fingerprint(pixel_hashes(images)):
+    prepared = _prepared(name, root)
+    if fingerprint(hashes) != fingerprint(pixel_hashes(prepared.images)):
         raise BenchError(
-            f"{name} under {root} is not what it was when it was prepared: delete {folder} and run "
-            f"`python -m bench data prepare {name}`"
+            f"{name} under {root} is not what it was when it was prepared: delete "
+            f"{prepared.folder} and run `python -m bench data prepare {name}`"
         )
     return order

@@ -200,8 +200,8 @@ def _write(dataset: Dataset, raw: Raw, folder: Path, source: str) -> Prepared:
         "partial": "; ".join(notes),
         "source": source,
     }
-    files: dict[str, Content] = {"images.npy": Rows(raw.images, order), "columns.npz": columns}
-    files[ORDER] = order
+    images = Rows(raw.images, order)
+    files: dict[str, Content] = {"images.npy": images, "columns.npz": columns, ORDER: order}
     return _prepared(folder, write_folder(folder, files, meta))
 
 

@@ -62,7 +62,6 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
 def chain(
     asked: Need,
     own: Mapping[str, TaskSpec],
-    data: str,
     options: Options,
     setting: Mapping[str, Any],
 ) -> Plan:
@@ -71,7 +70,6 @@ def chain(
     Args:
         asked: Method, parameters, task and seed, none of them left open.
         own: Name -> task, of those whose images are given.
-        data: A fingerprint of these images.
         options: Preset, device, dtype and parameters.
         setting: Of the protocol, such as n_clusters.
 
@@ -82,7 +80,7 @@ def chain(
         BenchError: as `make`.
     """
     plan = Plan(options.preset, data_root=options.data_root, dtype=options.dtype, own=dict(own))
-    plan.data = dict.fromkeys(own, (data, ()))
+    plan.data = dict.fromkeys(own, ("given", ()))
     _add(plan, asked, options, setting=setting)
     return plan
 

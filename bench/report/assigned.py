@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,10 +36,10 @@ def of_cell(folder: Path, record: Record, root: Path) -> pd.DataFrame:
         BenchError: they are others, the file is damaged, or its images have no cluster each.
     """
     found = outputs.of_cell(folder, record).assignments
+    task, preset, data = (str(record.cell[name]) for name in ("task", "preset", "data"))
     if found is None:
-        name, task = record.cell["method"], record.cell["task"]
-        raise BenchError(f"{name} on {task} gives no cluster for each image")
-    place = _positions(*_place(record.cell), root)
+        raise BenchError(f"{record.cell['method']} on {task} gives no cluster for each image")
+    place = _positions(task, preset, data, root)
     if len(place) != len(found):
         raise BenchError(f"cell {record.key}: {len(found)} clusters for {len(place)} images")
     order = np.argsort(place)
@@ -70,10 +69,6 @@ def empty() -> pd.DataFrame:
     """The same of no cell."""
     types = {"key": "string", "index": "int64", "cluster": "int64"}
     return pd.DataFrame(columns=list(COLUMNS)).astype(types)
-
-
-def _place(cell: Mapping[str, Any]) -> tuple[str, str, str]:
-    return str(cell["task"]), str(cell["preset"]), str(cell["data"])
 
 
 @lru_cache(maxsize=16)

@@ -1,6 +1,6 @@
 """Runs cells: isolated worker processes, their inputs, and the graph that orders them.
 
-`bench.run` is the function of that name, too: called, this package is `bench.api.run`.
+`bench.run` is the function of that name, too: called, this package is `bench.api.calls.run`.
 """
 
 import importlib
@@ -13,8 +13,8 @@ class _Callable(types.ModuleType):
     """A package that can be called."""
 
     def __call__(self, *experiments: Any, **flags: Any) -> Any:
-        """As `bench.api.run`."""
-        return importlib.import_module("bench.api").run(*experiments, **flags)
+        """As `bench.api.calls.run`."""
+        return importlib.import_module("bench.api.calls").run(*experiments, **flags)
 
 
 sys.modules[__name__].__class__ = _Callable

@@ -39,7 +39,7 @@ class WorkerRun:
         preset: str,
         device: str,
         dtype: str,
-        work: Path,
+        work: Path | None,
         needs: Mapping[str, tuple[Path, str]],
         report: Callable[[float], None],
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -52,7 +52,7 @@ class WorkerRun:
             preset: "quick" or "paper".
             device: "cpu" or "cuda".
             dtype: The type to compute in.
-            work: The cell's folder for checkpoints.
+            work: The cell's folder for checkpoints; None: nothing is written.
             needs: Role -> folder of the needed cell and the hash its output must have.
             report: Called with the fraction done, at most a few times a second.
             checkpoint_seconds: How often a checkpoint is written at most.
@@ -99,7 +99,8 @@ class WorkerRun:
         **facts: Any,
     ) -> Callable[[int, torch.Tensor], torch.Tensor]:
         """A function of each step's input, computed once for all cells with the same of it."""
-        if self.device != "cpu":  # where the same inputs need not give the same bytes
+        # Elsewhere than on a CPU the same inputs need not give the same bytes.
+        if self._work is None or self.device != "cpu":
             return Shared(compute, side).of
         found = {
             "facts": facts,
@@ -138,7 +139,7 @@ class WorkerRun:
 
     def checkpoint(self, state: Mapping[str, Any]) -> None:
         """Write the method's state with what was logged so far, if it is time to."""
-        if time.monotonic() - self._written < self._interval:
+        if self._work is None or time.monotonic() - self._written < self._interval:
             return
         harness = {"logged": self.logged, "snapshots": self.snapshots}
         content = {"method": dict(state), "harness": harness}
@@ -149,6 +150,8 @@ class WorkerRun:
 
     def resume(self) -> dict[str, Any] | None:
         """The method's state of the last checkpoint; a damaged one is named and taken away."""
+        if self._work is None:
+            return None
         path = self._work / CHECKPOINT
         if not os.path.lexists(path):
             return None

@@ -12,11 +12,9 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
+from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from bench import registry
@@ -25,7 +23,6 @@ from bench.plan.cell import Cell
 from bench.plan.graph import Plan
 from bench.run import blame
 from bench.run.context import WorkerRun
-from bench.run.shared import Shared
 from bench.run.worker import make_deterministic, seed_global
 from bench.score import scores
 from bench.tasks import Prediction, Task
@@ -54,7 +51,7 @@ class MemoryRun(WorkerRun):
             preset=cell.preset,
             device=cell.device,
             dtype=cell.dtype,
-            work=Path(),
+            work=None,
             needs={},
             report=lambda _fraction: None,
         )
@@ -66,25 +63,8 @@ class MemoryRun(WorkerRun):
             raise KeyError(f"no cell was declared under the role '{role}' by needs()")
         return _stored(self._outputs[role])
 
-    def shared(
-        self,
-        name: str,  # noqa: ARG002 - as `Run` has it
-        module: str,  # noqa: ARG002
-        compute: Callable[[torch.Tensor], torch.Tensor],
-        side: int,
-        **facts: Any,  # noqa: ARG002
-    ) -> Callable[[int, torch.Tensor], torch.Tensor]:
-        """The function itself: there is no store to share values in."""
-        return Shared(compute, side).of
 
-    def checkpoint(self, state: Mapping[str, Any]) -> None:
-        """Nothing is kept."""
-
-    def resume(self) -> None:
-        """There is never anything to go on from."""
-
-
-def replay(plan: Plan, task_of: Callable[[Cell], Task]) -> list[Fitted]:
+def compute(plan: Plan, task_of: Callable[[Cell], Task]) -> list[Fitted]:
     """Compute a plan's cells in its order.
 
     Args:
@@ -133,11 +113,12 @@ def _stored(prediction: Prediction) -> Prediction:
 @contextlib.contextmanager
 def _as_a_worker(cell: Cell) -> Iterator[None]:
     """Settings of a worker's process, and this process's own afterwards."""
-    threads = torch.get_num_threads()
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    threads, of_numpy = torch.get_num_threads(), check_random_state(None)  # its global generator
+    states = random.getstate(), of_numpy.get_state()
     cuda = _cuda_settings() if cell.device == "cuda" else None
+    gpus = range(torch.cuda.device_count() if cuda else 0)
     try:
-        with threadpool_limits(cell.threads):
+        with threadpool_limits(cell.threads), torch.random.fork_rng(gpus):
             torch.set_num_threads(cell.threads)
             if cuda:
                 make_deterministic()
@@ -145,8 +126,7 @@ def _as_a_worker(cell: Cell) -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        torch.set_rng_state(states[2])
+        of_numpy.set_state(states[1])
         if cuda:
             torch.use_deterministic_algorithms(cuda[0], warn_only=cuda[1])
             torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = cuda[2:]

@@ -19,7 +19,7 @@ from bench.store import code, outputs, traces
 from bench.store.folders import CURVES, SNAPSHOTS, Store
 
 
-class Impossible(BenchError):  # noqa: N818 - named like what is printed
+class Impossible(BenchError):
     """A cell cannot be scored: its data or prediction are not here, or another runner holds it."""
 
 

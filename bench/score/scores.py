@@ -15,7 +15,7 @@ from bench.score.metric_names import FEATURES
 from bench.tasks import Floats, Ints, Prediction, Signs, Task
 
 
-class InvalidPrediction(ValueError):  # noqa: N818 - named like the state it leads to
+class InvalidPrediction(ValueError):
     """A method gave back something that does not fit its task."""
 
 

@@ -50,7 +50,7 @@ class Merged:
     """Cells that were left as they are on both sides, and why."""
 
 
-class DamagedPack(BenchError):  # noqa: N818 - named like its message
+class DamagedPack(BenchError):
     """A pack that is not as it was packed; `problems` has a sentence for each thing found."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:

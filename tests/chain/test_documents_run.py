@@ -41,7 +41,7 @@ def test_every_command_of_the_readme_is_one():
 
 
 @pytest.mark.parametrize("word", ["--set dec.batch_size", "sweep dec.batch_size", "show --params"])
-def test_changing_one_parameter(word, tmp_path, monkeypatch, capsys):
+def test_changing_one_parameter(word, tmp_path, capsys):
     """Planned, which checks names and values; the tables are those of other tests."""
     (line,) = [line for line in commands(README) if word in line]
     words = [*shlex.split(line), "--results", tmp_path]

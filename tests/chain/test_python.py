@@ -18,7 +18,8 @@ from sklearn.datasets import load_digits
 import bench
 from bench import ROOT
 from bench.api import calls
-from bench.datasets import get_task, prepare
+from bench.datasets import checksums, get_task, prepare
+from bench.datasets.parts import part_fingerprint
 from bench.datasets.positions import positions
 from bench.errors import BenchError
 from bench.score import metrics
@@ -42,15 +43,15 @@ def ran(tmp_path_factory, forkserver):
 
 def test_importing_it_imports_nothing_heavy():
     heavy = ("numpy", "pandas", "sklearn", "torch", "matplotlib")
-    script = f"import sys, bench; print([n for n in {heavy} if n in sys.modules], bench.nothing)"
+    look = f"print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", script.replace(", bench.nothing", "")],
+        [sys.executable, "-c", f"import sys, bench; {look}; bench.load, bench.results; {look}"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout == "[]\n"
+    assert done.stdout == "[]\n['numpy', 'pandas']\n"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = bench.nothing
 
@@ -91,6 +92,11 @@ def test_mistakes_are_sentences(flags, said, tmp_path):
         bench.run("digits", results=tmp_path, **flags)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_function_takes_no_flag_of_what_its_command_writes(tmp_path):
+    with pytest.raises(BenchError, match=r"unknown argument of bench.results 'predictions'"):
+        bench.results("digits", results=tmp_path, predictions=True)
 
 
 def accuracy(truth, clusters):
@@ -150,8 +156,6 @@ def test_data_prepared_before_orders_were_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
     prepared = prepare("digits", DATA)
     task = get_task("digits/transfer")
-    from bench.datasets.parts import part_fingerprint
-
     data = f"target:{part_fingerprint(task.target, prepared.fingerprints)}"
     kept = positions(task, "paper", DATA, data)
     truth = load_digits().target
@@ -160,8 +164,6 @@ def test_data_prepared_before_orders_were_kept(tmp_path, monkeypatch):
     meta = json.loads((prepared.folder / "meta.json").read_text())
     (prepared.folder / "order.npy").unlink()
     del meta["sizes"]["order.npy"], meta["sha256"]["order.npy"], meta["checksum"]
-    from bench.datasets import checksums
-
     meta["checksum"] = checksums.seal(meta)
     (prepared.folder / "meta.json").write_text(json.dumps(meta))
     assert positions(task, "paper", DATA, data).tolist() == kept.tolist()
@@ -227,8 +229,26 @@ def test_code_that_changed_since_it_was_imported_is_refused(tmp_path, forkserver
     path.write_text("# something else\n")
     with pytest.raises(BenchError, match=r"mine_for_calls.py has changed since it was imported: r"):
         bench.results("digits", **flags)
-    for name in [name for name in calls._stamps if name.endswith("mine_for_calls")]:
-        del calls._stamps[name]
+    del calls._stamps[path]
+
+
+def test_code_that_changed_since_workers_may_have_imported_it_is_refused(tmp_path, monkeypatch):
+    """While the server of workers started, or the run went on, and not by this process."""
+    path = tmp_path / "method.py"
+    path.write_text("# nothing\n")
+    monkeypatch.setattr(calls, "_shipped", lambda: [path])
+    monkeypatch.setattr(calls, "_stamps", {})
+    server: list[str] = []
+    monkeypatch.setattr("bench.run.server.pid", lambda: len(server))
+    with calls._steady([]):
+        pass
+    path.write_text("# changed while there is no server\n")
+    with calls._steady([]):
+        server.append("started")
+        path.write_text("# changed after that\n")
+    said = r"method.py has changed since it was imported"
+    with pytest.raises(BenchError, match=said), calls._steady([]):
+        pass
 
 
 def test_a_stored_prediction_is_what_the_frame_tells(ran):

@@ -44,7 +44,7 @@ SECONDS = 60
 """What takes longer hangs."""
 
 
-class Fault(AssertionError):  # noqa: N818 - what it is about
+class Fault(AssertionError):
     """What a user would call a bug."""
 
 

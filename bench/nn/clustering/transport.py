@@ -37,7 +37,7 @@ _LIMITS = {torch.float32: 60.0, torch.float64: 600.0}
 their row are zero in the kernel; their shares would be below e^-27 (e^-108)."""
 
 
-class FactorsApart(ValueError):  # noqa: N818 - says what is so
+class FactorsApart(ValueError):
     """The kernel lost entries that matter, and the logarithms that it was made of are gone."""
 
 
