@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.plan.published import Published
@@ -52,6 +52,20 @@ def _of_tables(name: str, tables: Sequence[TableView]) -> Summary:
         lacks=tuple(sorted({lack for table in tables for lack in table.lacks})),
         empty=tuple(table.name for table in tables if not (table.told or table.filled)),
     )
+
+
+def by_paper(summaries: Iterable[Summary]) -> dict[str, Counter[str]]:
+    """Paper -> verdict -> how many of its printed numbers have it, sorted by paper."""
+    found: dict[str, Counter[str]] = {}
+    for one in summaries:
+        for paper, verdicts in one.papers.items():
+            found.setdefault(paper, Counter()).update(verdicts)
+    return dict(sorted(found.items()))
+
+
+def told(verdicts: Mapping[str, int]) -> str:
+    """Counts by verdict in words: "3 reproduced, 1 open"."""
+    return ", ".join(f"{verdicts[v]} {v}" for v in VERDICTS if v in verdicts)
 
 
 def _papers(entries: Iterable[Measured]) -> dict[str, dict[str, int]]:
