@@ -119,7 +119,8 @@ def _by_paper(summaries: Sequence[Summary]) -> list[str]:
     for paper, verdicts in papers.items():
         counts = [verdicts.total(), *(verdicts[v] for v in summary.VERDICTS)]
         lines.append(" & ".join([escape(paper), *map(str, counts)]) + r" \\")
-    return [*lines, r"\bottomrule", r"\end{tabular}\par\bigskip"]
+    lines += [r"\bottomrule", r"\end{tabular}\par\smallskip"]
+    return [*lines, rf"\noindent {{\small {summary.ONCE}\par}}\bigskip"]
 
 
 def _told(one: Summary) -> str:

@@ -98,6 +98,7 @@ def front(site: Site, parts: Sequence[Part], damaged: Iterable[str], notes: Iter
         experiments=len(experiments),
         papers=_papers(parts),
         verdicts=summary.VERDICTS,
+        once=summary.ONCE,
         tables=[_row(view, part.preset) for part in parts for view in part.tables],
         failed=failed,
         shown=SHOWN,

@@ -12,6 +12,12 @@ from bench.report.view_types import Drawing, Measured, TableView
 VERDICTS = ("reproduced", "better", "worse", "not comparable", "open")
 """The most telling first: a printed number that was measured in two ways has the first of them."""
 
+ONCE = (
+    "A number that is measured in several ways counts once in an experiment, by the first of these "
+    "verdicts that it has."
+)
+"""What has to be said beside counts by verdict."""
+
 
 @dataclass(frozen=True)
 class Summary:
