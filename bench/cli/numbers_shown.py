@@ -58,7 +58,5 @@ def _numbers(entry: Measured, usual: int) -> str:
 def _told(one: Summary) -> str:
     """How many numbers there are, and the verdicts of a paper's."""
     words = [f"{one.measured} of {one.numbers} numbers measured"]
-    for paper, verdicts in one.papers.items():
-        counts = [f"{verdicts[v]} {v}" for v in summary.VERDICTS if v in verdicts]
-        words.append(f"printed by {paper}: {', '.join(counts)}")
+    words += [f"printed by {paper}: {summary.told(found)}" for paper, found in one.papers.items()]
     return "; ".join(words)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,24 +105,22 @@ def _verdicts(summaries: Sequence[Summary]) -> list[str]:
             f"% {json.dumps(dataclasses.asdict(one))}",
             rf"\par\medskip\noindent {_told(one)}",
         ]
-    return [*lines, r"\end{small}"]
+    return [*lines, r"\par\end{small}"]
 
 
 def _by_paper(summaries: Sequence[Summary]) -> list[str]:
     """A table of how many printed numbers are what."""
-    papers: dict[str, Counter[str]] = {}
-    for one in summaries:
-        for paper, verdicts in one.papers.items():
-            papers.setdefault(paper, Counter()).update(verdicts)
+    papers = summary.by_paper(summaries)
     if not papers:
         return []
     heads = ["paper", "printed numbers", *summary.VERDICTS]
     lines = [r"\noindent\begin{tabular}{l" + "r" * (len(heads) - 1) + "}", r"\toprule"]
     lines += [" & ".join(heads) + r" \\", r"\midrule"]
-    for paper in sorted(papers):
-        counts = [papers[paper].total(), *(papers[paper][v] for v in summary.VERDICTS)]
+    for paper, verdicts in papers.items():
+        counts = [verdicts.total(), *(verdicts[v] for v in summary.VERDICTS)]
         lines.append(" & ".join([escape(paper), *map(str, counts)]) + r" \\")
-    return [*lines, r"\bottomrule", r"\end{tabular}\par\bigskip"]
+    lines += [r"\bottomrule", r"\end{tabular}\par\smallskip"]
+    return [*lines, rf"\noindent {{\small {summary.ONCE}\par}}\bigskip"]
 
 
 def _told(one: Summary) -> str:
@@ -131,9 +128,7 @@ def _told(one: Summary) -> str:
     words = [
         rf"\textbf{{{escape(one.experiment)}}}: {one.measured} of {one.numbers} numbers measured"
     ]
-    for paper, verdicts in one.papers.items():
-        counts = [f"{verdicts[v]} {v}" for v in summary.VERDICTS if v in verdicts]
-        words.append(f"{escape(paper)}: {', '.join(counts)}")
+    words += [f"{escape(paper)}: {summary.told(found)}" for paper, found in one.papers.items()]
     if one.states:
         words.append(
             "without a value: " + escape(", ".join(f"{n} {s}" for s, n in one.states.items()))

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from bench.render.grid import Column
 from bench.render.wording import difference, measured_cell, spread
 from bench.report.view_types import Measured, TableView
-from bench.store.states import USABLE, Results
-
-VERDICTS = ("reproduced", "better", "worse", "not comparable", "open")
-UNMEASURED = "unmeasured"
-"""What the report calls "open"."""
+from bench.store.states import Results, of_seed
 
 
 @dataclass(frozen=True)
@@ -43,8 +37,8 @@ class Line:
     sort_change: str
 
 
-LAST = "-999999"
-"""Sorts what has no number below all that have one."""
+Place: TypeAlias = tuple[tuple[str, str], tuple[str, str]]
+"""Group and row, column and metric."""
 
 
 def lines(view: TableView) -> list[Line]:
@@ -55,7 +49,6 @@ def lines(view: TableView) -> list[Line]:
 def _line(index: int, entry: Measured, view: TableView) -> Line:
     slot, judged = entry.slot, entry.judgement
     shown, printed = measured_cell(entry), slot.published
-    change = difference(entry).split(" ")[0] if judged.difference is not None else ""
     return Line(
         index=index,
         preset=view.preset,
@@ -68,28 +61,23 @@ def _line(index: int, entry: Measured, view: TableView) -> Line:
         published=spread(printed.value, printed.std, slot.unit) if printed else "",
         measured=shown.text,
         small=shown.small,
-        change=change,
-        verdict=verdict(entry),
+        change=difference(entry),
+        verdict=judged.verdict,
         reason=judged.reason,
         oracle=slot.oracle,
         linked=bool(slot.cells),
-        sort_published=_number(printed.value if printed else None),
-        sort_measured=_number(entry.summary.mean),
-        sort_change=_number(judged.difference),
+        sort_published=sort_key(printed.value if printed else None),
+        sort_measured=sort_key(entry.summary.mean),
+        sort_change=sort_key(judged.difference),
     )
 
 
-def _number(value: float | None) -> str:
-    return LAST if value is None else f"{value:.6f}"
+def sort_key(value: float | None) -> str:
+    """What a column is sorted by; what has no number stands below all that have one."""
+    return "-999999" if value is None else f"{value:.6f}"
 
 
-def verdict(entry: Measured) -> str:
-    """The verdict of a number that a paper prints; "" of others."""
-    word = entry.judgement.verdict
-    return UNMEASURED if word == "open" else word
-
-
-def linked(view: TableView) -> dict[tuple[tuple[str, str], tuple[str, str]], int]:
+def linked(view: TableView) -> dict[Place, int]:
     """Row and column -> index of the entry there, of those that have cells."""
     return {(e.slot.line, e.slot.head): i for i, e in enumerate(view.entries) if e.slot.cells}
 
@@ -99,30 +87,25 @@ def measured_at(column: Column) -> int:
     return 1 if column.published else 0
 
 
-def by_verdict(entries: Iterable[Measured]) -> dict[str, int]:
-    """Verdict -> how many of the printed numbers have it, every verdict named."""
-    found: Counter[str] = Counter(e.judgement.verdict for e in entries if e.slot.published)
-    return {(UNMEASURED if word == "open" else word): found[word] for word in VERDICTS}
-
-
 def numbers(view: TableView, results: Results) -> list[dict[str, Any]]:
     """Every entry with its seeds, as the pages of cells read them: `STEM/INDEX` names one."""
     return [_seeds(entry, results) for entry in view.entries]
 
 
 def _seeds(entry: Measured, results: Results) -> dict[str, Any]:
-    slot, printed = entry.slot, entry.slot.published
+    slot, printed, cell = entry.slot, entry.slot.published, measured_cell(entry)
     scale = 100 if slot.unit == "percent" else 1
     found: dict[str, Any] = {
         "place": ", ".join(part for part in (*slot.line, slot.column) if part),
         "metric": slot.entry.metric,
         "unit": "%" if slot.unit == "percent" else "",
-        "measured": " ".join(part for part in _shown(entry) if part),
+        "measured": f"{cell.text} {cell.small}".rstrip(),
         "seeds": [
-            [seed, _rounded(entry.values.get(seed), scale), _state(seed, entry, results), keys]
+            [seed, _rounded(entry.values.get(seed), scale),
+             of_seed([results.states[k] for k in keys], valued=seed in entry.values), keys]
             for seed, keys in sorted(slot.cells.items())
         ],
-    }
+    }  # fmt: skip
     if entry.summary.mean is not None:
         found["mean"] = _rounded(entry.summary.mean, scale)
     if printed:
@@ -130,27 +113,11 @@ def _seeds(entry: Measured, results: Results) -> dict[str, Any]:
             "published": spread(printed.value, printed.std, slot.unit),
             "printed": _rounded(printed.value, scale),
             "source": printed.source,
-            "verdict": verdict(entry),
+            "verdict": entry.judgement.verdict,
             "reason": entry.judgement.reason,
         }
     return found
 
 
-def _shown(entry: Measured) -> tuple[str, str]:
-    cell = measured_cell(entry)
-    return cell.text, cell.small
-
-
 def _rounded(value: float | None, scale: int) -> float | None:
     return None if value is None else float(f"{scale * value:.6g}")
-
-
-def _state(seed: int, entry: Measured, results: Results) -> str:
-    """A seed's state, as `bench.store.states.measured` counts it."""
-    found = [results.states[key] for key in entry.slot.cells[seed]]
-    word: str = next((state for state in found if state not in USABLE), "")
-    if word:
-        return word
-    if seed not in entry.values:
-        return "undefined"
-    return "stale" if "stale" in found else "done"

@@ -20,6 +20,8 @@ NARROW = 60
 """A table of at most so many characters stays in one column of a two-column paper."""
 LINES = 58
 """Lines of a page with caption and notes; a longer table goes on in another float."""
+_FEW = 3
+"""Rows that go on in another float, at least."""
 _LETTERS = 100
 """Of a line of the caption or of a note."""
 _NUMBER = re.compile(rf"([+{MINUS}]?)(\d+)(?:\.(\d+))?(?: ± (\S+))?")
@@ -38,9 +40,11 @@ def latex(view: TableView) -> str:
     view = printed_alone(view)
     found = panels(view, WIDTH)
     environment = "table*" if any(panel.width > NARROW for panel in found) else "table"
-    notes = legend.notes(view)
-    room = LINES - sum(_lines(text) for _, text in notes)
-    pages = _pages(found, max(room, LINES // 3), _lines(legend.caption(view)))
+    notes = sum(_lines(text) for _, text in legend.notes(view))
+    for room in (LINES, max(LINES - notes, LINES // 3)):
+        pages, used = _pages(found, room, _lines(legend.caption(view)))
+        if used + notes <= LINES:  # the notes stand on the last page
+            break
     return "\n".join(_float(view, i, pages, environment) for i in range(len(pages)))
 
 
@@ -49,21 +53,24 @@ def _lines(text: str) -> int:
     return 1 + len(text) // _LETTERS
 
 
-def _pages(found: Sequence[Panel], room: int, used: int) -> list[list[str]]:
-    """The tabulars of each float."""
+def _pages(found: Sequence[Panel], room: int, used: int) -> tuple[list[list[str]], int]:
+    """The tabulars of each float, and the lines that those of the last one take."""
     pages: list[list[str]] = [[]]
     for panel in found:
         start = 0
         while start < len(panel.rows):
             head = 4 + len({row.group for row in panel.rows[start:]})
-            if pages[-1] and used + head + min(len(panel.rows) - start, 10) > room:
+            left = len(panel.rows) - start
+            if pages[-1] and used + head + min(left, 10) > room:
                 pages.append([])
                 used = 0
-            part = panel.rows[start : start + max(room - used - head, 10)]
+            most = max(room - used - head, 10)
+            size = left if left <= most else min(most, left - _FEW)
+            part = panel.rows[start : start + size]
             pages[-1].append(fitting(tabular(panel.columns, part)))
-            used += head + len(part)
-            start += len(part)
-    return pages
+            used += head + size
+            start += size
+    return pages, used
 
 
 def _float(view: TableView, page: int, pages: list[list[str]], environment: str) -> str:

@@ -7,7 +7,8 @@ cursor or turn the direction of writing is shown as a number.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -19,24 +20,17 @@ from markupsafe import Markup
 
 from bench.files import printable
 from bench.render import legend, verdicts
-from bench.render.entries import (
-    LAST,
-    UNMEASURED,
-    VERDICTS,
-    by_verdict,
-    lines,
-    linked,
-    measured_at,
-)
-from bench.render.grid import columns, rows
+from bench.render.entries import Place, lines, linked, measured_at, sort_key
+from bench.render.grid import Column, Row, columns, rows
 from bench.render.place import COLUMN, inches, stem
+from bench.render.wording import CellText
+from bench.report import summary
 from bench.report.verdict_types import Comparison
 from bench.report.view_types import Drawing, TableView, lacks
 from bench.store.record import own_version
 from bench.store.states import STATES, Results
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_WORDS = tuple(UNMEASURED if word == "open" else word for word in VERDICTS)
 SHOWN = 200
 """At most so many failed cells are listed on the front page."""
 
@@ -103,7 +97,8 @@ def front(site: Site, parts: Sequence[Part], damaged: Iterable[str], notes: Iter
         cells=_cells(parts),
         experiments=len(experiments),
         papers=_papers(parts),
-        verdicts=_WORDS,
+        verdicts=summary.VERDICTS,
+        once=summary.ONCE,
         tables=[_row(view, part.preset) for part in parts for view in part.tables],
         failed=failed,
         shown=SHOWN,
@@ -125,14 +120,11 @@ def _cells(parts: Sequence[Part]) -> dict[str, Any]:
 
 def _papers(parts: Sequence[Part]) -> list[dict[str, Any]]:
     """A row for each paper and preset: its printed numbers by verdict."""
-    found = []
-    for part in parts:
-        entries = [e for view in part.tables for e in view.entries if e.slot.published]
-        entries.sort(key=lambda e: e.slot.published.paper if e.slot.published else "")
-        for paper, mine in groupby(entries, key=lambda e: e.slot.published.paper):  # type: ignore[union-attr]
-            counts = by_verdict(mine)
-            found.append({"paper": paper, "preset": part.preset, "counts": counts,
-                          "total": sum(counts.values())})  # fmt: skip
+    found = [
+        {"paper": paper, "preset": part.preset, "counts": counts, "total": counts.total()}
+        for part in parts
+        for paper, counts in summary.by_paper(summary.of_views(part.tables)).items()
+    ]
     return sorted(found, key=lambda row: row["paper"])
 
 
@@ -146,7 +138,7 @@ def _row(view: TableView, preset: str) -> dict[str, Any]:
         "total": 0 if view.told else len(view.entries),
         "measured": (measured := sum(bool(e.values) for e in view.entries)),
         "filled": measured > 0 or any(e.states.get("failed") for e in view.entries),
-        "counts": by_verdict(view.entries),
+        "counts": Counter(e.judgement.verdict for e in view.entries),
         "failed": sum(e.states.get("failed", 0) > 0 for e in view.entries),
         "stale": sum(e.states.get("stale", 0) > 0 for e in view.entries),
     }
@@ -202,18 +194,7 @@ def _choices(found: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
 def _layout(view: TableView) -> dict[str, Any]:
     """A table as papers set it, every measured number with its index."""
     every, links = columns(view), linked(view)
-    body = [
-        {
-            "label": row.label,
-            "cells": [
-                (cells, {"at": measured_at(c) if at is not None else -1, "index": at})
-                for c, cells in zip(every, row.cells, strict=True)
-                for at in [links.get(((row.group, row.label.text), (c.label, c.metric)))]
-            ],
-            "group": row.group,
-        }
-        for row in rows(view, every)
-    ]
+    body = [(row, [*_linked(row, every, links)]) for row in rows(view, every)]
     return {
         "preset": view.preset,
         "stem": stem(view),
@@ -223,9 +204,19 @@ def _layout(view: TableView) -> dict[str, Any]:
         "width": 1 + sum(len(c.heads) for c in every),
         "parts": any(len(c.heads) > 1 for c in every),
         "told": view.told,
-        "groups": [(group, list(mine)) for group, mine in groupby(body, lambda row: row["group"])],
+        "groups": [(group, list(mine)) for group, mine in groupby(body, lambda x: x[0].group)],
         "lines": [] if view.told else lines(view),
     }
+
+
+def _linked(
+    row: Row, chosen: Sequence[Column], links: Mapping[Place, int]
+) -> Iterator[tuple[CellText, int | None]]:
+    """The cells of a row; with the measured number the index of its entry, if that has cells."""
+    for column, cells in zip(chosen, row.cells, strict=True):
+        index = links.get(((row.group, row.label.text), (column.label, column.metric)))
+        for i, text in enumerate(cells):
+            yield text, index if i == measured_at(column) else None
 
 
 def figures(site: Site, views: Sequence[Drawing]) -> str:
@@ -280,7 +271,7 @@ def _compared(one: Comparison, links: Mapping[tuple[str, ...], str]) -> dict[str
     shown = {
         name: verdicts.amount(v, one.unit, sign=name == "difference") for name, v in values.items()
     }
-    sorts = {f"sort_{name}": LAST if v is None else f"{v:.6f}" for name, v in values.items()}
+    sorts = {f"sort_{name}": sort_key(v) for name, v in values.items()}
     return {
         "verdict": one.verdict, "experiment": one.experiment, "table": one.name,
         "row": f"{one.group}: {one.row}" if one.group else one.row, "column": one.column,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from bench.files import safe
 from bench.report.picture_types import ImagesView
 from bench.report.view_types import Drawing, FigureView, TableView
+
+V = TypeVar("V", bound="TableView | Drawing")
 
 COLUMN, BOTH_COLUMNS = 3.4, 7.0
 """Inches."""
@@ -20,9 +23,9 @@ def stem(view: TableView | Drawing) -> str:
     return safe(f"{view.experiment}-{view.name}-{view.preset}")
 
 
-def by_experiment(views: Iterable[TableView | Drawing]) -> dict[str, list[TableView | Drawing]]:
+def by_experiment(views: Iterable[V]) -> dict[str, list[V]]:
     """Experiment -> its views, tables before figures where they come so."""
-    found: dict[str, list[TableView | Drawing]] = {}
+    found: dict[str, list[V]] = {}
     for view in views:
         found.setdefault(view.experiment, []).append(view)
     return found

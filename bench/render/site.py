@@ -33,7 +33,7 @@ from bench.store import provenance, walk
 _STATIC = Path(__file__).parent / "static"
 _FOLDERS = ("tables", "numbers", "cells", "figures", "static")
 _MANIFEST = "files.json"
-_OURS = re.compile(r"(?:(?:tables|numbers|cells|figures|static)/)?[A-Za-z0-9][A-Za-z0-9.-]*")
+_OURS = re.compile(rf"(?:(?:{'|'.join(_FOLDERS)})/)?[A-Za-z0-9][A-Za-z0-9.-]*")
 _MOST_BYTES = 1 << 24
 _A_FILE = 100
 """Cells that one file holds, about."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
+from csv import DictWriter
 from textwrap import fill
 
 from tabulate import tabulate
@@ -11,6 +13,7 @@ from bench.render import legend
 from bench.render.escape import markdown as escape
 from bench.render.grid import Column, Row, panels
 from bench.render.wording import CellText
+from bench.report import numbers
 from bench.report.view_types import TableView
 
 
@@ -86,7 +89,9 @@ def _console_cell(cell: CellText) -> str:
 
 
 def csv(view: TableView) -> str:
-    r"""The table's data frame (`bench.report.numbers`); lines end in ``\n``."""
-    from bench.report import numbers  # pandas takes half a second to import
-
-    return str(numbers.of_table(view).to_csv(index=False, lineterminator="\n"))
+    r"""The table's rows (`bench.report.numbers`); lines end in ``\n``."""
+    out = io.StringIO()
+    writer = DictWriter(out, numbers.columns(view), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(numbers.rows(view))
+    return out.getvalue()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench.report import summary
 from bench.report.view_types import Measured
 from bench.score.statistics import Unit
 
@@ -14,7 +15,7 @@ SEEDS = 10
 
 DASH, MINUS, DELTA = "\N{EN DASH}", "\N{MINUS SIGN}", "Δ"
 
-VERDICTS = {"reproduced": "R", "better": "B", "worse": "W", "not comparable": "N", "open": "O"}
+VERDICTS = dict(zip(summary.VERDICTS, "RBWNO", strict=True))
 
 
 @dataclass(frozen=True)

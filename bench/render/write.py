@@ -58,9 +58,8 @@ def write_pasted(tables: Sequence[TableView], folder: Path, styles: Sequence[str
         else:
             path.unlink(missing_ok=True)
     for name, mine in by_experiment(tables).items() if "macros" in styles else ():
-        found = [view for view in mine if isinstance(view, TableView)]
-        path = folder / "tables" / "macros" / f"{safe(f'{name}-{found[0].preset}')}.tex"
-        files.append(replace(path, pasted.macros(found).encode()))
+        path = folder / "tables" / "macros" / f"{safe(f'{name}-{mine[0].preset}')}.tex"
+        files.append(replace(path, pasted.macros(mine).encode()))
     return files
 
 

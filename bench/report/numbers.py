@@ -1,8 +1,6 @@
-"""The entries of a table as a data frame, every field in full."""
+"""The entries of a table as rows of a CSV file, every field in full."""
 
 from __future__ import annotations
-
-import pandas as pd
 
 from bench.report.view_types import Measured, TableView
 
@@ -15,16 +13,19 @@ COLUMNS = (
 COLUMNS_OF_WORDS = ("experiment", "table", "preset", "group", "row", "column", "words", "note")
 
 
-def of_table(view: TableView) -> pd.DataFrame:
-    """A row for each entry: fractions in 0..1, counts as they are.
+def columns(view: TableView) -> tuple[str, ...]:
+    """The names of what a row holds: a table of words has others."""
+    return COLUMNS_OF_WORDS if view.told else COLUMNS
+
+
+def rows(view: TableView) -> list[dict[str, object]]:
+    """A row for each entry: fractions in 0..1, counts as they are; more than `columns` names.
 
     `values` is "seed:value;...", `states` "state:count;...", `keys` "seed:key;..." with a space
     between the keys of one seed's cells (`bench show KEY`); an absent number is None, `best` and
-    `oracle` are 0 or 1. A table of words has other columns.
+    `oracle` are 0 or 1.
     """
-    columns = COLUMNS_OF_WORDS if view.told else COLUMNS
-    rows = [_fields(view, entry) for entry in view.entries]
-    return pd.DataFrame(rows, columns=list(columns), dtype=object)
+    return [_fields(view, entry) for entry in view.entries]
 
 
 def _fields(view: TableView, entry: Measured) -> dict[str, object]:

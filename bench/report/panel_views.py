@@ -130,10 +130,7 @@ def images(
 
 
 def confusion(
-    figure: Figure,  # noqa: ARG001 - as the other kinds are called
-    slots: Sequence[Slot],
-    results: Results,
-    named: dict[str, Any],
+    _figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
 ) -> ConfusionView:
     """Classes by clusters, a panel a part."""
     panels = [_panel(Matrix, _matrix, slot, results) for slot in slots]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.plan.published import Published
@@ -11,6 +11,12 @@ from bench.report.view_types import Drawing, Measured, TableView
 
 VERDICTS = ("reproduced", "better", "worse", "not comparable", "open")
 """The most telling first: a printed number that was measured in two ways has the first of them."""
+
+ONCE = (
+    "A number that is measured in several ways counts once in an experiment, by the first of these "
+    "verdicts that it has."
+)
+"""What has to be said beside counts by verdict."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,20 @@ def _of_tables(name: str, tables: Sequence[TableView]) -> Summary:
         lacks=tuple(sorted({lack for table in tables for lack in table.lacks})),
         empty=tuple(table.name for table in tables if not (table.told or table.filled)),
     )
+
+
+def by_paper(summaries: Iterable[Summary]) -> dict[str, Counter[str]]:
+    """Paper -> verdict -> how many of its printed numbers have it, sorted by paper."""
+    found: dict[str, Counter[str]] = {}
+    for one in summaries:
+        for paper, verdicts in one.papers.items():
+            found.setdefault(paper, Counter()).update(verdicts)
+    return dict(sorted(found.items()))
+
+
+def told(verdicts: Mapping[str, int]) -> str:
+    """Counts by verdict in words: "3 reproduced, 1 open"."""
+    return ", ".join(f"{verdicts[v]} {v}" for v in VERDICTS if v in verdicts)
 
 
 def _papers(entries: Iterable[Measured]) -> dict[str, dict[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -151,14 +151,20 @@ def measured(slot: Slot, results: Results) -> tuple[dict[int, float], Counter[st
     values: dict[int, float] = {}
     counter: Counter[str] = Counter()
     for seed, keys in slot.cells.items():
-        word: str = next((found[k] for k in keys if found[k] not in USABLE), found[keys[0]])
-        if word in USABLE:
+        if all(found[k] in USABLE for k in keys):
             scores = [records[k].metrics for k in keys]
             value = derived.value(slot.entry.metric, scores, len(slot.entry.all_tasks))
             if value is not None:
                 values[seed] = value
-                word = "stale" if "stale" in {found[k] for k in keys} else "done"
-            else:
-                word = "undefined"
-        counter[word] += 1
+        counter[of_seed([found[k] for k in keys], valued=seed in values)] += 1
     return values, counter
+
+
+def of_seed(cells: Sequence[str], *, valued: bool) -> str:
+    """A seed's state, by those of its cells and by whether they gave a value; see `measured`."""
+    for state in cells:
+        if state not in USABLE:
+            return state
+    if not valued:
+        return "undefined"
+    return "stale" if "stale" in cells else "done"

@@ -1,5 +1,6 @@
 """How tables say n once, and published numbers stand alone."""
 
+import pytest
 from views import entry, view
 
 from bench.render import grid, latex, legend, tables
@@ -24,6 +25,24 @@ def test_published_numbers_stand_alone_where_nothing_was_measured():
     assert "kmeans & 50.0 \\\\" in text
     assert "nothing is measured: 1 missing, 1 not measured, 1 unavailable; not here: data" in text
     assert "missing" in tables.markdown(shown)
+
+
+def rows_of_floats(n, **fields):
+    text = latex.latex(view(*(entry(f"row {i}", values=[0.5] * 10) for i in range(n)), **fields))
+    return [one.count("\nrow ") for one in text.split(r"\end{table}")[:-1]]
+
+
+@pytest.mark.parametrize("n", range(49, 55))
+def test_no_float_goes_on_with_a_row_or_two(n):
+    found = rows_of_floats(n)
+    assert sum(found) == n
+    assert min(found) >= 3
+
+
+def test_notes_take_room_in_the_last_float_alone():
+    notes = tuple(f"note {i}" for i in range(20))
+    assert rows_of_floats(60, notes=notes) == rows_of_floats(60) == [50, 10]
+    assert max(rows_of_floats(45, notes=notes)) < 45  # they do not fit below
 
 
 def test_a_table_without_rows_still_has_its_caption():

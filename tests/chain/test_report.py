@@ -8,9 +8,10 @@ import pytest
 from browser import AXE, Watched, launched
 from figures import finish
 from harness import bench, make_plan, places, write_experiment
+from views import SITE, entry, view
 
 from bench.files import replace
-from bench.render import site
+from bench.render import article, pages, site
 from bench.report import dossiers
 from bench.store import states
 from bench.store.folders import LOG, TRACEBACK, Store
@@ -106,6 +107,21 @@ def test_a_cell_has_its_log_curves_and_commands(report):
     needed = cells[failed["needs"][0][1]]
     assert "--methods carrier" in needed["run"]  # nobody asks for it by its own name
     assert str(folder) not in json.dumps(cells)
+
+
+def test_the_front_counts_a_number_that_is_measured_in_two_ways_once_as_the_article_does(report):
+    plan, _, folder = report
+    results = states.read(plan, Store(folder / "results", read_only=True))
+    source = "supreme table 1"
+    one = entry("one", values=[0.7, 0.72], published=0.715, published_source=source,
+                verdict="worse")  # fmt: skip
+    two = entry("two", values=[0.7, 0.72], published=0.715, published_source=source,
+                verdict="reproduced")  # fmt: skip
+    tables = [view(one, two), view(entry(published=0.6, published_source=source), name="other")]
+    text = pages.front(SITE, [pages.Part(results, tables, ())], [], [])
+    (row,) = re.findall(r'<tr><th scope="row">supreme</th>.*?</tr>', text, re.S)
+    assert re.findall(r">(\d+)</td>", row) == ["1", "0", "0", "0", "1", "2"]
+    assert r"supreme & 2 & 1 & 0 & 0 & 0 & 1 \\" in article.document(tables, {})
 
 
 def test_the_next_report_takes_away_what_it_lacks_and_nothing_else(report, tmp_path):

@@ -95,7 +95,6 @@ function strip(number) {
   const there = number.seeds.filter((one) => one[1] !== null);
   if (!there.length) return null;
   const [x, y] = [there.map((one) => one[0]), there.map((one) => one[1])];
-  const flat = (value) => x.map(() => value ?? null);
   const points = { stroke: colour("--accent"), width: 0, paths: () => null, points: { show: true, size: 9, fill: colour("--accent") } };
   const line = (name, dash) => ({ stroke: colour(name), width: 1.5, dash, points: { show: false } });
   // A line through a single seed needs two ends.
@@ -119,7 +118,7 @@ function header(number, stem, index, chosen) {
   const rows = number.seeds.map(([seed, value, state, keys]) => {
     const row = el("tr", {}, el("th", { scope: "row" }, link(`${stem}/${index}/${seed}`, `seed ${seed}`)),
       el("td", { class: "n" }, value === null ? "" : short(value)), el("td", {}, state),
-      el("td", {}, ...keys.flatMap((key) => [link(key), " "])));
+      el("td", {}, ...keys.flatMap((key) => [link(key, el("code", {}, key.slice(0, 8))), " "])));
     if (seed === chosen) row.setAttribute("aria-current", "true");
     return row;
   });
@@ -199,11 +198,11 @@ async function show() {
     let title = null;
     if (asNumber) {
       const [, stem, index] = asNumber;
-      const number = (await load(`numbers/${stem}`)).numbers[Number(index)];
+      const { page, name, numbers } = await load(`numbers/${stem}`);
+      const number = numbers[Number(index)];
       if (!number) throw new Error(`table ${stem} has no number ${index}`);
       const seeds = number.seeds;
       const wanted = asNumber[3] === undefined ? (seeds.find((one) => one[1] !== null) ?? seeds[0])?.[0] : Number(asNumber[3]);
-      const { page, name } = await load(`numbers/${stem}`);
       parts.push(el("p", { class: "lead" }, el("a", { href: `tables/${page}.html` }, name), ` · ${number.place} · ${number.metric}`),
         header(number, stem, index, wanted));
       key = seeds.find((one) => one[0] === wanted)?.[3][0];
