@@ -140,12 +140,12 @@ def act(arguments: argparse.Namespace) -> int:
         progress.print_plan(results, wanted, workers, costs)
         if arguments.dry_run:
             if arguments.gpus:
-                runner = _runner()(plan, store, options, progress.make(sys.stdout))
+                runner = _runner()(plan, store, options, progress.make(sys.stdout), results=results)
                 progress.print_forecast(plan, runner, arguments.gpus)
             return 0
         if wanted:
             display = progress.make(sys.stdout)
-            runner = _runner()(plan, store, options, display, pool)
+            runner = _runner()(plan, store, options, display, pool, results=results)
             stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
             with display.over(runner.seconds, workers):
                 whole = runner.run()
