@@ -142,7 +142,7 @@ class Runner:
                     self._elsewhere.append(cell.key)
                     continue
                 if self._done_meanwhile(cell):
-                    lock.release()
+                    lock.release(done=True)
                 else:
                     locked.append((cell, lock))
             if locked:

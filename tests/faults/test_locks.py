@@ -167,6 +167,17 @@ def test_a_run_where_there_are_no_locks(tmp_path, monkeypatch, forkserver):
     assert not list((tmp_path / "results" / "locks").iterdir())
 
 
+def test_the_lock_of_a_finished_cell_goes_that_a_killed_run_left(tmp_path, forkserver):
+    toml, results = tmp_path / "x.toml", tmp_path / "results"
+    experiment(toml, "tiny/cluster", [{"method": "centroids"}], n=2)
+    run(toml, results, seeds=(0,))
+    (cell,) = make_plan(toml, seeds=(0,)).cells.values()
+    (results / "locks" / f"{cell.key}.lock").touch()
+    (results / "locks" / f"{cell.key}.held").write_text(f"{machine()}\n{os.getpid()}\n1\n")
+    assert set(run(toml, results).states.values()) == {"done"}
+    assert not list((results / "locks").iterdir())
+
+
 class Rivalled(Pool):
     """A pool beside which another run is quicker: it takes each cell, and tidies up."""
 
