@@ -134,6 +134,8 @@ def act(arguments: argparse.Namespace) -> int:
     found, whole = results.states, True
     with contextlib.ExitStack() as stack:
         stack.enter_context(_terminable())
+        # Before workers of Dask's begin, which take it over.
+        stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
         made = executors.opened(arguments, store, options) if wanted else None
         pool = stack.enter_context(made) if made else None
         workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
@@ -146,7 +148,6 @@ def act(arguments: argparse.Namespace) -> int:
         if wanted:
             display = progress.make(sys.stdout)
             runner = _runner()(plan, store, options, display, pool, results=results)
-            stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
             with display.over(runner.seconds, workers):
                 whole = runner.run()
             found, results = runner.states, states.read(plan, store)
