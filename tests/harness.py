@@ -96,10 +96,15 @@ def ready_plan(experiments: list[experiment.Experiment], options: graph.Options)
 
 
 def run(
-    toml: Path, results: Path, *, seeds: tuple[int, ...] | None = None, **options: Any
+    toml: Path,
+    results: Path,
+    *,
+    seeds: tuple[int, ...] | None = None,
+    device: str = "cpu",
+    **options: Any,
 ) -> states.Results:
     """Run an experiment in this process; returns what the store holds afterwards."""
-    chosen, store = make_plan(toml, seeds=seeds), Store(results)
+    chosen, store = make_plan(toml, seeds=seeds, device=device), Store(results)
     options = {"workers": 2, "data_root": DATA, "plugins": (PLUGINS, FAULTY), **options}
     Runner(chosen, store, RunOptions(**options), Lines(sys.stdout)).run()
     return states.read(chosen, store)

@@ -26,8 +26,7 @@ from bench.errors import BenchError, Unfit, unknown
 from bench.method_info import MethodInfo
 from bench.plan import graph
 from bench.plan.answers import refuses
-from bench.plan.cell import LARGEST_SEED
-from bench.plan.entry import PRESETS
+from bench.plan.cell import LARGEST_SEED, PRESETS
 from bench.run.inprocess import Fitted, compute
 from bench.tasks import Kind, Need
 

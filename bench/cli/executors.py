@@ -46,14 +46,18 @@ def cancel(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def left(one: Given, states: Mapping[str, State]) -> dict[str, str]:
+    """Key -> job of the cells among these that a run has given away and that are not done."""
+    return {key: job for key, job in one.cells.items() if states.get(key, "done") != "done"}
+
+
 def running(given: Iterable[Given], states: Mapping[str, State]) -> Iterator[str]:
     """A line for each job that has cells of these: its id, and its state where that is known."""
     from bench.run import slurm
 
     for one in given:
         known = (slurm.queue(one.name) if one.executor == slurm.Slurm.name else None) or {}
-        left = {k: job for k, job in one.cells.items() if states.get(k, "done") != "done"}
-        for job, cells in Counter(left.values()).items():
+        for job, cells in Counter(left(one, states).values()).items():
             state = f" ({known[job].lower()})" if job in known else ""
             yield f"running: {one.executor} job {job}{state}: {cells} cell{'s' * (cells > 1)}"
 
@@ -93,9 +97,11 @@ def opened(
     arguments: argparse.Namespace, store: Store, options: RunOptions
 ) -> contextlib.AbstractContextManager[Away] | None:
     """Where cells are computed; None: in processes of this machine."""
-    if arguments.executor == "local" or arguments.dry_run:
+    if arguments.executor == "local":
         return None
     from bench.run import engines
 
     chosen = engines.read(arguments.executor_options, arguments.device)
+    if arguments.dry_run:
+        return None
     return engines.opened(arguments.executor, chosen, store, options.workers, options.timeout)

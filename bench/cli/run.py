@@ -162,6 +162,8 @@ def _computed(
     plan = results.plan
     with contextlib.ExitStack() as stack:
         stack.enter_context(_terminable())
+        # Before workers of Dask's begin, which take it over.
+        stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
         made = executors.opened(arguments, store, options) if wanted else None
         pool = stack.enter_context(made) if made else None
         workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
@@ -172,11 +174,10 @@ def _computed(
         from bench.run.runner import Runner  # it takes a while, and cells alone need it
 
         display = progress.make(sys.stdout)
-        runner = Runner(plan, store, options, display, pool)
+        runner = Runner(plan, store, options, display, pool, results=results)
         if arguments.gpus:
             progress.print_forecast(plan, runner, arguments.gpus)
             return results.states, True
-        stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
         with display.over(runner.seconds, workers):
             whole = runner.run()
     return runner.states, whole

@@ -40,8 +40,7 @@ def act(arguments: argparse.Namespace) -> int:
     given = jobs.found(store.root)
     if arguments.json:
         content = _content(results, failed=arguments.failed) | {"damaged": damaged}
-        held = {key: job for one in given for key, job in one.cells.items()}
-        content["jobs"] = {key: job for key, job in held.items() if found.get(key) != "done"}
+        content["jobs"] = {k: j for one in given for k, j in executors.left(one, found).items()}
         print(json.dumps(content, indent=1))
         return 0
     for reason in damaged.values():

@@ -22,11 +22,10 @@ from bench.run.remote import Batch, Group, code
 from bench.store import record
 from bench.store.folders import CHECKPOINT
 from bench.store.jobs import Given
-from bench.store.locks import CellLock
+from bench.store.locks import RENEW_SECONDS, CellLock
 from bench.store.record import Failure
 
 _LOOK_SECONDS = 0.05
-_RENEW_SECONDS = 30.0
 _MOST_LOSSES = 3
 """So often a group may be lost without having got on between."""
 _FAILURES: Mapping[str, Failure] = {"TIMEOUT": "timeout", "OUT_OF_MEMORY": "out of memory"}
@@ -80,6 +79,7 @@ class _Open:
     progress: float = 0.0
     """When its last checkpoint was written, at its last loss."""
     job: str = ""
+    """Its job's id; "" while it is held."""
 
 
 @dataclass
@@ -95,7 +95,6 @@ class Away:
     found: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Key -> what became of a cell that a run gave away which is no more."""
     _open: dict[int, _Open] = field(default_factory=dict)
-    _held: list[int] = field(default_factory=list)
     _ended: list[tuple[Job, Report]] = field(default_factory=list)
     _suspects: set[str] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -147,31 +146,29 @@ class Away:
 
     def _hold(self, one: _Open) -> None:
         # Always a new number: what a machine that was taken for dead says later is nobody's.
-        number = next(self._numbers)
-        self._open[number] = one
-        self._held.append(number)
+        self._open[next(self._numbers)] = one
 
     def _submit(self) -> None:
         """Give away what is held, unless it is worth to wait for more of it."""
-        idle = len(self._held) == len(self._open)
+        held = [number for number, one in self._open.items() if not one.job]
+        idle = len(held) == len(self._open)
         late = time.monotonic() - self._submitted_at >= self.engine.hold_seconds
-        if not self._held or not (idle or late):
+        if not held or not (idle or late):
             return
-        batches = [self._batch(numbers) for numbers in self._packed()]
+        batches = [self._batch(numbers) for numbers in self._packed(held)]
         for batch, job in zip(batches, self.engine.submit(batches), strict=True):
             for number in batch.groups:
                 self._open[number].job = job
-        self._held.clear()
         self._submitted_at = time.monotonic()
         cells = {job.key: one.job for one in self._open.values() for job in one.group}
         self.given.note(self.engine.name, cells)
 
-    def _packed(self) -> Iterable[list[int]]:
+    def _packed(self, held: Iterable[int]) -> Iterator[list[int]]:
         """The numbers that are held, in their order, by batch."""
         room = self.packing.seconds * self.packing.at_once
         batch: list[int] = []
         full = 0.0
-        for number in self._held:
+        for number in held:
             group = self._open[number].group
             seconds = sum(job.seconds or self.packing.unknown for job in group)
             if batch and full + seconds > room * (1 + 1e-9):
@@ -198,7 +195,7 @@ class Away:
     def _watch(self) -> None:
         """Look, now and then, whether all goes on; groups of batches that are gone wait again."""
         now = time.monotonic()
-        if now - self._renewed_at >= _RENEW_SECONDS:
+        if now - self._renewed_at >= RENEW_SECONDS:
             self._renewed_at = now
             self.lock.renew()
         if now - self._asked_at < self.engine.poll_seconds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class Dask:
         """
         try:
             from distributed import Client, LocalCluster
+            from distributed.gc import disable_gc_diagnosis
         except ImportError as error:
             wanted = "pip install 'bench-clustering[dask]'"
             raise BenchError(f"--executor dask needs distributed: {wanted}") from error
@@ -65,7 +67,10 @@ class Dask:
                 dashboard_address=None,
                 memory_limit=0,
                 resources=options.resources or None,
+                silence_logs=logging.ERROR,  # it warns of every task that is cancelled at the end
             )
+            # A Ctrl-C that comes while this calls back from a garbage collection would be lost.
+            disable_gc_diagnosis(force=True)
         where = options.address or self._cluster
         try:
             self._client = Client(where, timeout=options.patience_seconds, set_as_default=False)
@@ -121,5 +126,5 @@ def compute(batch: Batch) -> None:
     """Runs in a worker of Dask's."""
     # Dask starts its workers as daemons, which may have no processes; they end with it all the
     # same, since they watch it themselves.
-    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+    multiprocessing.current_process().daemon = False
     batch()

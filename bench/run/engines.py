@@ -20,7 +20,6 @@ from bench.store import jobs
 from bench.store.folders import Store
 from bench.typed import typed
 
-NAMES = ("local", "slurm", "dask")
 _TOLD = (weights.FOLDER, "BENCH_DATA")
 """Variables of the environment that cells read."""
 
@@ -69,23 +68,19 @@ def opened(
             slurm.cancel(orphan.name)
         found |= {str(one.get("key")): one for _, group in orphan.results() for one in group}
     given, lock = jobs.begin(store)
-    engine: Engine
-    try:
-        mine: SlurmOptions | DaskOptions = options.slurm if name == "slurm" else options.dask
-        if name == "slurm":
-            engine = Slurm(options.slurm, given.name, given.folder)
-            at_once = options.slurm.gpus or options.slurm.cpus
-        else:
-            engine, at_once = Dask(options.dask, workers), 1
-        seconds, unknown = 60 * mine.share_minutes, 60 * mine.unknown_minutes
-        packing = Packing(mine.cells, seconds, unknown, at_once)
-    except BaseException:
-        given.remove()
-        lock.release()
-        raise
     told = {one: os.environ[one] for one in _TOLD if one in os.environ}
-    executor = Away(engine, given, lock, packing, timeout, told, found)
-    try:
+    engine: Engine
+    mine: SlurmOptions | DaskOptions
+    with contextlib.ExitStack() as stack:
+        stack.callback(lock.release)
+        stack.callback(given.remove)
+        if name == "slurm":
+            mine, at_once = options.slurm, options.slurm.at_once
+            engine = Slurm(options.slurm, given.name, given.folder)
+        else:
+            mine, at_once = options.dask, 1
+            engine = Dask(options.dask, workers)
+        packing = Packing(mine.cells, 60 * mine.share_minutes, 60 * mine.unknown_minutes, at_once)
+        executor = Away(engine, given, lock, packing, timeout, told, found)
+        stack.callback(executor.stop)
         yield executor
-    finally:
-        executor.stop()

@@ -39,7 +39,7 @@ class Job:
     seconds: float = 0.0
     """What it may take; 0: nobody knows."""
     code: str = ""
-    """Fingerprint of its method's."""
+    """Fingerprint of its method's, of when the run began: a file may be edited before it ends."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What its process is told: where weights are, which GPU is its own."""
 

@@ -25,10 +25,8 @@ class Started:
     lock: CellLock
     when: str
     """ISO 8601, UTC."""
-    code: str
-    """Fingerprint of the code that runs: now, since a file may be edited before the cell ends."""
     scoring: str
-    """Fingerprint of what scores, likewise."""
+    """Fingerprint of what scores: now, since a file may be edited before the cell ends."""
     group: int = 1
     """Cells that its process computes."""
 
@@ -63,7 +61,7 @@ def record_of(started: Started, report: Report, commit: str, *, dirty: bool) -> 
         message=report.message,
         metrics=metrics,
         partial_data=started.truth.partial,
-        code=started.code,
+        code=started.job.code,
         scoring=started.scoring,
         needs={role: needed for role, (_, needed) in started.job.needs.items()},
         output=digest,

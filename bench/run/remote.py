@@ -30,8 +30,10 @@ from bench.run.pool import Pool
 from bench.store import record
 
 Group = tuple[Job, ...]
-_SECONDS = 5.0
+_LOOK_SECONDS = 5.0
+"""How often it looks whether its folder is still there."""
 _GRACE_SECONDS = 1.0
+"""How long a signal for the whole job takes to reach all its processes."""
 _OF_SCHEDULERS = ("SIGTERM", "SIGUSR2")
 """What schedulers send to all processes of a job before they kill them."""
 
@@ -84,7 +86,7 @@ class Batch:
                     else:
                         self._say(number, [(job, Report()) for job in group])
                 done: dict[int, list[tuple[Job, Report]]] = {}
-                for job, report in pool.wait(_SECONDS):
+                for job, report in pool.wait(_LOOK_SECONDS):
                     _refuse_others_signal(report)
                     done.setdefault(running.pop(job.key), []).append((job, report))
                 for number, ended in done.items():

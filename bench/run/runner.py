@@ -23,14 +23,13 @@ from bench.run.outcome import Started, record_of
 from bench.run.pool import Pool, new_attempt
 from bench.store import code, cost, states
 from bench.store.folders import LOG, Store, writable
-from bench.store.locks import CellLock
+from bench.store.locks import RENEW_SECONDS, CellLock
 from bench.store.record import Record
+from bench.store.states import Results
 
 __all__ = ["RunOptions", "Runner"]
 
 _POLL_SECONDS = 0.5
-_RENEW_SECONDS = 30.0
-"""How often other machines are told that this run lives; a part of a lease (`store.locks`)."""
 _MAYBE_THE_DATA = ("exception", "non-finite", "invalid prediction")
 """Failures that damaged images or labels may lead to."""
 _VANISHED = 3
@@ -48,6 +47,8 @@ class Runner:
         options: RunOptions,
         display: Display,
         pool: Executor | None = None,
+        *,
+        results: Results | None = None,
     ) -> None:
         """Look what there is to do.
 
@@ -57,11 +58,12 @@ class Runner:
             options: See there.
             display: Told how it goes.
             pool: Where cells are computed; None: in processes of this machine.
+            results: Of the plan, where they have just been read; None: they are read now.
         """
         self._plan, self._store, self._options, self._display = plan, store, options, display
-        self.records = store.records()
-        self.states = states.states(plan, self.records)
-        self.lacks = states.lacking(plan, self.records)
+        known = results or states.read(plan, store)
+        self.records, self.states = dict(known.records), dict(known.states)
+        self.lacks = dict(known.lacks)
         again = {"retry_failed": options.retry_failed, "rerun_stale": options.rerun_stale}
         self._wanted = states.to_run(plan, self.states, self.lacks, **again)
         self._pool = pool or Pool(
@@ -140,7 +142,7 @@ class Runner:
                     self._elsewhere.append(cell.key)
                     continue
                 if self._done_meanwhile(cell):
-                    lock.release()
+                    lock.release(done=True)
                 else:
                     locked.append((cell, lock))
             if locked:
@@ -154,7 +156,7 @@ class Runner:
         if time.monotonic() >= self._renew_at:
             for started in self._started.values():
                 started.lock.renew()
-            self._renew_at = time.monotonic() + _RENEW_SECONDS
+            self._renew_at = time.monotonic() + RENEW_SECONDS
 
     def _done_meanwhile(self, cell: Cell) -> bool:
         """Whether another runner has finished the cell since this one looked."""
@@ -214,7 +216,7 @@ class Runner:
             seconds=self.seconds[cell.key],
             code=self._code[cell.key],
         )
-        return Started(cell, job, truth, lock, when, self._code[cell.key], self._scoring)
+        return Started(cell, job, truth, lock, when, self._scoring)
 
     def _finish(self, started: Started, report: Report) -> None:
         """Score a cell, put it in its place, and let those go that waited for it.

@@ -9,11 +9,14 @@ import subprocess
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bench
 from bench.errors import BenchError
-from bench.run.remote import Batch
+from bench.store.tail import tail
+
+if TYPE_CHECKING:  # `status` and `cancel` ask for the queue alone
+    from bench.run.remote import Batch
 
 _ARRAY = 1000
 """Jobs of an array; Slurm's own bound is 1001 unless a site has set another."""
@@ -50,6 +53,11 @@ class SlurmOptions:
     flags: dict[str, str] = field(default_factory=dict)
     """Any other flag of sbatch."""
 
+    @property
+    def at_once(self) -> int:
+        """Cells that run in a job at a time."""
+        return self.gpus or self.cpus
+
 
 class Slurm:
     """An `Engine`."""
@@ -77,7 +85,7 @@ class Slurm:
             if shutil.which(command) is None:
                 raise BenchError(f"no {command} here: run this on a machine of the cluster")
         self._name, self.poll_seconds, self._folder = name, options.poll_seconds, folder
-        self.workers = options.jobs * max(options.gpus, 1 if options.gpus else options.cpus)
+        self.workers = options.jobs * options.at_once
         self._executor = submitit.SlurmExecutor(folder=folder / "%j")
         self._executor.update_parameters(**_parameters(options, name))
 
@@ -108,8 +116,7 @@ class Slurm:
     def _last(self, job: str) -> str:
         """The last line of a job's log, after a colon; "" where it has none."""
         try:
-            log = self._folder / job / f"{job}_0_log.out"
-            lines = log.read_text(errors="replace").split("\n")
+            lines, _ = tail(self._folder / job / f"{job}_0_log.out")
         except OSError:
             return ""
         return next((f": {line}" for line in reversed(lines) if line.strip()), "")

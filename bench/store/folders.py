@@ -186,14 +186,14 @@ class Store:
             shutil.rmtree(work, ignore_errors=True)
 
     def sweep(self, cells: Iterable[Placed]) -> None:
-        """Drop the work folders of finished cells, which a killed runner had no time to drop.
+        """Drop work folders and locks of finished cells, which a killed runner had no time to drop.
 
         A result that was to give way, and whose follower did not get to its place, returns to it.
         """
-        try:
-            left = {path.name for path in (self.root / "work").iterdir() if path.is_dir()}
-        except OSError:
-            return
+        left: set[str] = set()
+        for place in ("work", "locks"):
+            with contextlib.suppress(OSError):
+                left |= {path.stem for path in (self.root / place).iterdir()}
         for cell in cells:
             if cell.key in left:
                 lock = self.lock(cell)
@@ -202,6 +202,7 @@ class Store:
                     record = self.read(cell)
                     if record is not None and record.state == "done":
                         self.clear_work(cell)
+                        lock.release(done=True)
 
     def _restore(self, cell: Placed) -> None:
         """Put an older result back whose follower never came."""

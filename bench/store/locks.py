@@ -25,6 +25,8 @@ _TORN_SECONDS = 60.0
 """From then on a mark without a holder's name was left by a process that died while it wrote it."""
 LEASE_SECONDS = 300.0
 """A mark of another machine that nobody renewed for so long, as watched from here, has expired."""
+RENEW_SECONDS = 30.0
+"""How often a holder renews its marks."""
 _FORGOTTEN_SECONDS = 86400.0
 """So old by the clock, which may be wrong by less, it has expired without being watched."""
 _watched: dict[Path, tuple[int, float]] = {}
@@ -72,7 +74,7 @@ class CellLock:
         return self
 
     def renew(self) -> None:
-        """Tell other machines that its holder lives; to be called well within the lease."""
+        """Tell other machines that its holder lives; to be called every `RENEW_SECONDS`."""
         with contextlib.suppress(OSError):
             os.utime(self._mark)
 

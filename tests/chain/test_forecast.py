@@ -3,7 +3,6 @@
 import heapq
 import random
 import sys
-from pathlib import Path
 
 import pytest
 from chain.test_away import predict, rows
@@ -69,4 +68,4 @@ def test_a_dry_run_says_how_long_gpus_take(toml, tmp_path, monkeypatch, capsys):
     words = ["--dry-run", "--executor", "slurm", "--gpus", 5]
     assert bench("run", toml, *places(tmp_path / "r"), *words) == 0
     assert "gpus   5: 2.0 h from first to last, 10.0 GPU-hours" in capsys.readouterr().out
-    assert not Path(tmp_path / "r").exists()
+    assert not (tmp_path / "r").exists()

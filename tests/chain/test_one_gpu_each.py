@@ -1,7 +1,6 @@
 """Several GPUs on one machine: each worker sees one, and no two the same while there are enough."""
 
 import sys
-from pathlib import Path
 
 from harness import DATA, PLUGINS, make_plan, write_experiment
 
@@ -48,7 +47,7 @@ def test_workers_share_no_gpu_while_there_are_enough(tmp_path, forkserver):
     runner = Runner(make_plan(toml), Store(tmp_path / "results"), options, Lines(sys.stdout))
     assert runner.run()
     assert set(runner.states.values()) == {"done"}
-    seen = [path.read_text() for path in Path(tmp_path / "notes").iterdir()]
+    seen = [path.read_text() for path in (tmp_path / "notes").iterdir()]
     assert sorted(seen) == ["0", "4", "MIG-7"]
 
 

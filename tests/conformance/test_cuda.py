@@ -5,32 +5,20 @@ grow apart; what it ends with may be another local optimum, and is held to its s
 """
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import torch
 from conformance.test_conformance import cases, experiment
-from harness import DATA, FAULTY, PLUGINS, make_plan, predictions
+from harness import predictions, run
 
-from bench.cli.progress import Lines
-from bench.run.runner import Runner, RunOptions
-from bench.store import outputs, states
-from bench.store.folders import Store
+from bench.store import outputs
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="no CUDA device: GPU paths are not tested here"
 )
 FIRST = 0.05
 """How far, relatively, the first logged values may be apart: means over an epoch, most of them."""
-
-
-def computed(toml, folder, device, **options):
-    """The store's content after a run on a device."""
-    chosen, store = make_plan(toml, device=device, **options), Store(folder)
-    asked = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY))
-    Runner(chosen, store, asked, Lines(sys.stdout)).run()
-    return states.read(chosen, store)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +33,7 @@ def beside(request, folder, forkserver):
     name, kind = request.param
     toml = experiment(folder, name, kind)
     found = [
-        computed(toml, folder / place, device, seeds=(0,))
+        run(toml, folder / place, seeds=(0,), device=device, workers=1)
         for place, device in (("cpu", "cpu"), ("gpu", "cuda"), ("again", "cuda"))
     ]
     return name, kind, found
@@ -114,12 +102,12 @@ def test_its_prediction_has_the_shape_that_it_has_on_the_cpu(beside):
 
 def test_many_seeds_in_one_process_begin_as_each_does_alone(tmp_path, forkserver):
     toml = experiment(tmp_path, "tsp", "cluster")
-    together = computed(toml, tmp_path / "together", "cuda")
-    twice = computed(toml, tmp_path / "twice", "cuda")
+    together = run(toml, tmp_path / "together", device="cuda", workers=1)
+    twice = run(toml, tmp_path / "twice", device="cuda", workers=1)
     assert {r.group for r in together.records.values() if r.cell["method"] == "tsp"} == {2}
     assert predictions(tmp_path / "together") == predictions(tmp_path / "twice")
     for seed in range(2):
-        alone = computed(toml, tmp_path / "alone", "cuda", seeds=(seed,))
+        alone = run(toml, tmp_path / "alone", seeds=(seed,), device="cuda", workers=1)
         for key in alone.plan.cells:
             assert (alone.states[key], twice.states[key]) == ("done", "done")
             expected = pytest.approx(first_logged(alone, key), rel=FIRST, abs=FIRST)

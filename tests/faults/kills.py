@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -120,10 +120,15 @@ def disturbed(toml: Path, results: Path, kinds: Sequence[str], rng: random.Rando
     assert "Traceback" not in said, said
     _, alive = psutil.wait_procs(below, timeout=60)
     assert not alive, f"outlived their run: {alive}"
+    kept(before, results)
+    return +struck
+
+
+def kept(before: dict[str, tuple[int, str]], results: Path) -> None:
+    """Raise an AssertionError where a cell that was done is not what it was."""
     now = done(results)
     lost = [folder for folder, what in before.items() if now.get(folder) != what]
     assert not lost, f"lost or done twice: {lost}"
-    return +struck
 
 
 def finished(toml: Path, results: Path) -> None:
@@ -136,8 +141,7 @@ def finished(toml: Path, results: Path) -> None:
     process = start("run", toml, *places(results), "--retry-failed", "--workers", 2)
     said, _ = process.communicate(timeout=_PATIENCE)
     assert process.returncode == 0, said
-    now = done(results)
-    assert {folder: now.get(folder) for folder in before} == before
+    kept(before, results)
     for place in ("work", "locks"):
         left = [path for path in (results / place).iterdir() if path.name != "shared"]
         assert not left, f"{place} holds {left}"
@@ -155,35 +159,60 @@ def rounds(rng: random.Random) -> Iterator[list[str]]:
         yield [*hits, rng.choice(ENDING)]
 
 
+def hunt(
+    folder: Path,
+    times: int,
+    strikes: Iterator[list[str]],
+    disturb: Callable[[list[str]], Counter[str]],
+    finish: Callable[[], object],
+) -> int:
+    """Strike so often, in as many experiments as that takes; the exit status.
+
+    Args:
+        folder: Of results: those of an undisturbed run in `whole`, the others in `broken`.
+        times: Strikes.
+        strikes: Those of one run after the other.
+        disturb: One run with its strikes; how many of each came in time.
+        finish: Let what was disturbed end in peace.
+    """
+    whole, broken = folder / "whole", folder / "broken"
+    struck, faults, runs = Counter[str](), 0, 0
+    while struck.total() < times:
+        kinds = next(strikes)
+        try:
+            struck += disturb(kinds)
+            runs += 1
+            if struck.total() >= times or len(done(broken)) == len(done(whole)):
+                finish()
+                assert same(broken, whole), "tables or predictions differ"
+                shutil.rmtree(broken)
+        except AssertionError as error:
+            faults += 1
+            print(f"FAULT after {kinds}: {error}", flush=True)
+            shutil.rmtree(broken, ignore_errors=True)
+        print(f"{struck.total():4}: {', '.join(kinds)}", flush=True)
+    print(f"{struck.total()} strikes in {runs} runs ({dict(struck)}): {faults} faults")
+    return int(faults > 0)
+
+
 def main() -> int:
     """Strike as often as asked, in as many experiments as that takes."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--times", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    arguments = parser.parse_args()
-    rng, struck, faults, runs = random.Random(arguments.seed), Counter[str](), 0, 0
+    chosen = parser.parse_args()
+    rng = random.Random(chosen.seed)
     with tempfile.TemporaryDirectory() as name:
         folder, broken = Path(name), Path(name) / "broken"
         toml = counted(folder, rows=8, seconds=0.1)
         finished(toml, folder / "whole")
-        for kinds in rounds(rng):
-            try:
-                struck += disturbed(toml, broken, kinds, rng)
-                runs += 1
-                over = len(done(broken)) == len(done(folder / "whole"))
-                if over or struck.total() >= arguments.times:
-                    finished(toml, broken)
-                    assert same(broken, folder / "whole"), "tables or predictions differ"
-                    shutil.rmtree(broken)
-            except AssertionError as error:
-                faults += 1
-                print(f"FAULT after {kinds}: {error}", flush=True)
-                shutil.rmtree(broken, ignore_errors=True)
-            print(f"{struck.total():4}: {', '.join(kinds)}", flush=True)
-            if struck.total() >= arguments.times:
-                break
-    print(f"{struck.total()} kills in {runs} runs ({dict(struck)}): {faults} faults")
-    return int(faults > 0)
+        return hunt(
+            folder,
+            chosen.times,
+            rounds(rng),
+            lambda kinds: disturbed(toml, broken, kinds, rng),
+            lambda: finished(toml, broken),
+        )
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ import argparse
 import contextlib
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faults.kills import done, finished, same
+from faults.kills import done, finished, hunt, kept
 from harness import counted, places, start
 from kill_run import kill_tree
 
@@ -42,16 +42,8 @@ workers = 1
 poll_seconds = 1
 """
 KINDS = {
-    "slurm": (
-        "job killed",
-        "job requeued",
-        "job cancelled",
-        "node down",
-        "runner",
-        "tree",
-        "SIGTERM",
-    ),
-    "dask": ("worker", "runner", "tree", "SIGTERM"),
+    "slurm": ("job killed", "job requeued", "job cancelled", "node down"),
+    "dask": ("worker",),
 }
 ENDING = ("runner", "tree", "SIGTERM")
 _PATIENCE = 600.0
@@ -115,10 +107,15 @@ def disturbed(toml: Path, results: Path, kinds: list[str], flags: list[Any], rng
     said = "" if process.stdout.closed else process.communicate(timeout=_PATIENCE)[0]
     assert process.returncode in (0, -9, -15, 143), (kinds, process.returncode, said)
     assert "Traceback" not in said, said
-    now = done(results)
-    lost = [folder for folder, what in before.items() if now.get(folder) != what]
-    assert not lost, f"lost or done twice: {lost}"
+    kept(before, results)
     return +struck
+
+
+def rounds(executor: str, rng: random.Random) -> Iterator[list[str]]:
+    """Strikes of one run after the other: one or two, of which the first may end it."""
+    while True:
+        first, second = rng.choices(KINDS[executor] + ENDING, k=2)
+        yield [first] if first in ENDING or rng.random() < 0.5 else [first, second]
 
 
 def main() -> int:
@@ -128,33 +125,20 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     chosen = parser.parse_args()
-    rng, struck, faults = random.Random(chosen.seed), Counter[str](), 0
+    rng = random.Random(chosen.seed)
     with tempfile.TemporaryDirectory() as name:
         folder, broken = Path(name), Path(name) / "broken"
         (folder / "options.toml").write_text(OPTIONS)
         flags = ["--executor", chosen.executor, "--executor-options", folder / "options.toml"]
         toml = counted(folder, rows=12, seconds=0.3)
         finished(toml, folder / "whole")
-        while struck.total() < chosen.times:
-            kinds = [
-                rng.choice(KINDS[chosen.executor] + ENDING) for _ in range(rng.randrange(1, 3))
-            ]
-            kinds = kinds[: next((i + 1 for i, k in enumerate(kinds) if k in ENDING), len(kinds))]
-            try:
-                struck += disturbed(toml, broken, kinds, flags, rng)
-                over = len(done(broken)) == len(done(folder / "whole"))
-                if over or struck.total() >= chosen.times:
-                    if not over:
-                        disturbed(toml, broken, [], flags, rng)
-                    assert same(broken, folder / "whole"), "tables or predictions differ"
-                    shutil.rmtree(broken)
-            except AssertionError as error:
-                faults += 1
-                print(f"FAULT after {kinds}: {error}", flush=True)
-                shutil.rmtree(broken, ignore_errors=True)
-            print(f"{struck.total():4}: {', '.join(kinds)}", flush=True)
-    print(f"{struck.total()} strikes ({dict(struck)}): {faults} faults")
-    return int(faults > 0)
+        return hunt(
+            folder,
+            chosen.times,
+            rounds(chosen.executor, rng),
+            lambda kinds: disturbed(toml, broken, kinds, flags, rng),
+            lambda: disturbed(toml, broken, [], flags, rng),
+        )
 
 
 if __name__ == "__main__":

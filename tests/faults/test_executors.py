@@ -3,23 +3,13 @@
 import json
 from collections import Counter
 
-import psutil
 import pytest
+from faults.kills_elsewhere import OPTIONS, strike
 from faults.slurm_here import lacking, slurm
 from harness import bench, outputs, places, predictions, start, wait_for, write_experiment
 
-OPTIONS = """
-[slurm]
-minutes = 5
-poll_seconds = 1
-share_minutes = 5
-unknown_minutes = 0.01
-[dask]
-workers = 1
-poll_seconds = 1
-share_minutes = 5
-unknown_minutes = 0.01
-"""
+ONE_BATCH = "share_minutes = 5\nunknown_minutes = 0.01\n"
+"""Of Dask's table, the last one."""
 CELLS, SEEDS = 12, 2
 
 
@@ -33,7 +23,7 @@ def experiment(folder):
         }
         for n in range(CELLS)
     ]
-    (folder / "options.toml").write_text(OPTIONS)
+    (folder / "options.toml").write_text(OPTIONS + ONE_BATCH)
     (folder / "notes").touch()
     return write_experiment(folder / "x.toml", "tiny/cluster", rows, n=SEEDS)
 
@@ -47,7 +37,7 @@ def here(tmp_path_factory, forkserver):
     return toml, folder / "here"
 
 
-def disturbed(here, executor, victim, capsys):
+def disturbed(here, executor, kind, capsys):
     """A run elsewhere, what computes it killed once there is something to lose."""
     toml, whole = here
     results, notes = toml.parent / executor, toml.parent / "notes"
@@ -60,7 +50,7 @@ def disturbed(here, executor, victim, capsys):
     capsys.readouterr()
     assert bench("status", toml, *places(results), "--json") == 0
     running = json.loads(capsys.readouterr().out)["jobs"]
-    victim(process, results).kill()
+    assert strike(kind, process, results), "there was nothing to kill"
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert outputs(results) == outputs(whole)
@@ -77,29 +67,14 @@ def disturbed(here, executor, victim, capsys):
 @pytest.mark.skipif(bool(lacking()), reason=f"no Slurm to test with: {lacking()}")
 def test_a_slurm_job_that_is_killed(here, capsys, monkeypatch):
     pytest.importorskip("submitit", reason="no Slurm to test with: submitit is not installed")
-
-    def job(_, results):
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or []
-            if "submitit.core._submit" in words and str(results) in words[-1]:
-                return process
-        raise AssertionError("no job runs")
-
     with slurm() as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        running = disturbed(here, "slurm", job, capsys)
+        running = disturbed(here, "slurm", "job killed", capsys)
     assert running
     assert all(one.partition("_")[0].isdecimal() for one in running.values())
 
 
 def test_a_dask_worker_that_is_killed(here, capsys):
     pytest.importorskip("distributed", reason="no Dask to test with: distributed is not installed")
-
-    def worker(process, _):
-        for child in psutil.Process(process.pid).children(recursive=True):
-            if "forkserver" in " ".join(child.cmdline()):
-                return child.parent()
-        raise AssertionError("no worker has begun")
-
-    assert disturbed(here, "dask", worker, capsys)
+    assert disturbed(here, "dask", "worker", capsys)

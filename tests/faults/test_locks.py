@@ -167,6 +167,17 @@ def test_a_run_where_there_are_no_locks(tmp_path, monkeypatch, forkserver):
     assert not list((tmp_path / "results" / "locks").iterdir())
 
 
+def test_the_lock_of_a_finished_cell_goes_that_a_killed_run_left(tmp_path, forkserver):
+    toml, results = tmp_path / "x.toml", tmp_path / "results"
+    experiment(toml, "tiny/cluster", [{"method": "centroids"}], n=2)
+    run(toml, results, seeds=(0,))
+    (cell,) = make_plan(toml, seeds=(0,)).cells.values()
+    (results / "locks" / f"{cell.key}.lock").touch()
+    (results / "locks" / f"{cell.key}.held").write_text(f"{machine()}\n{os.getpid()}\n1\n")
+    assert set(run(toml, results).states.values()) == {"done"}
+    assert not list((results / "locks").iterdir())
+
+
 class Rivalled(Pool):
     """A pool beside which another run is quicker: it takes each cell, and tidies up."""
 
@@ -218,13 +229,6 @@ def test_a_cell_whose_folder_was_taken_away_is_computed_again(tmp_path, monkeypa
     assert [r.state for r in results.records.values()] == ["done"]
 
 
-def again(toml, results):
-    """A stale result's next computation, as `run --rerun-stale` does it."""
-    chosen, store = make_plan(toml), Store(results)
-    options = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY), rerun_stale=True)
-    return Runner(chosen, store, options, Lines(sys.stdout))
-
-
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_a_cut_while_an_older_result_gives_way_loses_none(cut, tmp_path, monkeypatch, forkserver):
     toml = experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
@@ -249,9 +253,9 @@ def test_a_cut_while_an_older_result_gives_way_loses_none(cut, tmp_path, monkeyp
     monkeypatch.setattr(Path, "rename", rename)
     if cut < 3:
         with pytest.raises(KeyboardInterrupt):
-            again(toml, results).run()
+            run(toml, results, rerun_stale=True)
     else:
-        again(toml, results).run()
+        run(toml, results, rerun_stale=True)
     monkeypatch.undo()
     assert folder.exists() == (cut != 2)
     Store(results).sweep(make_plan(toml).cells.values())
