@@ -23,6 +23,7 @@ examples:
   python -m bench run digits --methods mine --plugins my/     your method in the same tables
   python -m bench run digits --set dec.batch_size=64          another value of one parameter
   python -m bench status --failed                what went wrong
+  python -m bench report                         pages of all results for a browser
   python -m bench check                          did a change move a result?
   python -m bench prove                          did a change of code, to the last bit?
 

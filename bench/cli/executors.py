@@ -94,14 +94,14 @@ def refuse(arguments: argparse.Namespace) -> None:
 
 
 def opened(
-    arguments: argparse.Namespace, store: Store, options: RunOptions
+    arguments: argparse.Namespace, store: Store, options: RunOptions, *, wanted: bool
 ) -> contextlib.AbstractContextManager[Away] | None:
-    """Where cells are computed; None: in processes of this machine."""
+    """Where cells are computed; None: in processes of this machine, or nothing is wanted."""
     if arguments.executor == "local":
         return None
     from bench.run import engines
 
     chosen = engines.read(arguments.executor_options, arguments.device)
-    if arguments.dry_run:
+    if arguments.dry_run or not wanted:
         return None
     return engines.opened(arguments.executor, chosen, store, options.workers, options.timeout)

@@ -164,7 +164,7 @@ def _computed(
         stack.enter_context(_terminable())
         # Before workers of Dask's begin, which take it over.
         stack.enter_context(server.preloading(plan.cells[key].method for key in wanted))
-        made = executors.opened(arguments, store, options) if wanted else None
+        made = executors.opened(arguments, store, options, wanted=bool(wanted))
         pool = stack.enter_context(made) if made else None
         workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
         costs = cost.Costs(results.records.values(), options.data_root)

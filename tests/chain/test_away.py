@@ -239,6 +239,12 @@ def test_options_name_what_is_wrong(tmp_path):
         engines.read(tmp_path / "gone.toml", "cpu")
 
 
+def test_a_dry_run_reads_the_options(toml, tmp_path, capsys):
+    where = ["--executor", "slurm", "--executor-options", tmp_path / "gone.toml"]
+    assert bench("run", toml, "--dry-run", *places(tmp_path / "r"), *where) == 2
+    assert "gone.toml" in capsys.readouterr().err
+
+
 def test_another_machine_with_other_code_or_libraries_computes_nothing(toml, tmp_path):
     one, pool = runner(toml, tmp_path / "r", Written())
     one._fill()
