@@ -24,15 +24,15 @@ import psutil
 from harness import outputs, stamps, start
 
 
-def kill_tree(process: subprocess.Popen[str]) -> None:
-    """SIGKILL for a process and all below it, as one loses a machine."""
+def kill_tree(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> str:
+    """A signal for a process, SIGKILL for all below it, as one loses a machine; what it said."""
     with contextlib.suppress(psutil.NoSuchProcess):
         below = psutil.Process(process.pid).children(recursive=True)
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(process.pid, how)
         for child in below:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
-    process.communicate()
+    return process.communicate()[0]
 
 
 def run_and_kill(words: list[str], results: Path, seconds: float) -> int | None:

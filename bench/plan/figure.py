@@ -10,8 +10,11 @@ from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.plan.cell import PRESETS
 from bench.plan.entry import Entry, validate_entry
-from bench.score.metric_names import NATS, SNAPSHOTS
+from bench.score.metric_names import METRICS, NATS, SNAPSHOTS, Metric
 
+_NONE = Metric("", None)
+_GROUPED = ("bars", "ranks", "cost")
+"""Kinds that have every part on every group."""
 _ONE_CELL = ("embedding", "images", "confusion")
 _CHOICES = {
     "by": ("t-SNE", "umap"),
@@ -64,23 +67,25 @@ class Figure:
     `y`, a panel a part. bars: a metric by group, a bar for each part. training: a metric or a
     logged value over training, a curve a part. embedding: t-SNE or UMAP of a stored tensor, a panel
     a part. images: rows of pictures that `show` names, a panel a part. confusion: classes by
-    clusters, a panel a part. The last three are each of the part's first seed alone.
+    clusters, a panel a part. These three are each of the part's first seed alone. ranks: the parts
+    by their mean rank over the groups, which are tasks. cost: the metric, mean over the groups,
+    against time and memory, a point a part.
     """
 
     name: str
     caption: str
     curve: tuple[Entry, ...]
     """The curves, the bars of a group, or the panels."""
-    kind: Literal["curve", "heatmap", "bars", "training", "embedding", "images", "confusion"] = (
-        "curve"
-    )
+    kind: Literal[
+        "curve", "heatmap", "bars", "training", "embedding", "images", "confusion", "ranks", "cost"
+    ] = "curve"
     x: Axis = Axis()
     y: Axis = Axis()
     """A heat map's second axis."""
     group: tuple[Entry, ...] = ()
-    """The groups of bars: like a table's columns, each has a bar of every curve."""
+    """Of bars, ranks and cost: like a table's columns, each has every curve."""
     tasks: tuple[str, ...] = ()
-    """For bars: shorthand for one group each of these tasks."""
+    """Shorthand for one group each of these tasks."""
     task: str = ""
     metric: str = ""
     logged: str = ""
@@ -141,7 +146,7 @@ class Figure:
         if self.kind == "heatmap":
             grid = [(x, y) for y in self.y.at(preset) for x in self.x.at(preset)]
             return [(self.x.put(self.y.put(base, y), x), "") for x, y in grid]
-        if self.kind == "bars":
+        if self.kind in _GROUPED:
             return [(_in_group(base, group, where), group.label) for group in self.groups]
         return [(base, "")]
 
@@ -220,9 +225,9 @@ class Figure:
     def _validate_kind(self, where: str) -> None:
         """Refuse keys that belong to another kind, and a kind that lacks its own."""
         own = {
-            "best": "heatmap", "group": "bars", "tasks": "bars", "logged": "training",
-            "tensor": "embedding or images", "by": "embedding", "show": "images", "pick": "images",
-            "on": "images",
+            "best": "heatmap", "group": " or ".join(_GROUPED), "tasks": " or ".join(_GROUPED),
+            "logged": "training", "tensor": "embedding or images", "by": "embedding",
+            "show": "images", "pick": "images", "on": "images",
         }  # fmt: skip
         for key, kinds in own.items():
             if getattr(self, key) and self.kind not in kinds.split(" or "):
@@ -239,8 +244,11 @@ class Figure:
             raise BenchError(f'{where}: on = "probe" is for clusters')
         if self.kind == "heatmap" and self.x.key == self.y.key:
             raise BenchError(f"{where}: x and y both vary '{self.x.key}'")
-        if self.kind == "bars" and not self.groups:
-            raise BenchError(f"{where}: bars need groups: name tasks or add a [[figure.group]]")
+        if self.kind in _GROUPED and not self.groups:
+            needs = f"{self.kind} need groups: name tasks or add a [[figure.group]]"
+            raise BenchError(f"{where}: {needs}")
+        if self.kind in _GROUPED[1:] and METRICS.get(self.metric, _NONE).higher_is_better is None:
+            raise BenchError(f"{where}: {self.kind} need one metric that is better high or low")
         heads = [g.label for g in self.groups]
         if len(set(heads)) < len(heads) or "" in heads:
             raise BenchError(f"{where}: each group needs a label of its own, or a task")

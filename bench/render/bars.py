@@ -40,7 +40,8 @@ def draw(view: FigureView) -> Figure:
     axes.set_ylabel(view.y_label)
     width = _GROUP / max(len(view.curves), 1)
     handles: list[Artist] = []
-    for i, (curve, look) in enumerate(zip(view.curves, looks(view.curves), strict=True)):
+    styles = looks(curve.method for curve in view.curves)
+    for i, (curve, look) in enumerate(zip(view.curves, styles, strict=True)):
         centres = [places.index(x) - _GROUP / 2 + (i + 0.5) * width for x in curve.x]
         handles.append(_bars(axes, curve, centres, width, look))
     if published:

@@ -51,7 +51,8 @@ def draw(view: FigureView) -> Figure:
     axes.set_ylabel(view.y_label)
     places = _places(view)
     handles: list[Artist] = []
-    for i, (curve, look) in enumerate(zip(view.curves, looks(view.curves), strict=True)):
+    styles = looks(curve.method for curve in view.curves)
+    for i, (curve, look) in enumerate(zip(view.curves, styles, strict=True)):
         band = view.kind == "training" or len(curve.x) > _MANY
         aside = 0.0 if band else (i - (len(view.curves) - 1) / 2) * _ASIDE
         x = _aside([places[x] for x in curve.x], list(places.values()), aside, log=view.x_log)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib import style
@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 
 from bench.errors import unknown
 from bench.files import replace
-from bench.render import bars, confusion, curves, embedding, heatmap, images
+from bench.render import bars, confusion, curves, embedding, heatmap, images, ranks, spending
 from bench.render.place import stem
 from bench.render.style import STYLE
 from bench.report.picture_types import ImagesView
-from bench.report.view_types import ConfusionView, Drawing, EmbeddingView, HeatmapView
+from bench.report.ranking_types import CostView, RanksView
+from bench.report.view_types import ConfusionView, Drawing, EmbeddingView, FigureView, HeatmapView
 
 # Dates and versions would make two equal figures differ.
 _METADATA: dict[str, dict[str, None]] = {
@@ -44,12 +45,16 @@ def save(view: Drawing, folder: Path, formats: Sequence[str] = ("pdf", "png")) -
 
 def draw(view: Drawing) -> Figure:
     """The figure of a view of any kind."""
-    if isinstance(view, HeatmapView):
-        return heatmap.draw(view)
-    if isinstance(view, EmbeddingView):
-        return embedding.draw(view)
-    if isinstance(view, ImagesView):
-        return images.draw(view)
-    if isinstance(view, ConfusionView):
-        return confusion.draw(view)
-    return bars.draw(view) if view.kind == "bars" else curves.draw(view)
+    if isinstance(view, FigureView):
+        return bars.draw(view) if view.kind == "bars" else curves.draw(view)
+    return _DRAW[type(view)](view)
+
+
+_DRAW: dict[type, Callable[..., Figure]] = {
+    ConfusionView: confusion.draw,
+    CostView: spending.draw,
+    EmbeddingView: embedding.draw,
+    HeatmapView: heatmap.draw,
+    ImagesView: images.draw,
+    RanksView: ranks.draw,
+}

@@ -6,6 +6,7 @@ from itertools import combinations
 
 from bench.render.wording import DELTA, MINUS, SEEDS, VERDICTS, usual_seeds
 from bench.report.picture_types import ImagesView
+from bench.report.ranking_types import CostView, RanksView
 from bench.report.view_types import (
     ConfusionView,
     Drawing,
@@ -58,6 +59,10 @@ def figure_caption(view: Drawing) -> str:
             "that they are matched to, those to spare last. Bars: the cluster's percent of all "
             "images. One seed."
         )
+    elif isinstance(view, RanksView):
+        parts += _of_ranks(view)
+    elif isinstance(view, CostView):
+        parts += _of_costs(view)
     else:
         parts += _of_curves(view)
     return " ".join(part for part in parts if part)
@@ -73,6 +78,37 @@ def _of_curves(view: FigureView) -> list[str]:
         sign = "Diamonds" if view.kind == "bars" else "Hollow"
         source = f" ({view.published_source})" if view.published_source else ""
         parts.append(f"{sign}: published{source}.")
+    return parts
+
+
+def _of_ranks(view: RanksView) -> list[str]:
+    """Over what, and how far ranks must differ."""
+    over = f"{view.tasks}" if view.tasks == view.asked else f"{view.tasks} of {view.asked}"
+    parts = [
+        f"Mean rank over {over} tasks, on each by the mean over seeds; n = {SEEDS} unless shown."
+    ]
+    if view.difference is not None and view.p is not None:
+        p = f"p = {view.p:.3f}" if view.p >= 0.001 else "p < .001"
+        parts.append(
+            f"Lines: half of Nemenyi's critical difference ({view.difference:.2f}, level .05) to "
+            "each side; methods whose lines do not overlap differ, grey is the best one's. "
+            f"Friedman's test of no difference, Iman and Davenport's form: {p}."
+        )
+    if view.left_out:
+        parts.append(f"Left out, measured on less than half of them: {', '.join(view.left_out)}.")
+    return parts
+
+
+def _of_costs(view: CostView) -> list[str]:
+    """What points and lines are."""
+    parts = [
+        f"Means over {view.tasks} task{'s' * (view.tasks > 1)} and seeds; vertical: {SPREAD}n = "
+        f"{SEEDS} unless shown. Time is that of one core on a CPU, of the wall on a GPU; a line "
+        "goes on to the time with all that is computed before it and shared, each counted whole "
+        "(none where that was resumed)."
+    ]
+    if view.left_out:
+        parts.append(f"Left out, not measured on every task: {', '.join(view.left_out)}.")
     return parts
 
 

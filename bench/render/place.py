@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from bench.files import safe
 from bench.report.picture_types import ImagesView
+from bench.report.ranking_types import CostView, RanksView
 from bench.report.view_types import Drawing, FigureView, TableView
 
 V = TypeVar("V", bound="TableView | Drawing")
@@ -39,9 +40,8 @@ def inches(view: Drawing) -> float:
     if isinstance(view, ImagesView):
         strips = [strip for sheet in view.panels for strip in sheet.strips]
         most = max((len(s.pictures) for s in strips), default=_PICTURES_OF_A_COLUMN)
-        return COLUMN if most * len(view.panels) <= _PICTURES_OF_A_COLUMN else _of_panels(view)
-    return _of_panels(view)
-
-
-def _of_panels(view: Drawing) -> float:
-    return COLUMN if not isinstance(view, FigureView) and len(view.panels) == 1 else BOTH_COLUMNS
+        if most * len(view.panels) <= _PICTURES_OF_A_COLUMN:
+            return COLUMN
+    if isinstance(view, (RanksView, CostView)):
+        return COLUMN if isinstance(view, RanksView) else BOTH_COLUMNS
+    return COLUMN if len(view.panels) == 1 else BOTH_COLUMNS

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import textwrap
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.axes import Axes
 
 from bench.render.wording import SEEDS
-from bench.report.view_types import Curve
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow. Seven
 # colours and eight markers: 56 curves before a pair of them comes again.
@@ -61,11 +60,11 @@ _SIGN = 0.65
 """Width of its signs with the space around them, inches."""
 
 
-def looks(curves: Sequence[Curve]) -> list[tuple[str, int]]:
-    """The colour of each curve, which is its method's, and how many before it have the same."""
+def looks(methods: Iterable[str]) -> list[tuple[str, int]]:
+    """The colour of each method's curve, and how many before it have the same."""
     found: list[tuple[str, int]] = []
-    for i, curve in enumerate(curves):
-        colour = COLOURS[_place(curve.method, i) % len(COLOURS)]
+    for i, method in enumerate(methods):
+        colour = COLOURS[_place(method, i) % len(COLOURS)]
         found.append((colour, sum(other == colour for other, _ in found)))
     return found
 

@@ -26,12 +26,13 @@ def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Res
         slots: The figure's, those that a selection left in.
         results: Of the whole plan.
     """
-    from bench.report import panel_views  # scikit-learn takes seconds to import
+    from bench.report import panel_views, ranking_views  # scikit-learn takes seconds to import
 
     makers: dict[str, Callable[..., Drawing]] = {
         "curve": _curves, "bars": _curves, "training": _training,
         "heatmap": _heatmap, "embedding": panel_views.embedding, "images": panel_views.images,
-        "confusion": panel_views.confusion,
+        "confusion": panel_views.confusion, "ranks": ranking_views.ranks,
+        "cost": ranking_views.costs,
     }  # fmt: skip
     named = {"experiment": one.name, "name": figure.name, "caption": figure.caption}
     return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.shown})

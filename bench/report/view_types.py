@@ -14,6 +14,7 @@ from typing import Literal
 from bench.errors import BenchError
 from bench.plan.slot import Slot
 from bench.report.picture_types import ImagesView
+from bench.report.ranking_types import CostView, RanksView
 from bench.score.statistics import Judgement, Summary, Unit
 
 _GRAVE = ("failed", "unavailable", "blocked", "missing", "undefined", "stale")
@@ -264,7 +265,9 @@ class ConfusionView:
     panels: tuple[Matrix, ...]
 
 
-Drawing = FigureView | HeatmapView | EmbeddingView | ImagesView | ConfusionView
+Drawing = (
+    FigureView | HeatmapView | EmbeddingView | ImagesView | ConfusionView | RanksView | CostView
+)
 
 
 def lacks(view: Drawing) -> str:
@@ -273,6 +276,8 @@ def lacks(view: Drawing) -> str:
         values = [mean for curve in view.curves for mean in curve.mean]
     elif isinstance(view, HeatmapView):
         values = [value for panel in view.panels for row in panel.value for value in row]
+    elif isinstance(view, (RanksView, CostView)):
+        return "" if view.methods else "no method was measured on enough of its tasks"
     else:
         words = [panel.words for panel in view.panels]
         return "" if "" in words else "; ".join(dict.fromkeys(words)) or "no panels"

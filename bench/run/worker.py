@@ -41,8 +41,8 @@ def main(jobs: Sequence[Job], channel: connection.Connection) -> None:
 
     Sends fractions of progress, at last a list of `Report`, one a job, through the channel.
     """
-    os.setsid()
     server.let_go()
+    os.setsid()
     processes.adopt_orphans()
     _die_with_parent()
     start, cpu = time.monotonic(), _cpu_seconds()

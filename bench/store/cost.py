@@ -57,9 +57,8 @@ def medians(records: Iterable[Record], root: Path) -> dict[Kind, Measured]:
     for r in records:
         if r.state == "done" and not r.resumed:
             kind = (r.cell["method"], r.cell["task"], r.cell["preset"])
-            on_cpu = r.cell.get("device") == "cpu" and r.cpu_seconds > 0
-            seconds = (r.cpu_seconds if on_cpu else r.wall_seconds) / r.group
-            found.setdefault(kind, []).append(Measured(seconds, _work(*kind, r.cell, root)))
+            work = _work(*kind, r.cell, root)
+            found.setdefault(kind, []).append(Measured(r.cell_seconds, work))
     return {
         kind: Measured(*map(statistics.median, zip(*of, strict=True)))
         for kind, of in sorted(found.items())

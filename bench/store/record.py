@@ -94,6 +94,15 @@ class Record:
     version: int = VERSION
     """This layout's number."""
 
+    @property
+    def cell_seconds(self) -> float:
+        """What the cell itself took, its share where a group was computed together.
+
+        CPU seconds where it ran on a CPU, on one thread; else wall seconds.
+        """
+        on_cpu = self.cell.get("device") == "cpu" and self.cpu_seconds > 0
+        return (self.cpu_seconds if on_cpu else self.wall_seconds) / self.group
+
     def write(self, folder: Path) -> None:
         """Write `record.json` into a folder."""
         (folder / "record.json").write_text(self.text(), encoding="utf-8")

@@ -65,11 +65,8 @@ def test_a_view_without_panels_is_drawn():
 
 
 def test_a_method_has_its_colour_in_every_figure():
-    def one(label, method):
-        return Curve(label, (1.0,), (5.0,), (None,), (1,), 1, method=method)
-
-    first = looks([one("a", "kmeans"), one("b", "dec"), one("c", "kmeans"), one("d", "my-own")])
-    second = looks([one("e", "my-own"), one("f", "dec")])
+    first = looks(["kmeans", "dec", "kmeans", "my-own"])
+    second = looks(["my-own", "dec"])
     assert first[0][0] == first[2][0] != first[1][0]
     assert (first[0][1], first[2][1]) == (0, 1)  # told apart by line or hatch
     assert (second[1][0], second[0][0]) == (first[1][0], first[3][0])

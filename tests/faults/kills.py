@@ -17,6 +17,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -65,6 +66,13 @@ def workers(process) -> list[psutil.Process]:
     return []
 
 
+def _leads(pid: int) -> bool:
+    """Whether a process leads a session."""
+    with contextlib.suppress(ProcessLookupError):
+        return os.getsid(pid) == pid
+    return False
+
+
 def strike(kind: str, process, rng: random.Random) -> bool:
     """Do it once there is a worker, at a moment of chance; False where the run ended before."""
     end = time.monotonic() + _PATIENCE
@@ -76,6 +84,8 @@ def strike(kind: str, process, rng: random.Random) -> bool:
         time.sleep(0.005)
     time.sleep(rng.uniform(0, 0.4))
     there = workers(process)
+    if kind == "worker hangs":  # in a cell's code: one that has begun has a session of its own
+        there = [worker for worker in there if _leads(worker.pid)]
     with contextlib.suppress(psutil.NoSuchProcess):
         if kind in WORKER:
             if not there:
@@ -109,7 +119,7 @@ def disturbed(toml: Path, results: Path, kinds: Sequence[str], rng: random.Rando
         with contextlib.suppress(psutil.NoSuchProcess):
             below = psutil.Process(process.pid).children(recursive=True)
         struck[kind] += strike(kind, process, rng)
-    said = "" if process.stdout.closed else process.communicate(timeout=_PATIENCE)[0]
+    said = ended(process)
     last = kinds[-1] if kinds else ""
     if last in ENDING and struck[last]:
         # It may have been over before the signal was seen; or Python was shutting down, which then
@@ -122,6 +132,21 @@ def disturbed(toml: Path, results: Path, kinds: Sequence[str], rng: random.Rando
     assert not alive, f"outlived their run: {alive}"
     kept(before, results)
     return +struck
+
+
+def ended(process: subprocess.Popen[str], patience: float = _PATIENCE) -> str:
+    """What a run said, once it has ended.
+
+    Raises:
+        AssertionError: it hangs; with where each of its threads is.
+    """
+    if process.stdout is None or process.stdout.closed:
+        return ""
+    try:
+        return process.communicate(timeout=patience)[0]
+    except subprocess.TimeoutExpired:
+        said = kill_tree(process, signal.SIGABRT)  # PYTHONFAULTHANDLER: it writes its stacks
+        raise AssertionError(f"no end within {patience:g} s:\n{said}") from None
 
 
 def kept(before: dict[str, tuple[int, str]], results: Path) -> None:
@@ -139,7 +164,7 @@ def finished(toml: Path, results: Path) -> None:
     """
     before = done(results)
     process = start("run", toml, *places(results), "--retry-failed", "--workers", 2)
-    said, _ = process.communicate(timeout=_PATIENCE)
+    said = ended(process)
     assert process.returncode == 0, said
     kept(before, results)
     for place in ("work", "locks"):
@@ -201,6 +226,7 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     chosen = parser.parse_args()
+    os.environ["PYTHONFAULTHANDLER"] = "1"
     rng = random.Random(chosen.seed)
     with tempfile.TemporaryDirectory() as name:
         folder, broken = Path(name), Path(name) / "broken"

@@ -27,7 +27,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from faults.kills import done, finished, hunt, kept
+from faults.kills import done, ended, finished, hunt, kept
 from harness import counted, places, start
 from kill_run import kill_tree
 
@@ -104,7 +104,7 @@ def disturbed(toml: Path, results: Path, kinds: list[str], flags: list[Any], rng
             time.sleep(0.05)
         if process.poll() is None:
             struck[kind] += strike(kind, process, results)
-    said = "" if process.stdout.closed else process.communicate(timeout=_PATIENCE)[0]
+    said = ended(process, _PATIENCE)
     assert process.returncode in (0, -9, -15, 143), (kinds, process.returncode, said)
     assert "Traceback" not in said, said
     kept(before, results)
