@@ -193,7 +193,7 @@ def test_every_clustering_method_is_planned_as_the_harness_plans_it(name, monkey
         said = str(error)
     if name in ("feed-forward", "tsp-test"):
         assert "names no task" in said
-    elif name in ("scan", "tsp", "tsp-finetuned", "tsp-kmeans"):
+    elif name in ("scan", "temi", "tsp", "tsp-finetuned", "tsp-kmeans"):
         assert "--weights DIR" in said
     else:
         assert said == ""
