@@ -158,7 +158,8 @@ def _write(part: Part, prepared: Prepared, limit: int | None, folder: Path) -> d
     images: Content = Rows(prepared.images, index[:limit])
     if part.versions > 1:
         try:
-            made, labels = turned(prepared.images[index], labels, n_classes, part.versions)
+            own = labels.astype(np.int64)
+            made, labels = turned(prepared.images[index], own, n_classes, part.versions)
         except ValueError as error:
             raise BenchError(f"{part}: {error}") from error
         images, n_classes = made[:limit], n_classes * part.versions

@@ -30,8 +30,10 @@ def test_a_turned_class_is_a_class_of_its_own(versions):
     images = rng.integers(0, 256, (11, 3, 3, 2), dtype=np.uint8)
     labels = rng.integers(0, 5, 11)
     made, classes = turned(images, labels, 5, versions)
-    assert (made.shape, made.dtype) == ((versions * 11, 3, 3, 2), np.uint8)
-    assert (classes.shape, classes.dtype) == ((versions * 11,), np.int64)
+    assert made.shape == (versions * 11, 3, 3, 2)
+    assert classes.shape == (versions * 11,)
+    assert made.dtype == np.uint8
+    assert classes.dtype == np.int64
     for place in range(versions * 11):
         j, i = divmod(place, 11)
         version = (i + j) % versions
