@@ -19,6 +19,7 @@ from bench.datasets import checksums
 from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
 from bench.datasets.dataset import get
 from bench.datasets.prepare import Prepared, kept, prepare
+from bench.datasets.turned import turned
 from bench.errors import BenchError, Unavailable, unknown
 from bench.tasks import Ints, Signs
 
@@ -49,6 +50,9 @@ class Part:
     classes: tuple[str, ...] = ()
     """Columns in place of one label, of images that may be of many classes: each holds what
     `SIGNS` names, and the labels are int8 (n, len(classes))."""
+    versions: int = 1
+    """Of each image, every one with classes of its own: 4 quarter turns, or 8 with their mirror
+    images (`bench.datasets.turned`); for a labelled source or auxiliary set."""
 
     def splits(self) -> tuple[str, ...]:
         """The splits of the dataset that it reads.
@@ -97,6 +101,8 @@ def part_fingerprint(part: Part, known: Mapping[str, str], limit: int | None = N
         del declared["keep"]  # as it was before parts could be thinned out
     if not part.classes:
         del declared["classes"]  # as it was before images could be of many classes
+    if part.versions == 1:
+        del declared["versions"]  # as it was before images could be turned
     identity = {
         "part": declared,
         "data": {split: known[split] for split in part.splits()},
@@ -145,11 +151,21 @@ def materialise(
 
 
 def _write(part: Part, prepared: Prepared, limit: int | None, folder: Path) -> dict[str, Any]:
+    if part.classes and part.versions > 1:
+        raise BenchError(f"{part}: versions are for images of one label each")
     prepared.verify()
     index, labels, n_classes = select(part, prepared)
-    index, labels = index[:limit], labels[:limit]
-    files: dict[str, Content] = {"images.npy": Rows(prepared.images, index), "labels.npy": labels}
-    return write_folder(folder, files, {"n": index.size, "n_classes": n_classes})
+    images: Content = Rows(prepared.images, index[:limit])
+    if part.versions > 1:
+        try:
+            own = labels.astype(np.int64)
+            made, labels = turned(prepared.images[index], own, n_classes, part.versions)
+        except ValueError as error:
+            raise BenchError(f"{part}: {error}") from error
+        images, n_classes = made[:limit], n_classes * part.versions
+    labels = labels[:limit]
+    files: dict[str, Content] = {"images.npy": images, "labels.npy": labels}
+    return write_folder(folder, files, {"n": len(labels), "n_classes": n_classes})
 
 
 def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints | Signs, int]:

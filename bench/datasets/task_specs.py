@@ -102,14 +102,16 @@ def register_task(task: TaskSpec) -> TaskSpec:
     """Make a task known by its name; a plugin calls this when it is imported.
 
     Raises:
-        BenchError: the name is taken, `quick` names a role that the task lacks, or the target's
-            classes are among those of its labelled source.
+        BenchError: the name is taken, `quick` names a role that the task lacks, the target is
+            turned, or its classes are among those of its labelled source.
     """
     if task.name in _tasks or task.name in _groups:
         raise BenchError(f"task '{task.name}': the name is taken, choose another")
     for role in task.quick:
         if role not in task.parts():
             raise unknown("role", role, task.parts(), where=f"quick of task '{task.name}'")
+    if task.target.versions > 1:
+        raise BenchError(f"task '{task.name}': the target is taken as it is, versions = 1")
     if task.kind == "cluster" and task.source is not None:
         _refuse_overlap(task.name, task.target, task.source)
     _tasks[task.name] = task

@@ -58,6 +58,8 @@ def _data(task: TaskSpec, role: str, preset: str) -> str:
         words.append(f"{len(part.keep)} classes thinned out")
     if part.half is not None:
         words.append(f"half {part.half + 1} of 2")
+    if part.versions > 1:
+        words.append(f"each in {part.versions} versions")
     if preset == "quick" and role in task.quick:
         words.append(f"at most {task.quick[role]:,} images")
     return ", ".join(words)

@@ -59,10 +59,10 @@ def size(task: str, preset: str, root: Path) -> Size:
 def _of_part(part: Part, root: Path) -> Size:
     prepared, declared = kept(part.dataset, root), get(part.dataset)
     if prepared is None or any(split not in prepared.counts for split in part.splits()):
-        images = sum(declared.counts[split] for split in part.splits())
+        images = sum(declared.counts[split] for split in part.splits()) * part.versions
         return Size(max(images, 1), declared.shape, certain=False)
     index, _, _ = select(part, prepared)
-    return Size(index.size, declared.shape, certain=True)
+    return Size(index.size * part.versions, declared.shape, certain=True)
 
 
 def of(params: Mapping[str, Any], data: Size) -> float:

@@ -74,6 +74,16 @@ _similarity(
     5,
     "a similarity learned on digits 0-4, asked about 5-9",
 )
+_turned = get_task("digits/transfer-turned")
+assert _turned.source is not None
+_similarity(
+    "digits/similarity-turned",
+    _turned.source,
+    _turned.target,
+    5,
+    "a similarity learned on digits 0-4 in 8 versions, asked about 5-9",
+    quick={"auxiliary": 900},
+)
 for _dataset in ("cifar10", "cifar100", "mnist", "svhn"):
     _transfer = get_task(f"{_dataset}/transfer")
     assert _transfer.source is not None

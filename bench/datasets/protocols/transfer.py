@@ -36,6 +36,18 @@ _halves("svhn", "train", source=5000, target=2000)
 
 register_task(
     TaskSpec(
+        "digits/transfer-turned",
+        "cluster",
+        "classes 0-4 labelled, in 8 versions with classes of their own, 5-9 to cluster",
+        Part("digits", None, {"label": HIGH}),
+        5,
+        source=Part("digits", None, {"label": LOW}, versions=8),
+        quick={"source": 1800},  # two versions of each image
+        related={"similarity": "digits/similarity-turned"},
+    )
+)
+register_task(
+    TaskSpec(
         "cifar100/transfer",
         "cluster",
         "classes 0-79 labelled, 90-99 to cluster",
