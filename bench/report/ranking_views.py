@@ -84,7 +84,8 @@ def _spent(label: str, slots: Sequence[Slot], results: Results) -> Spent | None:
     if not shared:
         return None
     keys = [key for slot in slots for seed in shared for key in slot.cells[seed]]
-    known = [key for key in keys if not results.records[key].resumed]
+    timed = (key for key in keys if not results.records[key].resumed)
+    known = [key for key in timed if results.records[key].cell_seconds > 0]
     if not known:
         return None
     scale = 1.0 if is_count(slots[0].entry.metric) else 100.0

@@ -1,5 +1,6 @@
 """LaTeX compiles: the article of all tables, and the sample with tables and numbers in its text."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -49,8 +50,9 @@ def written(tmp_path_factory):
 def compiled(folder: Path, source: str) -> str:
     """The text of a document without line breaks, once it was set without a wide box."""
     words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-jobname=set", source]
+    wide_lines = {**os.environ, "max_print_line": "10000"}  # else names are cut in the log
     done = subprocess.run(
-        words, cwd=folder, capture_output=True, text=True, timeout=240, check=False
+        words, cwd=folder, capture_output=True, text=True, timeout=240, check=False, env=wide_lines
     )
     log = (folder / "set.log").read_text(encoding="latin-1")
     assert done.returncode == 0, log[-2000:]
