@@ -151,7 +151,7 @@ def test_the_pinned_file_is_what_the_package_carries(tmp_path, monkeypatch):
 
 def test_without_weights_all_rows_are_unavailable(tmp_path, monkeypatch):
     monkeypatch.setenv(weights.FOLDER, str(tmp_path))
-    plan = make_plan("tsp-lite")
+    plan = make_plan(Path("tsp-lite"))
     lacking = {c.key for c in plan.cells.values()} - plan.unavailable.keys()
     assert not lacking
     (name,) = CARRIED
