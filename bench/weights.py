@@ -1,9 +1,9 @@
 """Weights that somebody else trained: one safetensors file each, by name, in one folder.
 
 A name is a model of timm and, after a dot, what it was trained on. `resnet18.tv_in1k` and the like
-are published by timm, and `python -m bench weights fetch` gets them. Others are put there by hand,
-under timm's names of tensors (for ResNets also torchvision's); `ELSEWHERE` says where their authors
-publish them.
+are published by timm, and `python -m bench weights fetch` gets them, as it converts those that an
+installed package carries (`bench.carried`). Others are put there by hand, under timm's names of
+tensors (for ResNets also torchvision's); `ELSEWHERE` says where their authors publish them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import ROOT
+from bench.carried import CARRIED, Carried
 from bench.errors import BenchError, Lack, Unavailable
 from bench.tasks import Need
 
@@ -40,6 +41,8 @@ ELSEWHERE = {
     "vgg16.context": "http://graphics.cs.cmu.edu/projects/deepContext/",
 }
 """Weights that timm does not publish -> where their authors do."""
+_SOURCE = "source"
+"""In a converted file's metadata: where its tensors come from."""
 
 
 def folder() -> Path:
@@ -73,9 +76,14 @@ def lacking(name: str) -> Lack | None:
     """None if the weights are here, otherwise how to get them."""
     if file(name).is_file():
         return None
-    fetched = f"`python -m bench weights fetch {name}`"
-    way = f"put it there, or say --weights DIR, or try {fetched}"
-    how = f"no {name}.safetensors in {folder()}: {_elsewhere(name) if name in ELSEWHERE else way}"
+    if name in ELSEWHERE:
+        way = _elsewhere(name)
+    elif name in CARRIED:
+        way = CARRIED[name].how(name)
+    else:
+        fetched = f"`python -m bench weights fetch {name}`"
+        way = f"put it there, or say --weights DIR, or try {fetched}"
+    how = f"no {name}.safetensors in {folder()}: {way}"
     return Lack(name, how, where=str(folder()), kind="weights")
 
 
@@ -132,13 +140,31 @@ def read(name: str, sha256: str = "") -> dict[str, Tensor]:
         raise BenchError(f"{file(name)}: damaged or no safetensors file ({error})") from error
 
 
+def source(name: str) -> str:
+    """Where the weights in this file come from, as far as the file or its name says."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file(name), "pt") as content:
+            said = (content.metadata() or {}).get(_SOURCE, "")
+    except (SafetensorError, OSError):
+        return "unknown: damaged or no safetensors file"
+    return (
+        said or ELSEWHERE.get(name) or ("timm's hub" if _published(name) else "put there by hand")
+    )
+
+
 def fetch(name: str) -> Path:
-    """Download weights that timm publishes, a safetensors file and nothing else.
+    """Download weights that timm publishes, or convert those that an installed package carries.
+
+    From the hub comes a safetensors file and nothing else.
 
     Raises:
         Unavailable: timm publishes none of this name, and who does if that is known; or the
-            download failed.
+            download failed; or the package is not installed or not the one meant.
     """
+    if name in CARRIED:
+        return _converted(name, CARRIED[name])
     if name in ELSEWHERE:
         raise Unavailable(f"weights '{name}': timm does not publish them, {_elsewhere(name)}")
     repository = _published(name)
@@ -160,6 +186,24 @@ def fetch(name: str) -> Path:
             f"weights '{name}' could not be downloaded ({error}): try again, or put the file at "
             f"{file(name)} yourself"
         ) from error
+    return file(name)
+
+
+def _converted(name: str, carried: Carried) -> Path:
+    """The file that a package carries, as a safetensors file under timm's names of tensors."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    if not carried.installed:
+        raise Unavailable(f"weights '{name}': {carried.how(name)}")
+    tensors = carried.tensors(model(name))
+    part = file(name).with_suffix(".part")
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        save_file(tensors, part, metadata={_SOURCE: carried.source})
+        part.replace(file(name))
+    except (OSError, SafetensorError) as error:
+        raise Unavailable(f"weights '{name}' could not be written ({error})") from error
     return file(name)
 
 

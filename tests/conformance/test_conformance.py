@@ -26,7 +26,7 @@ tiny tasks call no pair similar, whatever their seed, and MPCK-means then choose
 from all images. Of N-Cuts the seed decides the first rotation alone, and others end alike."""
 HELPERS = {"carrier", "spy", "oracle-spy", "artifact-spy", "spy-carrier"}
 DINO = {"network": "dino", "pretraining": "tiny/represent"}
-ON_FEATURES = ("tsp", "scan", "tsp-kmeans", "tsp-test", "tsp-finetuned", "temi")
+ON_FEATURES = ("tsp", "scan", "tsp-kmeans", "tsp-test", "tsp-finetuned", "temi", "tsp-supervised")
 PARAMS = dict.fromkeys(ON_FEATURES, DINO)
 """Parameters of methods that would otherwise ask for a file."""
 WITNESS = (HERE / "witness.toml").read_text()
