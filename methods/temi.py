@@ -227,7 +227,7 @@ def _outputs(heads: dict[str, Tensor], features: Tensor) -> Tensor:
 
 def _clusters(head: dict[str, Tensor], features: Tensor) -> Ints:
     """Each image's largest output of a single head: int64, (N,)."""
-    parts = [_outputs(head, x)[0].argmax(dim=1) for x in features.split(_IMAGES)]
+    parts = [_outputs(head, x)[0].argmax(dim=1) for x in torch.split(features, _IMAGES)]
     return torch.cat(parts).cpu().numpy()
 
 
@@ -238,7 +238,8 @@ def _whole_batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor
 
 def _log(outputs: Tensor, temperature: float) -> Tensor:
     """Logarithms of the distributions, of n images and their neighbours apart: (H, 2, n, K)."""
-    return (outputs / temperature).log_softmax(dim=2).unflatten(1, (2, -1))
+    heads, rows, clusters = outputs.shape
+    return (outputs / temperature).log_softmax(dim=2).view(heads, 2, rows // 2, clusters)
 
 
 def _drawn(heads: int, inputs: int, outputs: int, generator: torch.Generator) -> nn.Parameter:
