@@ -14,6 +14,7 @@ last line is what the chosen form gains on none. A minute or two.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from scipy.spatial.distance import pdist
 from sklearn.metrics import roc_auc_score
 
 from bench import registry
-from bench.datasets.digits import BundledDigits
+from bench.datasets.dataset import get
 from bench.datasets.turned import turned
 from bench.nn import networks
 from bench.nn.clustering.kmeans import kmeans
@@ -40,7 +41,8 @@ FORMS = {"as they are": (1, 24), "quarter turns": (4, 12), "turns, mirror images
 
 def digits() -> tuple[Images, Ints]:
     """Images and labels of the source's classes, shuffled once."""
-    raw = BundledDigits().read(None, None)  # type: ignore[arg-type]
+    dataset = get("digits")
+    raw = dataset.sources[0].read(dataset, Path())
     rows = np.flatnonzero(raw.columns["label"] < SOURCE)
     rows = np.random.default_rng(0).permutation(rows)
     return raw.images[rows], raw.columns["label"][rows]

@@ -13,7 +13,9 @@ from bench.plan.entry import Entry, validate_entry
 from bench.score.metric_names import METRICS, NATS, SNAPSHOTS, Metric
 
 _NONE = Metric("", None)
-_GROUPED = ("bars", "ranks", "cost")
+_COMPARED = ("ranks", "cost")
+"""Kinds that show a method as a whole."""
+_GROUPED = ("bars", *_COMPARED)
 """Kinds that have every part on every group."""
 _ONE_CELL = ("embedding", "images", "confusion")
 _CHOICES = {
@@ -245,9 +247,9 @@ class Figure:
         if self.kind == "heatmap" and self.x.key == self.y.key:
             raise BenchError(f"{where}: x and y both vary '{self.x.key}'")
         if self.kind in _GROUPED and not self.groups:
-            needs = f"{self.kind} need groups: name tasks or add a [[figure.group]]"
-            raise BenchError(f"{where}: {needs}")
-        if self.kind in _GROUPED[1:] and METRICS.get(self.metric, _NONE).higher_is_better is None:
+            way = "name tasks or add a [[figure.group]]"
+            raise BenchError(f"{where}: {self.kind} need groups: {way}")
+        if self.kind in _COMPARED and METRICS.get(self.metric, _NONE).higher_is_better is None:
             raise BenchError(f"{where}: {self.kind} need one metric that is better high or low")
         heads = [g.label for g in self.groups]
         if len(set(heads)) < len(heads) or "" in heads:

@@ -129,3 +129,11 @@ def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[E
         if name not in known and fits:
             extra.append(Entry(label=name, method=name))
     return extra
+
+
+def by_label(slots: Iterable[Slot]) -> dict[str, list[Slot]]:
+    """The slots of each curve, panel or method of a figure, in the order of the file."""
+    found: dict[str, list[Slot]] = {}
+    for slot in slots:
+        found.setdefault(slot.entry.label, []).append(slot)
+    return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from bench.errors import BenchError
 from bench.plan.experiment import Experiment
 from bench.plan.figure import Figure
-from bench.plan.slot import Slot
+from bench.plan.slot import Slot, by_label
 from bench.report.view_types import Curve, Drawing, FigureView, Heatmap, HeatmapView
 from bench.score import statistics
 from bench.score.metric_names import METRICS, NATS, is_count
@@ -32,18 +33,10 @@ def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Res
         "curve": _curves, "bars": _curves, "training": _training,
         "heatmap": _heatmap, "embedding": panel_views.embedding, "images": panel_views.images,
         "confusion": panel_views.confusion, "ranks": ranking_views.ranks,
-        "cost": ranking_views.costs,
+        "cost": partial(ranking_views.costs, scale=_scale(figure), y_label=_metric_label(figure)),
     }  # fmt: skip
     named = {"experiment": one.name, "name": figure.name, "caption": figure.caption}
     return makers[figure.kind](figure, slots, results, named | {"preset": results.plan.shown})
-
-
-def _by_label(slots: Sequence[Slot]) -> dict[str, list[Slot]]:
-    """The slots of each curve or panel, in the order of the file."""
-    found: dict[str, list[Slot]] = {}
-    for slot in slots:
-        found.setdefault(slot.entry.label, []).append(slot)
-    return found
 
 
 def _scale(figure: Figure) -> float:
@@ -82,7 +75,7 @@ def _curves(
 ) -> FigureView:
     """Curves, or bars, of a metric over seeds, with the numbers that a paper prints."""
     scale, curves, sources = _scale(figure), [], dict[str, None]()
-    for label, mine in _by_label(slots).items():
+    for label, mine in by_label(slots).items():
         every = [_summary(slot, results) for slot in mine]
         summaries, printed = [s for s, _, _ in every], [slot.published for slot in mine]
         sources |= dict.fromkeys(p.source for p in printed if p)
@@ -119,7 +112,7 @@ def _heatmap(
     """A panel for each part: the mean over seeds, or the best of them."""
     preset, scale, maps = results.plan.preset, _scale(figure), []
     columns, rows = figure.x.at(preset), figure.y.at(preset)
-    for label, mine in _by_label(slots).items():
+    for label, mine in by_label(slots).items():
         at = {(figure.x.value(s.entry), figure.y.value(s.entry)): s for s in mine}
         found = [[_summary(at[x, y], results) for x in columns] for y in rows]
         chosen = [[best if figure.best else s.mean for s, best, _ in row] for row in found]

@@ -8,10 +8,10 @@ from typing import Any
 
 from bench.plan.cell import Cell
 from bench.plan.figure import Figure
-from bench.plan.slot import Slot
+from bench.plan.slot import Slot, by_label
 from bench.report.ranking_types import CostView, Ranked, RanksView, Spent
 from bench.score import statistics
-from bench.score.metric_names import METRICS, is_count
+from bench.score.metric_names import METRICS
 from bench.score.ranking import ranking
 from bench.store.states import Results, measured
 
@@ -22,7 +22,7 @@ def ranks(
     figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
 ) -> RanksView:
     """Methods by their mean rank over tasks, on each by the mean over seeds."""
-    methods = _by_label(slots)
+    methods = by_label(slots)
     values = {
         label: {slot.column: list(measured(slot, results)[0].values()) for slot in mine}
         for label, mine in methods.items()
@@ -54,30 +54,34 @@ def ranks(
 
 
 def costs(
-    figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
+    _figure: Figure,
+    slots: Sequence[Slot],
+    results: Results,
+    named: dict[str, Any],
+    *,
+    scale: float,
+    y_label: str,
 ) -> CostView:
-    """What each method reaches and costs, of those that were measured on every task."""
-    methods = _by_label(slots)
-    spent = {label: _spent(label, mine, results) for label, mine in methods.items()}
-    percent = not is_count(figure.metric)
+    """What each method reaches and costs, of those that were measured on every task.
+
+    Args:
+        slots: Of every method on every task.
+        results: Of the whole plan.
+        named: The view's names, caption and preset.
+        scale: What a value is multiplied by.
+        y_label: What it is then.
+    """
+    spent = {label: _spent(mine, results, scale) for label, mine in by_label(slots).items()}
     return CostView(
         **named,
-        y_label=figure.y_label or (f"{figure.metric} (%)" if percent else figure.metric),
+        y_label=y_label,
         methods=tuple(one for one in spent.values() if one),
         tasks=len({slot.column for slot in slots}),
         left_out=tuple(label for label, one in spent.items() if not one),
     )
 
 
-def _by_label(slots: Sequence[Slot]) -> dict[str, list[Slot]]:
-    """The slots of each method, one a task."""
-    found: dict[str, list[Slot]] = {}
-    for slot in slots:
-        found.setdefault(slot.entry.label, []).append(slot)
-    return found
-
-
-def _spent(label: str, slots: Sequence[Slot], results: Results) -> Spent | None:
+def _spent(slots: Sequence[Slot], results: Results, scale: float) -> Spent | None:
     """Means over tasks and seeds; None where a task has no value or no cell whose time is whole."""
     values = [measured(slot, results)[0] for slot in slots]
     shared = set.intersection(*(set(of) for of in values))
@@ -88,14 +92,13 @@ def _spent(label: str, slots: Sequence[Slot], results: Results) -> Spent | None:
     known = [key for key in timed if results.records[key].cell_seconds > 0]
     if not known:
         return None
-    scale = 1.0 if is_count(slots[0].entry.metric) else 100.0
     reached = statistics.summarise([scale * mean(of[seed] for of in values) for seed in shared])
     seconds = [results.records[key].cell_seconds for key in known]
     needed = [_needed(results.plan.cells[key], results) for key in known]
     whole = all(second is not None for of in needed for second in of.values())
     of_records = [results.records[key] for key in known]
     return Spent(
-        label=label,
+        label=slots[0].entry.label,
         method=slots[0].entry.method,
         mean=reached.mean or 0.0,
         std=reached.std,

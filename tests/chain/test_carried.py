@@ -1,6 +1,7 @@
 """Weights that an installed package carries: a small one of the same layout stands for it."""
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -102,17 +103,19 @@ class Code:
         return Path.touch, (self.path,)
 
 
-def refused(site, monkeypatch, carried, words):
+def refused(monkeypatch, carried):
+    """What is said of a file that nothing is made of."""
     pin(monkeypatch, carried)
-    with pytest.raises(Unavailable, match=words):
+    with pytest.raises(Unavailable) as caught:
         weights.fetch(NAME)
     assert not weights.folder().exists()
+    return str(caught.value)
 
 
 def test_code_in_the_file_is_not_run(site, monkeypatch):
     mark = site / "ran"
     carried = install(site, {**renamed(state()), "x": Code(mark)})
-    refused(site, monkeypatch, carried, "holds more than tensors, or is damaged")
+    assert "holds more than tensors, or is damaged" in refused(monkeypatch, carried)
     assert not mark.exists()
     torch.load(site / FILE, weights_only=False)
     assert mark.exists()  # it would have been
@@ -122,7 +125,8 @@ def test_another_file_than_the_one_pinned(site, monkeypatch):
     carried = install(site, renamed(state()))
     with (site / FILE).open("ab") as content:
         content.write(b"x")
-    refused(site, monkeypatch, carried, rf"its SHA-256 is [0-9a-f]{{64}}, not {carried.sha256}")
+    words = rf"its SHA-256 is [0-9a-f]{{64}}, not {carried.sha256}"
+    assert re.search(words, refused(monkeypatch, carried))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,8 @@ def test_another_file_than_the_one_pinned(site, monkeypatch):
     ],
 )
 def test_a_file_of_another_model(site, monkeypatch, changed, words):
-    refused(site, monkeypatch, install(site, changed(renamed(state()))), words)
+    carried = install(site, changed(renamed(state())))
+    assert re.search(words, refused(monkeypatch, carried))
 
 
 def test_the_pinned_file_is_what_the_package_carries(tmp_path, monkeypatch):
