@@ -59,7 +59,7 @@ class Epochs:
         self.done = 0
         """Epochs that are behind us, those before a stop among them."""
         self._stopped = False
-        self._losses: list[float] = []
+        self._losses: list[float | Tensor] = []
         self._weights: list[int] = []
         self._noted: dict[str, float] = {}
         self._told = False
@@ -83,7 +83,7 @@ class Epochs:
     def _tell(self, done: int) -> None:
         """Log an epoch, once; a loss that is not finite stops the method here."""
         if not self._told:
-            mean = sum(self._losses) / max(sum(self._weights), 1)
+            mean = sum(map(float, self._losses)) / max(sum(self._weights), 1)
             self.run.log(done, loss=mean, **self._noted)
             self._told = True
 
@@ -96,7 +96,9 @@ class Epochs:
 
     def step(self, optimiser: Optimizer, loss: Tensor) -> None:
         """One step down the gradient of a scalar loss, which counts for the epoch's mean."""
-        self.add(step(optimiser, loss))
+        descend(optimiser, loss)
+        self._losses.append(loss.detach())  # a number at the epoch's end: no step waits for a GPU
+        self._weights.append(1)
 
     def add(self, loss: float, weight: int = 1) -> None:
         """Count a loss for the epoch's mean, as one or as that of so many images."""
@@ -145,7 +147,15 @@ def step_decay(base: float, at: int, milestones: Sequence[int], factor: float = 
 def step(
     optimiser: Optimizer, loss: Tensor, *, max_norm: float | None = None, each: bool = False
 ) -> float:
-    """One step down the gradient of a scalar loss; its value before the step.
+    """`descend`, and the loss's value before the step."""
+    descend(optimiser, loss, max_norm=max_norm, each=each)
+    return loss.item()
+
+
+def descend(
+    optimiser: Optimizer, loss: Tensor, *, max_norm: float | None = None, each: bool = False
+) -> None:
+    """One step down the gradient of a scalar loss.
 
     Args:
         optimiser: Holds the parameters that learn.
@@ -160,7 +170,6 @@ def step(
         for some in [[p] for p in learnt] if each else [learnt]:
             nn.utils.clip_grad_norm_(some, max_norm)
     optimiser.step()
-    return loss.item()
 
 
 def optimiser(name: Optimiser, network: nn.Module, learning_rate: float) -> Optimizer:

@@ -30,6 +30,9 @@ that needs a C compiler and float32, and rounds otherwise; on a GPU always by to
 
 _BLOCK = 2**19
 """Elements of a block of the hidden layer: 2 MiB in float32, about what a core's cache holds."""
+_GPU_BLOCK = 2**26
+"""The same on a GPU, 256 MiB: with many small blocks it waits for one kernel's start after another.
+"""
 
 
 def vggs(channels: int = 1, widths: Sequence[int] = (64, 128, 256, 256)) -> nn.Sequential:
@@ -233,9 +236,9 @@ def similarity(head: PairHead, features: Tensor, others: Tensor | None = None) -
 
 
 def _blocks(a: Tensor, b: Tensor) -> Iterator[slice]:
-    """Slices of the hidden units, so that a block of all pairs has about `_BLOCK` elements."""
+    """Slices of the hidden units, so that a block of all pairs has its number of elements."""
     units = a.shape[1]
-    width = max(_BLOCK // (len(a) * len(b)), 8)
+    width = max((_BLOCK if a.device.type == "cpu" else _GPU_BLOCK) // (len(a) * len(b)), 8)
     for start in range(0, units, width):
         yield slice(start, min(start + width, units))
 
