@@ -29,8 +29,15 @@ def to_tensor(images: npt.NDArray[np.uint8], device: str | torch.device = "cpu")
             f"images are {images.dtype} of shape {images.shape}, "
             "not uint8 of shape (N, height, width, channels)"
         )
-    pixels = torch.from_numpy(np.array(images)).to(device)
+    pixels = upload(torch.from_numpy(np.array(images)), device)
     return pixels.permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def upload(x: Tensor, device: str | torch.device) -> Tensor:
+    """A tensor of the CPU on a device; a GPU's work that was asked for before is not waited for."""
+    if torch.device(device).type != "cuda" or x.device.type != "cpu":
+        return x.to(device)
+    return x.pin_memory().to(device, non_blocking=True)
 
 
 def translate(
@@ -56,8 +63,8 @@ def translate(
     mode = "reflect" if fill == "reflect" else "constant"
     padded = functional.pad(x, (max_shift,) * 4, mode=mode)
     shifts = torch.randint(0, 2 * max_shift + 1, (2, n, 1), generator=generator)
-    rows = (shifts[0] + torch.arange(height)).to(x.device)
-    columns = (shifts[1] + torch.arange(width)).to(x.device)
+    rows = upload(shifts[0] + torch.arange(height), x.device)
+    columns = upload(shifts[1] + torch.arange(width), x.device)
     image = torch.arange(n, device=x.device)
     # Indices on both sides of the channel slice put the channels last: (N, height, width, C).
     moved = padded[image[:, None, None], :, rows[:, :, None], columns[:, None, :]]
@@ -71,5 +78,5 @@ def flip(x: Tensor, generator: torch.Generator) -> Tensor:
         x: (N, channels, height, width).
         generator: On the CPU.
     """
-    mirrored = torch.rand(len(x), 1, 1, 1, generator=generator).to(x.device) < 0.5
+    mirrored = upload(torch.rand(len(x), 1, 1, 1, generator=generator) < 0.5, x.device)
     return torch.where(mirrored, x.flip(3), x)

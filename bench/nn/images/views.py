@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.nn.images.tensors import upload
+
 _ATTEMPTS = 10
 """Boxes drawn for an image before the whole of it is taken, as torchvision does."""
 
@@ -130,7 +132,7 @@ def resized_crop(x: Tensor, boxes: Tensor, size: int) -> Tensor:
     Returns:
         (N, channels, size, size), dtype and device of `x`.
     """
-    boxes = boxes.to(x.device)
+    boxes = upload(boxes, x.device)
     rows = _weights(boxes[:, 0], boxes[:, 2], x.shape[2], size).to(x.dtype)
     columns = _weights(boxes[:, 1], boxes[:, 3], x.shape[3], size).to(x.dtype)
     return rows[:, None] @ x @ columns[:, None].transpose(2, 3)
