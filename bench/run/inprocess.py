@@ -128,16 +128,15 @@ def _as_a_worker(cell: Cell) -> Iterator[None]:
         random.setstate(states[0])
         of_numpy.set_state(states[1])
         if cuda:
-            torch.use_deterministic_algorithms(cuda[0], warn_only=cuda[1])
-            torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = cuda[2:4]
-            torch.utils.deterministic.fill_uninitialized_memory = cuda[4]  # type: ignore[attr-defined]
+            torch.set_deterministic_debug_mode(cuda[0])
+            torch.utils.deterministic.fill_uninitialized_memory = cuda[1]  # type: ignore[attr-defined]
+            torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = cuda[2:]
 
 
-def _cuda_settings() -> tuple[bool, bool, bool, bool, bool]:
+def _cuda_settings() -> tuple[int, bool, bool, bool]:
     return (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.get_deterministic_debug_mode(),
+        torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark,
         torch.backends.cudnn.allow_tf32,
-        torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
     )

@@ -130,7 +130,8 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
 
 def make_deterministic() -> None:
     """One thread on a CPU always adds in one order; a GPU has to be told to."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Not `use_deterministic_algorithms`, which imports the compiler for two seconds.
+    torch.set_deterministic_debug_mode("warn")
     # Which else writes over all memory that it takes: more kernels than a small network has.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
