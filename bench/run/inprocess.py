@@ -21,9 +21,9 @@ from bench import registry
 from bench.errors import Unavailable, Unfit
 from bench.plan.cell import Cell
 from bench.plan.graph import Plan
-from bench.run import blame
+from bench.run import blame, deterministic
 from bench.run.context import WorkerRun
-from bench.run.worker import make_deterministic, seed_global
+from bench.run.worker import seed_global
 from bench.score import scores
 from bench.tasks import Prediction, Task
 
@@ -115,28 +115,14 @@ def _as_a_worker(cell: Cell) -> Iterator[None]:
     """Settings of a worker's process, and this process's own afterwards."""
     threads, of_numpy = torch.get_num_threads(), check_random_state(None)  # its global generator
     states = random.getstate(), of_numpy.get_state()
-    cuda = _cuda_settings() if cell.device == "cuda" else None
-    gpus = range(torch.cuda.device_count() if cuda else 0)
+    on_gpu = cell.device == "cuda"
+    gpus = range(torch.cuda.device_count() if on_gpu else 0)
+    alike = deterministic.meanwhile() if on_gpu else contextlib.nullcontext()
     try:
-        with threadpool_limits(cell.threads), torch.random.fork_rng(gpus):
+        with threadpool_limits(cell.threads), torch.random.fork_rng(gpus), alike:
             torch.set_num_threads(cell.threads)
-            if cuda:
-                make_deterministic()
             yield
     finally:
         torch.set_num_threads(threads)
         random.setstate(states[0])
         of_numpy.set_state(states[1])
-        if cuda:
-            torch.set_deterministic_debug_mode(cuda[0])
-            torch.utils.deterministic.fill_uninitialized_memory = cuda[1]  # type: ignore[attr-defined]
-            torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = cuda[2:]
-
-
-def _cuda_settings() -> tuple[int, bool, bool, bool]:
-    return (
-        torch.get_deterministic_debug_mode(),
-        torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
-        torch.backends.cudnn.benchmark,
-        torch.backends.cudnn.allow_tf32,
-    )

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from bench import registry
-from bench.run import blame, processes, server
+from bench.run import blame, deterministic, processes, server
 from bench.run.context import WorkerRun
 from bench.run.inputs import open_task
 from bench.run.job import Job, Report
@@ -109,7 +109,7 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory, job.memory))
     torch.set_num_threads(job.threads)
     if job.device == "cuda":
-        make_deterministic()
+        deterministic.begin()
     runs = [
         WorkerRun(
             task=one.inputs.name,
@@ -126,16 +126,6 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
     ]
     seed_global(runs[0])
     return runs
-
-
-def make_deterministic() -> None:
-    """One thread on a CPU always adds in one order; a GPU has to be told to."""
-    # Not `use_deterministic_algorithms`, which imports the compiler for two seconds.
-    torch.set_deterministic_debug_mode("warn")
-    # Which else writes over all memory that it takes: more kernels than a small network has.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False
 
 
 def seed_global(run: WorkerRun) -> None:

@@ -12,6 +12,7 @@ import torch
 from conformance.test_conformance import cases, experiment
 from harness import predictions, run
 
+from bench.nn.images.tensors import upload
 from bench.store import outputs
 
 pytestmark = pytest.mark.skipif(
@@ -37,6 +38,11 @@ def beside(request, folder, forkserver):
         for place, device in (("cpu", "cpu"), ("gpu", "cuda"), ("again", "cuda"))
     ]
     return name, kind, found
+
+
+def test_what_shares_its_memory_is_uploaded_too():
+    boxes = torch.tensor([0, 0, 8, 8]).expand(3, 4)
+    assert upload(boxes, "cuda").cpu().equal(boxes)
 
 
 def first_logged(results, key):

@@ -37,7 +37,7 @@ def upload(x: Tensor, device: str | torch.device) -> Tensor:
     """A tensor of the CPU on a device; a GPU's work that was asked for before is not waited for."""
     if torch.device(device).type != "cuda" or x.device.type != "cpu":
         return x.to(device)
-    return x.pin_memory().to(device, non_blocking=True)
+    return x.contiguous().pin_memory().to(device, non_blocking=True)
 
 
 def translate(

@@ -56,11 +56,11 @@ class ViT(Network, name="vit"):
                 f"size = {size}, patch = {patch}, width = {width}, depth = {depth} and "
                 f"heads = {heads} must be at least 1, size a multiple of patch, width of heads"
             )
-        from timm.models.vision_transformer import VisionTransformer
+        from bench.nn.networks.vit_trunk import Trunk  # timm takes two seconds to import
 
         self.size, self.channels = size, channels
         self.mean, self.std = mean, std
-        self.trunk = VisionTransformer(
+        self.trunk = Trunk(
             img_size=size,
             patch_size=patch,
             in_chans=channels,
