@@ -37,6 +37,18 @@ class Sabotage:
     changes: Mapping[str, str]
     """Text that stands in the file once -> what takes its place."""
 
+    def applied(self, text: str) -> str:
+        """The file's text with the fault in it.
+
+        Raises:
+            SystemExit: the file has changed since the fault was written down.
+        """
+        for old, new in self.changes.items():
+            if text.count(old) != 1:
+                raise SystemExit(f"{self.file} has changed: '{old}' does not stand there once")
+            text = text.replace(old, new)
+        return text
+
 
 SABOTAGES = (
     Sabotage(
@@ -44,7 +56,7 @@ SABOTAGES = (
         "without consistency and refreshes",
         "baselines/dtc.py",
         {
-            "loss = loss + self._consistency(q, at, lambda rows=rows: inputs(rows), main)": "pass",
+            "loss = loss + self._consistency(q, at, partial(inputs, rows), main)": "pass",
             "due, mode, keep = epoch % self.how.refresh == 0,": "due, mode, keep = False,",
         },
     ),
@@ -79,7 +91,7 @@ SABOTAGES = (
     Sabotage(
         "sela",
         "lambda 1",
-        "methods/sela.py",
+        "methods/pseudo_labels.py",
         {"balance(log_p, self.method.sharpness,": "balance(log_p, 1.0,"},
     ),
     Sabotage(
@@ -87,10 +99,10 @@ SABOTAGES = (
         "targets of the batch",
         "baselines/dec.py",
         {
-            "losses.append(training.step(optimiser, kl_divergence(p[rows], assign(data[rows]))))": (
+            "epochs.step(optimiser, kl_divergence(p[rows], assign(data[rows])))": (
                 "now = assign(data[rows])\n"
                 "                p = target_distribution(now.detach())\n"
-                "                losses.append(training.step(optimiser, kl_divergence(p, now)))"
+                "                epochs.step(optimiser, kl_divergence(p, now))"
             )
         },
     ),
@@ -109,12 +121,7 @@ def broken(chosen: Sequence[Sabotage], reference: Path | None) -> Iterator[Path]
             shutil.copytree(reference, root / "results" / "reference", dirs_exist_ok=True)
         for one in chosen:
             path = root / one.file
-            text = path.read_text(encoding="utf-8")
-            for old, new in one.changes.items():
-                if text.count(old) != 1:
-                    raise SystemExit(f"{one.file} has changed: '{old}' does not stand there once")
-                text = text.replace(old, new)
-            path.write_text(text, encoding="utf-8")
+            path.write_text(one.applied(path.read_text(encoding="utf-8")), encoding="utf-8")
         yield root
 
 
