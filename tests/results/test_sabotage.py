@@ -16,5 +16,5 @@ def test_a_fault_fits_its_file(one):
 
 
 def test_a_file_that_has_changed_is_named():
-    with pytest.raises(SystemExit, match="pseudo_labels.py has changed"):
+    with pytest.raises(SystemExit, match=r"pseudo_labels\.py has changed"):
         next(one for one in SABOTAGES if one.method == "sela").applied("")
