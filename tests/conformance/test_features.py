@@ -10,7 +10,6 @@ from fake_run import FakeRun
 from harness import make_plan, run, write_experiment
 from PIL import Image
 from safetensors.torch import save_file
-from timm.layers.pos_embed import resample_abs_pos_embed
 
 from bench import registry, weights
 from bench.nn import networks, training
@@ -299,12 +298,3 @@ def test_heads_share_features_of_a_network_trained_on_another_task(tmp_path, for
         ("tsp-kmeans", "tiny/cluster", 1),
     ]
     assert {record.state for record in results.records.values()} == {"done"}
-
-
-def test_positions_are_timms_where_a_gpu_takes_a_product():
-    network = cast(ViT, networks.build(small_vit(size=28).architecture))
-    trunk = network.trunk
-    old, own = list(trunk.patch_embed.grid_size), trunk.pos_embed
-    for h, w in ((2, 2), (3, 2), (5, 6)):
-        expected = resample_abs_pos_embed(own, [h, w], old)
-        torch.testing.assert_close(trunk.positions(h, w), expected, rtol=0, atol=1e-6)
