@@ -83,7 +83,9 @@ class Epochs:
     def _tell(self, done: int) -> None:
         """Log an epoch, once; a loss that is not finite stops the method here."""
         if not self._told:
-            mean = sum(map(float, self._losses)) / max(sum(self._weights), 1)
+            losses = zip(self._losses, self._weights, strict=True)
+            total = sum(float(loss) * weight for loss, weight in losses)
+            mean = total / max(sum(self._weights), 1)
             self.run.log(done, loss=mean, **self._noted)
             self._told = True
 
@@ -97,12 +99,11 @@ class Epochs:
     def step(self, optimiser: Optimizer, loss: Tensor) -> None:
         """One step down the gradient of a scalar loss, which counts for the epoch's mean."""
         descend(optimiser, loss)
-        self._losses.append(loss.detach())  # a number at the epoch's end: no step waits for a GPU
-        self._weights.append(1)
+        self.add(loss.detach())
 
-    def add(self, loss: float, weight: int = 1) -> None:
+    def add(self, loss: float | Tensor, weight: int = 1) -> None:
         """Count a loss for the epoch's mean, as one or as that of so many images."""
-        self._losses.append(loss * weight)
+        self._losses.append(loss)  # a number at the epoch's end: no step waits for a GPU
         self._weights.append(weight)
 
     def note(self, **values: float) -> None:

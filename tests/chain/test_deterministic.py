@@ -16,9 +16,8 @@ def test_a_process_has_its_own_settings_again():
     with deterministic.meanwhile():
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled()
-        assert not torch.backends.cudnn.allow_tf32
         assert not torch.backends.cuda.mem_efficient_sdp_enabled()
-        assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+        assert not any(getattr(place, name) for place, name, _ in deterministic._VALUES)
     assert settings() == before
 
 

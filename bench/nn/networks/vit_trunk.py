@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from timm.layers.pos_embed import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
@@ -30,7 +32,13 @@ class Trunk(VisionTransformer):
         """
         assert self.pos_embed is not None
         cls, grid = self.pos_embed[:, :1], self.pos_embed[:, 1:]
-        each = torch.eye(grid.shape[1], device=grid.device)[None]
-        old = list(self.patch_embed.grid_size)
-        weights = resample_abs_pos_embed(each, [h, w], old, num_prefix_tokens=0)
+        weights = _interpolation(self.patch_embed.grid_size, (h, w), grid.device)
         return torch.cat([cls, weights @ grid], dim=1)
+
+
+@cache
+def _interpolation(old: tuple[int, int], new: tuple[int, int], device: torch.device) -> Tensor:
+    """What each new position takes of the old ones, (1, new patches, old patches)."""
+    each = torch.eye(old[0] * old[1], device=device)[None]
+    weights: Tensor = resample_abs_pos_embed(each, list(new), list(old), num_prefix_tokens=0)
+    return weights
