@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from bench import registry
@@ -115,13 +115,19 @@ def names(identity: Mapping[str, Any]) -> tuple[str, str, int]:
     Raises:
         ValueError: it lacks one of them that a folder can be called after.
     """
-    task, method, seed = (identity.get(name) for name in ("task", "method", "seed"))
+    task, method, seed = identity.get("task"), identity.get("method"), identity.get("seed")
     for name in (task, method):
-        if not isinstance(name, str) or not _NAME.fullmatch(name.replace("/", "-")):
+        if not isinstance(name, str) or not _can_be_a_folder(name):
             raise ValueError(f"{str(name)[:60]!r} is no name of a task or method")
     if "/" in str(method) or type(seed) is not int or seed < 0:
         raise ValueError(f"method {method!r} with seed {str(seed)[:60]!r} names no folder")
     return str(task), str(method), seed
+
+
+@cache
+def _can_be_a_folder(name: str) -> bool:
+    """Whether a name, its slashes aside, is one that a folder may have."""
+    return _NAME.fullmatch(name.replace("/", "-")) is not None
 
 
 def key_of(identity: Mapping[str, Any]) -> str:

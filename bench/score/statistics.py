@@ -140,13 +140,14 @@ def best_rows(
     }
     if len(rows) < 2:
         return set()
-    best = max(rows, key=lambda name: statistics.mean(rows[name].values()))
+    best = max(rows, key=lambda name: statistics.fmean(rows[name].values()))
     p_values = []
     for name, values in rows.items():
         if name == best:
             continue
         p = paired_p(rows[best], values)
-        if p is None or _paired_difference(rows[best], values) <= 0:
+        # Adjusting only raises a p-value: one that is too large by itself settles it.
+        if p is None or p >= alpha or _paired_difference(rows[best], values) <= 0:
             return set()
         p_values.append(p)
     return {best} if max(holm(p_values)) < alpha else set()
@@ -154,7 +155,7 @@ def best_rows(
 
 def _paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> float:
     """Mean of a - b over shared seeds; rows with other seeds missing may differ from the means."""
-    return statistics.mean(a[seed] - b[seed] for seed in a.keys() & b.keys())
+    return statistics.fmean(a[seed] - b[seed] for seed in a.keys() & b.keys())
 
 
 @dataclass(frozen=True)

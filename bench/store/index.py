@@ -14,9 +14,12 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from bench.errors import BenchError
 from bench.files import opened
 from bench.plan.cell import folder_of, names
+from bench.store import collecting
 from bench.store import record as records
 from bench.store.record import Record
 
@@ -25,6 +28,17 @@ Stamp = tuple[int, int]
 """Of a record's file: its time, ns, and its size, bytes."""
 _SUM = b',"sum":"'
 _DIGITS = 32
+
+
+class _Line(msgspec.Struct):
+    """What a line holds, its checksum aside."""
+
+    folder: str
+    stamp: Stamp
+    record: Record
+
+
+_LINE = msgspec.json.Decoder(_Line)
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
@@ -50,22 +64,20 @@ def read(path: Path) -> dict[str, tuple[Stamp, Record]]:
         OSError: the file is not there or no plain file.
     """
     found = {}
-    with opened(path) as file:
+    with collecting.put_off(), opened(path) as file:
         for one in file:
             head, _, tail = one.rstrip().rpartition(_SUM)
             if tail != f'{_sum(head)}"}}'.encode():
                 continue
             try:
-                content = json.loads(one)
-                stamp = (int(content["stamp"][0]), int(content["stamp"][1]))
-                record = records.parse(content["record"], NAME, verified=True)
+                known = _LINE.decode(one)
+                records.check(known.record, NAME)
                 # All but that the key is the hash of the cell, which would take the longest.
-                placed = folder_of(*names(record.cell), record.key)
-                if content["folder"] == placed and isinstance(record.cell.get("preset"), str):
-                    found[placed] = (stamp, record)
-            except (ArithmeticError, AttributeError, BenchError, LookupError, RecursionError,
-                    TypeError, ValueError):  # fmt: skip
+                placed = folder_of(*names(known.record.cell), known.record.key)
+            except (BenchError, RecursionError, ValueError):  # msgspec's errors are ValueErrors
                 continue
+            if known.folder == placed and isinstance(known.record.cell.get("preset"), str):
+                found[placed] = (known.stamp, known.record)
     return found
 
 

@@ -20,7 +20,9 @@ def scored_otherwise(results: Results) -> list[str]:
     for key, state in results.states.items():
         if state in _MEASURED:
             was, cell = results.records[key].scoring, results.plan.cells[key]
-            if not known.same(equal.SCORING, was, now, device=cell.device, dtype=cell.dtype):
+            if was != now and not known.same(
+                equal.SCORING, was, now, device=cell.device, dtype=cell.dtype
+            ):
                 found.append(key)
     return found
 
@@ -34,10 +36,16 @@ def other_versions(one: Record) -> dict[str, tuple[str, str]]:
     return _other(one.versions)
 
 
-def _other(versions: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _other(versions: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
     here = record.versions()
-    pairs = {n: (versions.get(n, ""), here.get(n, "")) for n in record.DECISIVE}
+    pairs = {n: (versions.get(n) or "", here.get(n, "")) for n in record.DECISIVE}
     return {name: pair for name, pair in pairs.items() if pair[0] and pair[0] != pair[1]}
+
+
+def _counted(keys: Iterable[str], results: Results) -> Counter[tuple[str | None, ...]]:
+    """Versions, in the order of `DECISIVE` -> how many of the measured cells have them."""
+    measured = (results.records[k] for k in keys if results.states[k] in _MEASURED)
+    return Counter(tuple(map(one.versions.get, record.DECISIVE)) for one in measured)
 
 
 def mixed(slots: Iterable[Slot], results: Results) -> str:
@@ -46,18 +54,12 @@ def mixed(slots: Iterable[Slot], results: Results) -> str:
     Such as "torch 2.13.0 (5 cells), 2.14.1 (15 cells)"; cells that others need count as well.
     """
     asked = (key for slot in slots for key in slot.keys)
-    counter: Counter[int] = Counter()
-    versions: dict[int, Mapping[str, str]] = {}
-    for key in results.plan.closure(asked):
-        if results.states[key] in _MEASURED:
-            one = results.records[key].versions
-            versions[id(one)] = one  # held once for all records that have the same
-            counter[id(one)] += 1
+    counter = _counted(results.plan.closure(asked), results)
     told = []
-    for name in record.DECISIVE:
+    for i, name in enumerate(record.DECISIVE):
         cells: Counter[str] = Counter()
-        for i, count in counter.items():
-            if version := versions[i].get(name, ""):
+        for versions, count in counter.items():
+            if version := versions[i]:
                 cells[version] += count
         if len(cells) > 1:
             words = (f"{v} ({n} cell{'s' * (n > 1)})" for v, n in sorted(cells.items()))
@@ -80,19 +82,16 @@ def mixtures(results: Results) -> list[str]:
 
 def notes(results: Results) -> list[str]:
     """What to say of all measured cells together, a sentence each."""
-    counter: Counter[tuple[tuple[str, str], ...]] = Counter()
-    for key, state in results.states.items():
-        if state in _MEASURED:
-            counter[tuple(sorted(results.records[key].versions.items()))] += 1
-    lines = []
-    for versions, count in counter.items():
-        if other := _other(dict(versions)):
+    lines, found = [], _counted(results.states, results)
+    for versions, count in found.items():
+        if other := _other(dict(zip(record.DECISIVE, versions, strict=True))):
             named = ", ".join(f"{n} {was} (here {now})" for n, (was, now) in other.items())
             lines.append(
                 f"{count} cells were measured with {named}: `python -m bench prove` says whether "
                 "that matters"
             )
-    lines += mixtures(results)
+    if len(found) > 1:
+        lines += mixtures(results)
     if scored := scored_otherwise(results):
         lines.append(
             f"{len(scored)} cells were scored by other code: `python -m bench rescore` computes "

@@ -129,13 +129,12 @@ def _checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def parse(content: Any, where: str, *, verified: bool = False) -> Record:
+def parse(content: Any, where: str) -> Record:
     """A record from parsed JSON.
 
     Args:
         content: What was parsed.
         where: The file, for the error.
-        verified: Whether another checksum has covered all of it.
 
     Raises:
         BenchError: it is of another layout, lacks what every record has, holds what cannot be, or
@@ -147,24 +146,34 @@ def parse(content: Any, where: str, *, verified: bool = False) -> Record:
     for name, value in values.items():
         if type(value) is not _FIELDS[name] and not (name in _NUMBERS and type(value) is int):
             raise BenchError(f"{where}: damaged record: {name} is a {type(value).__name__}")
-    for name, least in _NUMBERS.items():
-        if not least <= values.get(name, least) <= _LARGEST:
-            raise BenchError(f"{where}: damaged record: {name} = {_short(values[name])} cannot be")
     for name, value in values.get("metrics", {}).items():
-        low, high = _range(name)
-        if type(value) not in (int, float) or not low <= value <= high:
+        if type(value) not in (int, float):
             raise BenchError(f"{where}: damaged record: {name} = {_short(value)} is no result")
-    if content.get("version", 0) > VERSION or content["state"] not in ("done", "failed"):
-        raise BenchError(f"{where}: record of a newer layout; update bench")
-    if not verified:
-        _check_sum(content, where)
-    # The same in nearly all of very many records: held once.
     for name in ("needs", "versions"):
-        try:
-            values[name] = _shared(tuple(sorted(values.get(name, {}).items())))
-        except TypeError:
-            raise BenchError(f"{where}: damaged record: {name} holds other than text") from None
-    return Record(**values)
+        if not all(isinstance(text, str) for text in values.get(name, {}).values()):
+            raise BenchError(f"{where}: damaged record: {name} holds other than text")
+    record = Record(**values)
+    check(record, where)
+    _check_sum(content, where)
+    return record
+
+
+def check(record: Record, where: str) -> None:
+    """Look whether every value of a record, each of its type, is what it can be.
+
+    Raises:
+        BenchError: one is not.
+    """
+    values = vars(record)
+    for name, least in _NUMBERS.items():
+        if not least <= values[name] <= _LARGEST:
+            raise BenchError(f"{where}: damaged record: {name} = {_short(values[name])} cannot be")
+    for name, value in record.metrics.items():
+        low, high = _range(name)
+        if not low <= value <= high:
+            raise BenchError(f"{where}: damaged record: {name} = {_short(value)} is no result")
+    if record.version > VERSION or record.state not in ("done", "failed"):
+        raise BenchError(f"{where}: record of a newer layout; update bench")
 
 
 @cache
@@ -192,14 +201,6 @@ def _check_sum(content: Mapping[str, Any], where: str) -> None:
             raise BenchError(f"{where}: damaged record: its checksum is not that of its content")
     elif odd := sorted(content.keys() - _FIELDS.keys()):
         raise BenchError(f"{where}: damaged record: no checksum, and a field {_short(odd[0])}")
-
-
-@cache
-def _shared(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """A dictionary of texts, one for all that are equal; raises TypeError where one is no text."""
-    if not all(isinstance(text, str) for _, text in items):
-        raise TypeError
-    return dict(items)
 
 
 def read(folder: Path) -> Record:

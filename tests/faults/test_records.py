@@ -122,6 +122,26 @@ def test_a_line_of_the_index_that_tells_of_no_such_cell_does_not_count(sound, re
     assert Store(results).records() == wanted
 
 
+FORGED = {
+    "text": {"metrics": {"ACC": "0.5"}},
+    "out of range": {"metrics": {"ACC": 7.0}},
+    "group": {"group": 0},
+    "state": {"state": "new"},
+    "versions": {"versions": {"torch": 2}},
+    "newer": {"version": record.VERSION + 1},
+}
+
+
+@pytest.mark.parametrize("change", FORGED.values(), ids=FORGED)
+def test_a_line_of_the_index_with_a_value_that_cannot_be_does_not_count(sound, results, change):
+    wanted = Store(results).records()
+    file = results / "runs" / sound.folders[0] / "record.json"
+    forged = dataclasses.replace(record.read(file.parent), **change)
+    text = index.line(sound.folders[0], index.stamp_of(file.lstat()), forged)
+    (results / "runs" / index.NAME).write_text(f"{text}\n")
+    assert Store(results).records() == wanted
+
+
 def test_a_folder_that_cannot_be_listed_is_one_sentence(sound, results, monkeypatch):
     broken = results / "runs" / "tiny-cluster"
 
