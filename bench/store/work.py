@@ -32,6 +32,9 @@ _REPEATS = ("n_init", "max_iter")
 _ROLES = {"similarity": "auxiliary", "adapt": "source", "probe": "train", "finetune": "train"}
 """Kind of task -> the part that its methods train on, where it is not the target."""
 
+_SCALES = (1, 2, 4, 8)
+"""By which an image is enlarged until a network takes it."""
+
 
 class Size(NamedTuple):
     """What a task's images add to the work."""
@@ -99,8 +102,7 @@ def _operations(params: Mapping[str, Any], shape: tuple[int, int, int]) -> float
     if side := params.get("size") or 0:
         height = width = side
     if isinstance(params.get("network"), str):
-        sizes = {"channels": channels, "outputs": 1, "size": height}
-        options = tuple(sorted((sizes | _told(params)).items()))
+        options = tuple(sorted(({"channels": channels, "outputs": 1} | _told(params)).items()))
         return _products(params["network"], options, (channels, height, width))
     values = height * width * channels
     if "widths" in params:
@@ -118,30 +120,48 @@ def _told(params: Mapping[str, Any]) -> dict[str, Any]:
 def _products(network: str, options: tuple[tuple[str, Any], ...], image: tuple[int, ...]) -> float:
     """Products of weights with activations, in a network's convolutions and linear layers.
 
-    Its pixels times channels where the network refuses such an image, channels first.
+    Of the smallest larger image where the network refuses this one, channels first: a method may
+    take its size from a cell that it needs. Pixels times channels where it refuses them all.
     """
-    import torch  # it takes seconds, and cells that are done ask for none of this
-    from torch import nn
-
-    from bench.nn import networks
+    from bench.nn import networks  # with torch: seconds, and cells that are done ask for none of it
     from bench.store import code
 
-    found = [0.0]
+    channels, height, width = image
+    for scale in _SCALES:
+        try:
+            cls = networks.known()[code.named(network)]
+            told = {**dict(options), "size": scale * height}
+            own = {k: v for k, v in told.items() if k in signature(cls.__init__).parameters}
+            built = networks.build(networks.completed(network, **own)).eval()
+            return _counted(built, (channels, scale * height, scale * width))
+        except KeyError:
+            break
+        except (RuntimeError, ValueError):
+            continue
+    return float(math.prod(image))
+
+
+def _counted(network: nn.Module, image: tuple[int, ...]) -> float:
+    """Products of weights with activations when one image passes; raises what the network does."""
+    import torch
+    from torch import nn
+
+    found: list[float] = []
 
     def count(layer: nn.Module, _: object, output: Tensor) -> None:
         weight = layer.weight
         assert isinstance(weight, torch.Tensor)
         found.append(output.numel() * weight.numel() / weight.shape[0])
 
+    hooks = [
+        layer.register_forward_hook(count)
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    ]
     try:
-        cls = networks.known()[code.named(network)]
-        own = {k: v for k, v in options if k in signature(cls.__init__).parameters}
-        built = networks.build(networks.completed(network, **own)).eval()
-        for layer in built.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                layer.register_forward_hook(count)
         with torch.no_grad():
-            built(torch.zeros(1, *image))
-    except (KeyError, RuntimeError, ValueError):
-        return float(math.prod(image))
+            network(torch.zeros(1, *image))
+    finally:
+        for hook in hooks:
+            hook.remove()
     return sum(found)

@@ -60,6 +60,13 @@ def test_products_of_a_network_are_those_of_its_layers():
     assert found == 32 * (64 * 4 * 9 + 16 * 8 * 4 * 9 + 32)
 
 
+def test_an_image_that_is_too_small_for_a_network_counts_as_one_that_is_not():
+    """Such a method, KCL say, has its images enlarged, and the size is another cell's parameter."""
+    own: dict[str, Any] = {"network": "vggs", "widths": (4, 8, 8, 8), "epochs": 1}
+    at = {side: work.of(own, work.Size(1, (side, side, 1), certain=True)) for side in (8, 16, 32)}
+    assert at[8] == at[16] < at[32]
+
+
 def test_a_part_has_as_many_images_as_it_selects():
     assert work.size("digits/cluster", "quick", DATA).images == 1797
     own = work.size("digits/transfer", "paper", DATA)
