@@ -178,9 +178,7 @@ def measured(
         run = ["run", "digits", "--methods", methods, *flags, "--workers", asked.workers]
         said = bench(root, *run)
         if said.returncode not in (0, 1):  # 1: a cell failed, which a fault may well lead to
-            raise SystemExit(
-                f"the run of the broken methods ended so: {said.stdout}"
-            )
+            raise SystemExit(f"the run of the broken methods ended so: {said.stdout}")
         return [tried(one, root, flags) for one in chosen]
 
 

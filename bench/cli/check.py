@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common
+from bench.cli import common, named_folders
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ def _refuse(arguments: argparse.Namespace) -> None:
         raise BenchError("--update makes a reference of --results; leave --against out")
     if (arguments.reason or arguments.drop) and not arguments.update:
         raise BenchError("--reason and --drop belong to --update")
-    if arguments.against and not (arguments.against / "runs").is_dir():
-        raise BenchError(f"--against {arguments.against}: no results folder, it has no runs/")
+    named_folders.refuse_no_results(arguments.against)
 
 
 def _update(arguments: argparse.Namespace, results: Results) -> int:

@@ -72,9 +72,16 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 
 def add_selection(
-    parser: argparse.ArgumentParser, *, named: bool = True, every: bool = False
+    parser: argparse.ArgumentParser,
+    *,
+    named: bool = True,
+    every: bool = False,
+    preset: str | None = "quick",
 ) -> None:
-    """Declare the arguments that choose cells: names of experiments, --all, and what narrows."""
+    """Declare the arguments that choose cells: names of experiments, --all, and what narrows.
+
+    Without a `preset` the default is each of which something was measured.
+    """
     if every:
         parser.add_argument(
             "--all",
@@ -108,8 +115,9 @@ def add_selection(
     parser.add_argument(
         "--preset",
         choices=PRESETS,
-        default="quick",
-        help="quick (default): a smaller budget on the same code; paper: as published",
+        default=preset,
+        help="quick: a smaller budget on the same code; paper: as published (default: "
+        f"{preset or 'each of which something was measured'})",
     )
     parser.add_argument(
         "--device",

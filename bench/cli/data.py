@@ -38,6 +38,8 @@ def act(arguments: argparse.Namespace) -> int:
     if arguments.action_name == "list":
         arguments.kind = "datasets"
         return listing.act(arguments)
+    if arguments.json:
+        raise BenchError("--json belongs to `data list`")
     if not arguments.names:
         raise BenchError(
             f"data {arguments.action_name}: name a data set; `python -m bench data list` does"

@@ -40,7 +40,8 @@ def cancel(arguments: argparse.Namespace) -> int:
         one.cancel()
         if one.executor == slurm.Slurm.name:
             slurm.cancel(one.name)
-        common.say(f"cancelled {one.name}: {len(one.cells)} cells had been given to {one.executor}")
+        where = one.executor or "any machine"
+        common.say(f"cancelled {one.name}: {len(one.cells)} cells had been given to {where}")
     if not given:
         print(f"no run into {arguments.results} has given cells to other machines")
     return 0

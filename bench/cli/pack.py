@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
-from bench import ROOT
-from bench.cli import common
+from bench.cli import common, named_folders
 from bench.errors import BenchError
 
 EPILOG = """\
@@ -43,11 +41,7 @@ def act(arguments: argparse.Namespace) -> int:
     if dest.exists() and not (dest.is_file() and packing.is_pack(dest)):
         raise BenchError(f"{dest} is there and no pack: give another name")
     store = Store(arguments.results)
-    private = (
-        store.root, common.data_root(arguments), ROOT, Path.home(), Path(tempfile.gettempdir()),
-        Path(sys.prefix), Path(sys.base_prefix), Path.cwd(),
-    )  # fmt: skip
-    plan = common.plan_for(arguments)
+    private, plan = named_folders.private(arguments, store), common.plan_for(arguments)
     done = packing.write(dest, store, plan.cells, tensors=arguments.tensors, private=private)
     print(f"packed {done.cells} cells, {_size(done.size)}: {dest}")
     if done.without_tensors:

@@ -51,17 +51,25 @@ class Lines:
 
     def ended(self, cell: Cell, result: Record | None) -> None:
         """A cell ended."""
-        self._left.pop(cell.key, None)
+        self._gone(cell)
         if result is not None and result.state == "failed":
             self.say(f"failed {cell}: {result.failure}: {result.message}")
-        if not self._left or time.monotonic() - self._said >= _PLAIN_SECONDS:
-            self._said = time.monotonic()
-            self.say(f"run    {self._total - len(self._left)}/{self._total}  {cell}{self.eta()}")
+        self._count(cell)
 
     def gave_up(self, cell: Cell, reason: str) -> None:
         """A cell cannot run: its data are damaged."""
-        self._left.pop(cell.key, None)
+        self._gone(cell)
         self.say(f"unavailable {cell}: {reason}")
+
+    def _gone(self, cell: Cell) -> None:
+        """A cell is no longer waited for."""
+        self._left.pop(cell.key, None)
+
+    def _count(self, cell: Cell) -> None:
+        """Say how many have ended, now and then."""
+        if not self._left or time.monotonic() - self._said >= _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            self.say(f"run    {self._total - len(self._left)}/{self._total}  {cell}{self.eta()}")
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -110,14 +118,15 @@ class Live(Lines):
         self._running[cell.key] = f"{cell}" + (f" {fraction:.0%}" if fraction else "")
         self._redraw()
 
-    def ended(self, cell: Cell, result: Record | None) -> None:
-        """Advance the bar; a failure is printed above it."""
-        self._left.pop(cell.key, None)
+    def _gone(self, cell: Cell) -> None:
+        """Advance the bar."""
+        super()._gone(cell)
         self._running.pop(cell.key, None)
-        if result is not None and result.state == "failed":
-            self.say(f"failed {cell}: {result.failure}: {result.message}")
         self._bar.update(self._task, completed=self._total - len(self._left))
         self._redraw()
+
+    def _count(self, cell: Cell) -> None:
+        """The bar counts."""
 
     def say(self, line: str) -> None:
         """Print one line above the bar."""

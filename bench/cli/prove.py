@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from tabulate import tabulate
 
 from bench import ROOT
 from bench.cli import common, words
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.prove.evidence import Verdict
@@ -45,12 +47,22 @@ def add(verbs: common.Verbs) -> None:
     parser.add_argument(
         "--methods", type=words.names, metavar="A,B", default=(), help="only these, keep nothing"
     )
-    parser.add_argument("--workers", type=int, metavar="N", default=1, help="cells at a time")
+    parser.add_argument(
+        "--workers",
+        type=partial(words.count, what="workers", most=words.MOST_WORKERS),
+        metavar="N",
+        default=1,
+        help="cells at a time",
+    )
     parser.set_defaults(action=act)
 
 
 def act(arguments: argparse.Namespace) -> int:
     """Replay, compare, keep; returns the exit status."""
+    if arguments.update and (arguments.methods or arguments.digits):
+        raise BenchError("--update keeps the digests of all: leave --methods and --digits out")
+    if arguments.digits and arguments.methods:
+        raise BenchError("--digits compares the whole experiment: leave --methods out")
     with tempfile.TemporaryDirectory(prefix="bench-prove-") as folder:
         if arguments.digits:
             from bench.prove import reference_seed
@@ -87,7 +99,7 @@ def _prove(arguments: argparse.Namespace, folder: Path) -> int:
     if arguments.methods:
         verdicts = {n: v for n, v in verdicts.items() if v.word != "gone"}
     scores = evidence.scores(before, now)
-    well = _print(before, now, verdicts, scores)
+    well = _print(before, now, verdicts, scores, part=bool(arguments.methods))
     if not arguments.methods:
         _keep(before, now, scores, update=arguments.update, at=bool(arguments.at))
     return 0 if well or (arguments.update and not arguments.at) else 1
@@ -108,8 +120,10 @@ def _say_machine(machines: list[dict[str, object]]) -> None:
         print(f"      here: {golden.machine()}")
 
 
-def _print(before: Replay, now: Replay, verdicts: dict[str, Verdict], scores: Verdict) -> bool:
-    """The table, and whether nothing differs."""
+def _print(
+    before: Replay, now: Replay, verdicts: dict[str, Verdict], scores: Verdict, *, part: bool
+) -> bool:
+    """The table, and whether nothing differs; of a part, what was not asked for is not missed."""
     rows = [
         {"witness of": name, "": v.word, "cells": v.cells, "CPU s": v.seconds, "why": v.why}
         for name, v in [*verdicts.items(), ("scoring", scores)]
@@ -117,7 +131,7 @@ def _print(before: Replay, now: Replay, verdicts: dict[str, Verdict], scores: Ve
     print(tabulate(rows, headers="keys", floatfmt=".1f"))
     for side, other in ((now, before), (before, now)):
         only = sorted(side.cells.keys() - other.cells.keys())
-        if only and other.cells and (side is now or not _partial(before, now)):
+        if only and other.cells and (side is now or not part):
             print(f"{'here' if side is now else 'there'} alone: {', '.join(only)}")
     blind = [f"{c.label}: {c.degenerate}" for c in now.cells.values() if c.degenerate]
     for line in blind:
@@ -126,11 +140,6 @@ def _print(before: Replay, now: Replay, verdicts: dict[str, Verdict], scores: Ve
     sys.stdout.flush()
     bad = [v for v in (*verdicts.values(), scores) if v.word in ("differs", "unjudged")]
     return not bad and not blind
-
-
-def _partial(before: Replay, now: Replay) -> bool:
-    """Whether only some methods were replayed here."""
-    return len(now.cells) < len(before.cells) / 2
 
 
 def _keep(before: Replay, now: Replay, scores: Verdict, *, update: bool, at: bool) -> None:

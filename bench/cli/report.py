@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import ROOT
-from bench.cli import common
-from bench.errors import BenchError
+from bench.cli import common, named_folders
 from bench.plan.cell import PRESETS
 
 if TYPE_CHECKING:
@@ -37,7 +33,7 @@ def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     summary = "write pages of all results for a browser"
     parser = common.add_verb(verbs, "report", summary, epilog=EPILOG)
-    common.add_selection(parser, every=True)
+    common.add_selection(parser, every=True, preset=None)
     common.add_places(parser)
     parser.add_argument(
         "--against", type=Path, metavar="DIR", help="another results folder, side by side"
@@ -51,7 +47,7 @@ def add(verbs: common.Verbs) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="default: report/ in the results folder"
     )
-    parser.set_defaults(action=act, preset=None)
+    parser.set_defaults(action=act)
 
 
 def act(arguments: argparse.Namespace) -> int:
@@ -61,8 +57,7 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store import walk
     from bench.store.folders import Store
 
-    if arguments.against and not (arguments.against / "runs").is_dir():
-        raise BenchError(f"--against {arguments.against}: no results folder, it has no runs/")
+    named_folders.refuse_no_results(arguments.against)
     store = Store(arguments.results, read_only=True)
     walk.refuse_links(store.root, *([] if arguments.output else ["report"]))
     records = store.records()
@@ -72,7 +67,7 @@ def act(arguments: argparse.Namespace) -> int:
         parts=[_part(one) for one in found],
         said=f"{store.root.name}/",
         words=Words(_places(arguments)),
-        private=_private(arguments, store),
+        private=named_folders.private(arguments, store),
         damaged=[reason.replace(f"{store.root}/", "") for reason in store.damaged.values()],
         confusion=arguments.confusion,
         other=f"{arguments.against.resolve().name}/" if arguments.against else "",
@@ -138,11 +133,3 @@ def _places(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def _short(folder: Path) -> str:
     return folder.name if folder.is_absolute() else str(folder)
-
-
-def _private(arguments: argparse.Namespace, store: Store) -> tuple[Path, ...]:
-    """Folders of this machine, which logs may name."""
-    return (
-        store.root, common.data_root(arguments), ROOT, Path.home(), Path(tempfile.gettempdir()),
-        Path(sys.prefix), Path(sys.base_prefix), Path.cwd(),
-    )  # fmt: skip

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 NOTHING = 3
 """Exit status where nothing of what was named could be measured."""
-_MOST_WORKERS = 1024
 EPILOG = """\
 Cells that are done are never computed again; stop it anywhere and start it again. Seed 0 of
 everything comes first, then seed 1, so that an early stop leaves a balanced table.
@@ -60,7 +59,7 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
     common.add_places(parser)
     parser.add_argument(
         "--workers",
-        type=partial(words.count, what="workers", most=_MOST_WORKERS),
+        type=partial(words.count, what="workers", most=words.MOST_WORKERS),
         metavar="N",
         help="cells at a time (default: one a core that may be used, one a GPU); changes no result",
     )

@@ -7,6 +7,8 @@ import re
 
 from bench.plan.cell import LARGEST_SEED, MOST_SEEDS
 
+MOST_WORKERS = 1024
+
 
 def names(text: str) -> tuple[str, ...]:
     """A comma-separated list."""

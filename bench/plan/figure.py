@@ -194,9 +194,10 @@ class Figure:
             raise BenchError(f'{where}: names no tensor, such as tensor = "outputs"')
         if entry.tensor and not of_tensor:
             raise BenchError(f"{where}: {self.show or self.kind} show no tensor; leave it out")
-        probe = entry.probe or get_task(entry.task).related.get("probe")
-        if self.on and (not probe or get_task(probe).kind != "probe"):
-            raise BenchError(f"{where}: '{entry.task}' has no probe to take images from")
+        if self.on:
+            probe = entry.probe or get_task(entry.task).related.get("probe")
+            if not probe or get_task(probe).kind != "probe":
+                raise BenchError(f"{where}: '{entry.task}' has no probe to take images from")
 
     def _validate_axis(self, axis: str, where: str) -> None:
         """Refuse an axis that its kind lacks, or that varies nothing or two things."""

@@ -21,7 +21,7 @@ from bench.run import blame
 from bench.run.job import CHECKPOINT_SECONDS
 from bench.run.shared import Shared
 from bench.score import scores
-from bench.store import checkpoint, code, outputs, record
+from bench.store import checkpoint, code, equal, outputs, record
 from bench.store.folders import ARRAYS, CHECKPOINT, PREDICTION
 from bench.tasks import Prediction
 
@@ -43,6 +43,8 @@ class WorkerRun:
         needs: Mapping[str, tuple[Path, str]],
         report: Callable[[float], None],
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        method: str = "",
+        fingerprint: str = "",
     ) -> None:
         """Set up for one cell.
 
@@ -56,13 +58,15 @@ class WorkerRun:
             needs: Role -> folder of the needed cell and the hash its output must have.
             report: Called with the fraction done, at most a few times a second.
             checkpoint_seconds: How often a checkpoint is written at most.
+            method: Its name.
+            fingerprint: Of the method's code: checkpoints of other code are not gone on from.
         """
         self.seed, self.preset, self.device, self.dtype = seed, preset, device, dtype
         self.resumed = False
         self.logged: dict[str, list[list[float]]] = {}
         self.snapshots: dict[int, npt.NDArray[np.signedinteger]] = {}
         self._task, self._work, self._needs, self._report = task, work, needs, report
-        self._interval = checkpoint_seconds
+        self._interval, self._method, self._fingerprint = checkpoint_seconds, method, fingerprint
         self._written = time.monotonic()
         self._reported = 0.0
 
@@ -141,7 +145,8 @@ class WorkerRun:
         """Write the method's state with what was logged so far, if it is time to."""
         if self._work is None or time.monotonic() - self._written < self._interval:
             return
-        harness = {"logged": self.logged, "snapshots": self.snapshots}
+        made_by = {"code": self._fingerprint, "versions": record.decisive()}
+        harness = {"logged": self.logged, "snapshots": self.snapshots, "made_by": made_by}
         content = {"method": dict(state), "harness": harness}
         with blame.ours():
             self._work.mkdir(parents=True, exist_ok=True)
@@ -149,7 +154,11 @@ class WorkerRun:
         self._written = time.monotonic()
 
     def resume(self) -> dict[str, Any] | None:
-        """The method's state of the last checkpoint; a damaged one is named and taken away."""
+        """The method's state of the last checkpoint.
+
+        One that is damaged, or of other code or libraries than the record will name, is named and
+        taken away.
+        """
         if self._work is None:
             return None
         path = self._work / CHECKPOINT
@@ -157,6 +166,7 @@ class WorkerRun:
             return None
         try:
             state = checkpoint.load(path, of=self._work.name)
+            self._refuse_others(path, state["harness"].get("made_by", {}))
         except BenchError as error:
             print(f"starting over: {error}")
             checkpoint.discard(path)
@@ -166,3 +176,18 @@ class WorkerRun:
         self.resumed = True
         method: dict[str, Any] = state["method"]
         return method
+
+    def _refuse_others(self, path: Path, made_by: Mapping[str, Any]) -> None:
+        """Raises BenchError where a checkpoint's code or libraries may give other bytes."""
+        was, here = made_by.get("versions", {}), record.decisive()
+        if was != here:
+            other = sorted(name for name in {**was, **here} if was.get(name) != here.get(name))
+            raise BenchError(f"{path}: made with another {', '.join(other)}")
+        if not equal.read().same(
+            self._method,
+            made_by["code"],
+            self._fingerprint,
+            device=self.device,
+            dtype=self.dtype,
+        ):
+            raise BenchError(f"{path}: made by other code")

@@ -197,7 +197,8 @@ def _death(code: int | None) -> dict[str, Any]:
     if code == _UNKNOWN and not server.lives():
         return {"stop": _ENDED}
     if code is not None and code < 0:
-        name = signal.Signals(-code).name
+        known = {one.value: one.name for one in signal.Signals}
+        name = known.get(-code, f"signal {-code}")  # real-time signals have no names
         cause = ", perhaps by the system for lack of memory" if name == "SIGKILL" else ""
         message = f"the worker was ended by {name}{cause}"
     else:

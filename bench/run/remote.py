@@ -84,7 +84,7 @@ class Batch:
                         running |= dict.fromkeys((job.key for job in placed), number)
                         pool.start(placed)
                     else:
-                        self._say(number, [(job, Report()) for job in group])
+                        self._say(number, [])  # whoever gave it away makes it again
                 done: dict[int, list[tuple[Job, Report]]] = {}
                 for job, report in pool.wait(_LOOK_SECONDS):
                     _refuse_others_signal(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import time
 from collections import Counter
@@ -100,7 +101,7 @@ class Runner:
             KeyboardInterrupt: Ctrl-C; workers are ended, finished cells are kept.
         """
         self._store.check_writable()
-        self._store.sweep(self._plan.cells.values())
+        self._store.sweep(self._plan.cells.values(), self._wanted)
         try:
             while self._order or self._started or self._elsewhere:
                 if self._end is not None and time.monotonic() >= self._end:
@@ -133,20 +134,22 @@ class Runner:
                 self._order.put_back(key)
             self._elsewhere = []
         while self._order and self._pool.free:
-            locked = []
-            for cell in (self._plan.cells[key] for key in self._order.pop()):
-                lock = self._store.lock(cell)
-                try:
-                    lock.acquire()
-                except Timeout:
-                    self._elsewhere.append(cell.key)
-                    continue
-                if self._done_meanwhile(cell):
-                    lock.release(done=True)
-                else:
-                    locked.append((cell, lock))
-            if locked:
-                self._start(locked)
+            with contextlib.ExitStack() as held:  # what raises leaves no lock behind
+                locked = []
+                for cell in (self._plan.cells[key] for key in self._order.pop()):
+                    lock = self._store.lock(cell)
+                    try:
+                        held.enter_context(lock.acquire())
+                    except Timeout:
+                        self._elsewhere.append(cell.key)
+                        continue
+                    if self._done_meanwhile(cell):
+                        lock.release(done=True)
+                    else:
+                        locked.append((cell, lock))
+                if locked:
+                    self._start(locked)
+                held.pop_all()  # those of cells that have begun are let go when they end
         if looks:  # at most a tenth of the time, however many they are
             now = time.monotonic()
             self._look_again = now + max(_POLL_SECONDS, 10 * (now - began))

@@ -121,6 +121,8 @@ def _prepare(jobs: Sequence[Job], channel: connection.Connection) -> list[Worker
             needs=one.needs,
             report=channel.send if one is job else lambda _fraction: None,
             checkpoint_seconds=one.checkpoint_seconds,
+            method=one.method,
+            fingerprint=one.code,
         )
         for one in jobs
     ]

@@ -17,7 +17,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -155,8 +155,8 @@ class Store:
     def publish(self, cell: Placed, attempt: Path, record: Record) -> None:
         """Put a finished attempt in its place, as one rename; an older result gives way.
 
-        What has returned from here survives a power cut. A run that is cut off between the two
-        renames leaves the older result beside its attempts, where `sweep` finds it.
+        What has returned from here survives a power cut. Who is cut off between the two renames
+        leaves the older result in the cell's work folder, where `sweep` finds it.
 
         Raises:
             BenchError: the folder cannot be written; nothing that was there is lost.
@@ -167,8 +167,10 @@ class Store:
             durable.sync_all(attempt)
             durable.make_folder(place.parent)
             if os.path.lexists(place):
-                place.rename(attempt.with_name(f"{_OLD}{attempt.name}"))
-                durable.sync(attempt.parent)
+                aside = self.work(cell) / f"{_OLD}{attempt.name}"
+                durable.make_folder(aside.parent)
+                place.rename(aside)
+                durable.sync(aside.parent)
             attempt.rename(place)
             durable.sync(place.parent)
             status = (place / "record.json").lstat()
@@ -185,10 +187,14 @@ class Store:
         else:
             shutil.rmtree(work, ignore_errors=True)
 
-    def sweep(self, cells: Iterable[Placed]) -> None:
+    def sweep(self, cells: Iterable[Placed], again: Collection[str] = ()) -> None:
         """Drop work folders and locks of finished cells, which a killed runner had no time to drop.
 
         A result that was to give way, and whose follower did not get to its place, returns to it.
+
+        Args:
+            cells: Those to look after.
+            again: Keys of cells that will be computed, finished or not: their checkpoints stay.
         """
         left: set[str] = set()
         for place in ("work", "locks"):
@@ -201,7 +207,7 @@ class Store:
                     self._restore(cell)
                     record = self.read(cell)
                     if record is not None and record.state == "done":
-                        self.clear_work(cell)
+                        self.clear_work(cell, keep_checkpoint=cell.key in again)
                         lock.release(done=True)
 
     def _restore(self, cell: Placed) -> None:

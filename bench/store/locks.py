@@ -40,7 +40,8 @@ class CellLock:
     `KEY.held`, that names the holder, for machines that do not see one another's locks and file
     systems that have none. A mark is of no more use once its process is gone, which the same
     machine can tell at once. For others it is a lease: the holder renews it, and who has watched it
-    for `LEASE_SECONDS` without that takes it. No clock of one machine is held against another's.
+    for `LEASE_SECONDS` without that takes it. No clock of one machine is held against another's,
+    but for marks that are torn or a day old.
     """
 
     def __init__(self, file: Path) -> None:

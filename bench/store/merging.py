@@ -22,12 +22,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from bench.errors import BenchError
 from bench.plan.cell import Address, address
 from bench.store import outputs, packing, record, traces
 from bench.store.folders import ARRAYS, PREDICTION, Store, writable
+from bench.store.locks import CellLock
 from bench.store.record import Record
 
 _MANIFEST_BYTES = 1 << 26
@@ -86,11 +87,20 @@ def merge(path: Path, store: Store) -> Merged:
 
 @contextmanager
 def _staging(store: Store) -> Iterator[Path]:
-    """A folder beside the store's cells to unpack into; one merge at a time has one."""
+    """A folder beside the store's cells to unpack into; one merge at a time has one.
+
+    Raises:
+        BenchError: another is going on, or it cannot be written.
+    """
     folder = store.root / "locks"
     with writable(store.root):
         folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "merge.lock"):
+    lock = CellLock(folder / "merge.lock")
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BenchError(f"{store.root}: another merge into it is going on; try again") from error
+    with lock:
         for left in (store.root / "work").glob("merge-*"):  # by a merge that was killed
             shutil.rmtree(left, ignore_errors=True)
         with writable(store.root):
@@ -123,8 +133,7 @@ def _place(one: _Staged, store: Store, result: Merged) -> None:
             )
         elif old is None or (old.arrays and not new.arrays):
             store.publish(place, one.folder, new)
-            if new.state == "done":
-                store.clear_work(place)
+            store.clear_work(place, keep_checkpoint=new.state != "done")
             result.merged += 1
         else:
             result.here += 1

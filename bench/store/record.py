@@ -231,6 +231,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def decisive() -> dict[str, str]:
+    """Those of `versions` that may change a result."""
+    return {name: version for name, version in versions().items() if name in DECISIVE}
+
+
 def own_version() -> str:
     """That of bench, as it was installed."""
     try:

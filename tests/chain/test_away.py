@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+import shutil
 import sys
 
 import numpy as np
@@ -138,6 +139,20 @@ def test_a_batch_that_is_lost_is_given_away_again(toml, tmp_path):
     assert done not in again
 
 
+def test_a_group_whose_folder_was_taken_away_is_made_again(toml, tmp_path):
+    def takes(engine):
+        batch = engine.batches["0"]
+        if not engine.ended:
+            shutil.rmtree(batch.groups[0][0].attempt)
+            batch._say(0, [])
+            engine.ended["0"] = ""
+        everything(engine)
+
+    one, _ = runner(toml, tmp_path / "r", Written(takes))
+    assert one.run()
+    assert set(one.states.values()) == {"done"}
+
+
 @pytest.mark.parametrize(
     ("why", "failure"),
     [("OUT_OF_MEMORY: killed", "out of memory"), ("TIMEOUT", "timeout"), ("x", "worker died")],
@@ -221,22 +236,6 @@ def test_cancel_ends_the_run_and_status_names_its_jobs(toml, tmp_path, capsys):
     assert "8 cells had been given to dask" in capsys.readouterr().out
     assert bench("cancel", "--results", tmp_path / "r") == 0
     assert "no run into" in capsys.readouterr().out
-
-
-def test_options_name_what_is_wrong(tmp_path):
-    file = tmp_path / "o.toml"
-    file.write_text('[slurm]\npartitions = "gpu"\n')
-    with pytest.raises(BenchError, match=r"o.toml: slurm: unknown key 'partitions'.*'partition'"):
-        engines.read(file, "cpu")
-    file.write_text('[slurm]\nminutes = "4h"\n')
-    with pytest.raises(BenchError, match="minutes"):
-        engines.read(file, "cpu")
-    file.write_text("[slurm]\ngpus = 2\n[dask]\nresources = { GPU = 1 }\n")
-    assert engines.read(file, "cuda").slurm.gpus == 2
-    assert engines.read(file, "cuda").dask.resources == {"GPU": 1.0}
-    assert engines.read(None, "cuda").slurm.gpus == 1
-    with pytest.raises(BenchError, match="--executor-options"):
-        engines.read(tmp_path / "gone.toml", "cpu")
 
 
 def test_a_dry_run_reads_the_options(toml, tmp_path, capsys):

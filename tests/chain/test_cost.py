@@ -67,6 +67,11 @@ def test_an_image_that_is_too_small_for_a_network_counts_as_one_that_is_not():
     assert at[8] == at[16] < at[32]
 
 
+def test_a_network_that_cannot_be_built_costs_what_its_image_says():
+    own = {"network": "vggs", "widths": (), "epochs": 1}
+    assert work.of(own, work.Size(1, (8, 8, 1), certain=True)) == 64
+
+
 def test_a_part_has_as_many_images_as_it_selects():
     assert work.size("digits/cluster", "quick", DATA).images == 1797
     own = work.size("digits/transfer", "paper", DATA)

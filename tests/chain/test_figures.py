@@ -127,6 +127,14 @@ def test_tasks_are_groups_and_keep_their_names_whole_where_the_last_part_is_shar
     assert [s.column for s in plan.slots] == ["tiny/cluster", "flat", "digits/cluster"]
 
 
+def test_a_curve_may_be_a_mean_over_tasks(tmp_path):
+    text = CURVE.replace('task = "tiny/cluster"\n', "").replace(
+        'published = { method = "CCN" }', 'tasks = ["tiny/cluster", "tiny/flat"]'
+    )
+    plan = make_plan(write(tmp_path, text))
+    assert {s.entry.all_tasks for s in plan.slots} == {("tiny/cluster", "tiny/flat")}
+
+
 def test_an_embedding_asks_for_its_first_seed_alone(tmp_path):
     path = write(tmp_path, EMBEDDING)
     assert [list(s.cells) for s in make_plan(path).slots] == [[0], [0]]

@@ -18,6 +18,10 @@ from bench.errors import BenchError, unknown
         (["run", "digits", "--budget", "5d"], "'5d' is no duration; write 90s, 20m or 1.5h"),
         (["list", "method"], "invalid choice: 'method'"),
         (["show", "abc", "def"], "one word too many: def"),
+        (["prove", "--update", "--methods", "dec"], "leave --methods and --digits out"),
+        (["prove", "--digits", "--methods", "dec"], "--digits compares the whole experiment"),
+        (["prove", "--workers", "0"], "'0' is no number of workers; write 1 or more"),
+        (["data", "verify", "digits", "--json"], "--json belongs to `data list`"),
         ([], "required: VERB"),
     ],
 )

@@ -211,6 +211,17 @@ def test_a_report_at_the_last_moment_is_not_lost():
     assert pool._ended(running) == [Report()]
 
 
+@pytest.mark.parametrize(
+    ("code", "said"), [(-9, "by SIGKILL, perhaps"), (-40, "by signal 40"), (3, "exit status 3")]
+)
+def test_every_end_of_a_worker_has_words(code, said):
+    from bench.run.pool import _death
+
+    found = _death(code)
+    assert found["failure"] == "worker died"
+    assert said in found["message"]
+
+
 def test_nothing_is_computed_from_a_need_that_failed_or_cannot_be_had(tmp_path):
     made = make_plan(write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "carrier"}]))
     needed, needing = made.cells

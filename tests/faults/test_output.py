@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from harness import places, start, states_of, write_experiment
+from harness import make_plan, places, start, states_of, write_experiment
 
 from bench import ROOT
 from bench.cli import progress
@@ -99,6 +99,17 @@ def test_a_terminal_that_cannot_move_back_gets_lines(term, bar, monkeypatch):
     monkeypatch.setenv("TERM", term)
     assert isinstance(progress.make(Terminal()), progress.Live) is bar
     assert not isinstance(progress.make(io.StringIO()), progress.Live)
+
+
+def test_a_cell_that_is_given_up_leaves_the_bar(tmp_path):
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}])
+    (cell,) = make_plan(toml).cells.values()
+    bar = progress.Live(Terminal())
+    with bar.over({cell.key: 1.0}, workers=1):
+        bar.started(cell)
+        bar.gave_up(cell, "its data are damaged")
+    assert not bar._running
+    assert bar._bar.finished
 
 
 def test_a_message_moves_no_cursor():

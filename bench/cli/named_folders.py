@@ -1,0 +1,30 @@
+"""Folders that flags name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import ROOT
+from bench.cli.common import data_root
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.store.folders import Store
+
+
+def refuse_no_results(folder: Path | None) -> None:
+    """Raises BenchError where --against names no results folder."""
+    if folder and not (folder / "runs").is_dir():
+        raise BenchError(f"--against {folder}: no results folder, it has no runs/")
+
+
+def private(arguments: argparse.Namespace, store: Store) -> tuple[Path, ...]:
+    """Folders of this machine, which logs may name and nobody else need read."""
+    return (
+        store.root, data_root(arguments), ROOT, Path.home(), Path(tempfile.gettempdir()),
+        Path(sys.prefix), Path(sys.base_prefix), Path.cwd(),
+    )  # fmt: skip
