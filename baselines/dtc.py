@@ -28,6 +28,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.declared import refuse_overridden
 from bench.nn import networks, training
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.images.tensors import flip, to_tensor, translate
@@ -105,6 +106,8 @@ class DTC(Method):
     def __post_init__(self) -> None:
         if min(self.batch_size - 1, self.epochs, self.refresh) < 1 or self.warmup_epochs < 0:
             raise ValueError("batch_size must be at least 2, epochs and refresh at least 1")
+        if self.recipe == "dtc":
+            refuse_overridden(self, RECIPES)
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The network pretrained on the source."""
@@ -197,7 +200,9 @@ class Assigner(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Soft assignments, float32 whatever the type that the network computes in."""
-        out: Tensor = self.clusters(self.layer(self.network.features(x)).float())
+        z = self.layer(self.network.features(x))
+        with torch.autocast(z.device.type, enabled=False):  # products cancel in distances
+            out: Tensor = self.clusters(z.float())
         return out
 
 

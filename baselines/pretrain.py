@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench import weights
+from bench.declared import refuse_overridden
 from bench.nn import training
 from bench.nn.images.tensors import flip, to_tensor, translate
 from bench.nn.networks import build, completed
@@ -69,6 +70,10 @@ class Pretrain(Method):
 
     def __post_init__(self) -> None:
         completed(self.network)
+        if self.batch_size < 2 or self.epochs < (0 if self.weights else 1):
+            raise ValueError("batch_size must be at least 2, epochs at least 1 without weights")
+        if self.recipe == "dtc":
+            refuse_overridden(self, DTC)
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The initial weights, one cell for all tasks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.errors import BenchError, unknown
@@ -16,15 +16,18 @@ _LONGEST_NAME = 100
 """Bytes of it; file systems take 255."""
 
 _ABOVE_ZERO = (
-    "batch_size", "classes_per_batch", "crops", "every", "halve_every", "images_per_class",
-    "inverse_penalty", "k", "learning_rate", "n_init", "neighbours", "refresh", "sharpness",
-    "sigma", "std", "student_temperature", "temperature", "warmup_learning_rate", "width",
+    "batch_size", "classes_per_batch", "clip", "crops", "decay_every", "every", "halve_every",
+    "images_per_class", "inverse_penalty", "k", "learning_rate", "max_norm", "n_init",
+    "neighbours", "refresh", "sharpness", "sigma", "std", "student_temperature", "temperature",
+    "warmup_learning_rate", "width",
 )  # fmt: skip
-_SHARES = ("centre_momentum", "dropout", "ensemble", "momentum", "teacher_momentum")
+_SHARES = ("centre_momentum", "momentum", "teacher_momentum")
+_BELOW_ONE = ("dropout", "ensemble")
 _FROM_ZERO = (
-    "batch", "bottleneck", "decay_every", "epochs", "finetune_iterations", "iterations", "jitter",
-    "limit", "max_epochs", "max_iter", "memory", "patch", "rampup", "relabellings", "scale",
-    "source_weight", "tolerance", "warmup", "warmup_epochs", "weight_decay",
+    "alpha", "balance_weight", "batch", "binary_weight", "bottleneck", "colour", "consistency",
+    "entropy_weight", "epochs", "finetune_iterations", "grey", "iterations", "jitter", "limit",
+    "margin", "max_epochs", "max_iter", "memory", "patch", "rampup", "relabellings", "scale",
+    "shift", "source_weight", "tolerance", "warmup", "warmup_epochs", "weight_decay",
 )  # fmt: skip
 """Names that mean the same in all methods, by the numbers that they can be."""
 
@@ -37,6 +40,8 @@ def refuse_out_of_range(name: str, value: Any, where: str) -> None:
         raise BenchError(f"{where} = {value} is no finite number")
     if name in _SHARES and not 0 <= value <= 1:
         raise BenchError(f"{where} = {value} must be in 0..1")
+    if name in _BELOW_ONE and not 0 <= value < 1:
+        raise BenchError(f"{where} = {value} must be 0 or more and below 1")
     if name in _ABOVE_ZERO and value <= 0:
         raise BenchError(f"{where} = {value} must be above 0")
     if name in _FROM_ZERO and value < 0:
@@ -74,6 +79,26 @@ def refuse_fields(cls: type[Any], named: Iterable[str], where: str) -> None:
     for key in named:
         if key not in {f.name for f in fields}:
             raise unknown("parameter", key, (f.name for f in fields), where=where)
+
+
+def refuse_overridden(one: Any, recipe: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse values that a recipe would override unseen.
+
+    Args:
+        one: A method, a dataclass.
+        recipe: Data set -> parameter -> the recipe's value.
+
+    Raises:
+        ValueError: a parameter that the recipe decides was given another value than its default.
+    """
+    decided = {name for own in recipe.values() for name in own}
+    given = [
+        f.name
+        for f in dataclasses.fields(one)
+        if f.name in decided and getattr(one, f.name) != f.default
+    ]
+    if given:
+        raise ValueError(f"the recipe decides {', '.join(given)}: give them with recipe = 'own'")
 
 
 def _plain(value: Any) -> bool:

@@ -234,7 +234,7 @@ class KCL(PairClustering):
     """What a dissimilar pair's divergence must reach, in nats."""
 
     def loss(self, p: Tensor, similar: Tensor) -> Tensor:
-        """CCN, equation 5, over the mean of the n² ordered pairs."""
+        """CCN, equation 5, one direction for each ordered pair; its mean, as the released code."""
         return pairs.kcl(p, similar, margin=self.margin)
 
 

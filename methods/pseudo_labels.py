@@ -131,7 +131,10 @@ class PseudoLabels:
     def _balanced(self, log_p: Tensor, *, overwrite: bool = False) -> Tensor:
         """The transport's labels, (N,)."""
         stop = Stop(self.method.tolerance)
-        return balance(log_p, self.method.sharpness, stop=stop, overwrite=overwrite).labels
+        plan = balance(log_p, self.method.sharpness, stop=stop, overwrite=overwrite)
+        if not plan.converged:
+            print(f"labels are not balanced to the tolerance: {plan.error:.3g} is left of it")
+        return plan.labels
 
     def _log_p(self, head: int, features: Tensor) -> Tensor:
         """(n, D) -> (n, K)."""
@@ -152,12 +155,16 @@ class PseudoLabels:
         features = self._features().cpu().numpy()
         if self.method.components:
             features = whitened(features, self.method.components)
-        return (self._clustered(head, features) for head in heads)
+        return (self._clustered(place, head, features) for place, head in enumerate(heads))
 
-    def _clustered(self, head: int, features: npt.NDArray[np.float32]) -> Tensor:
-        """Clusters of features, (N, D); no numbers of earlier ones: the head is drawn anew."""
+    def _clustered(self, place: int, head: int, features: npt.NDArray[np.float32]) -> Tensor:
+        """Clusters of features, (N, D); no numbers of earlier ones: the head is drawn anew.
+
+        Heads that are labelled at the same time start from other centres by their `place`.
+        """
         k = self.method.clusters
-        seed = (self.run.seed_for("k-means") + int(self.done)) % 2**32
+        begun = int(self.done) + place * len(self.times)
+        seed = (self.run.seed_for("k-means") + begun) % 2**32
         found = KMeans(k, n_init=1, random_state=seed).fit_predict(features)
         drawn = torch.Generator().manual_seed(seed)
         rows = slice(head * k, (head + 1) * k)

@@ -153,11 +153,7 @@ class TEMI(OnFeatures):
                 student.freeze_last(at < frozen)
                 here = rows.to(run.device)
                 x = features[torch.cat([here, pairs[here]])]
-                with torch.no_grad():
-                    q = _log(teacher(x), self.teacher_temperature)
-                    shares.copy_(followed(shares, q, self.share_momentum))
-                p = _log(student(x), self.student_temperature)
-                of_heads = temi_loss(p, q, shares, self.beta)
+                of_heads = self._of_heads(student, teacher, shares, x)
                 loop.step(optimiser, of_heads.mean())
                 follow(teacher, student, self.teacher_momentum)
                 losses += of_heads.detach() / steps
@@ -167,6 +163,17 @@ class TEMI(OnFeatures):
         best = teacher.head(losses)
         tensors = {name: value.cpu().clone() for name, value in best.items()}
         return Prediction(assignments=_clusters(best, features), tensors=tensors)
+
+    def _of_heads(self, student: Heads, teacher: Heads, shares: Tensor, x: Tensor) -> Tensor:
+        """Each head's loss, (heads,), on images and, behind them, their neighbours, (2 n, D).
+
+        The clusters' shares, (heads, K), follow the teacher in place.
+        """
+        with torch.no_grad():
+            q = _log(teacher(x), self.teacher_temperature)
+            shares.copy_(followed(shares, q, self.share_momentum))
+        p = _log(student(x), self.student_temperature)
+        return temi_loss(p, q, shares, self.beta)
 
 
 class Heads(nn.Module):

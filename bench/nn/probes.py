@@ -181,7 +181,6 @@ def linear_probe(
     batch: int = 192,
     top: int = 5,
     device: torch.device | str = "cpu",
-    progress: Callable[[int], None] = lambda _: None,
 ) -> Tensor:
     """Train a linear classifier on fixed features and rank the classes of test images.
 
@@ -201,7 +200,6 @@ def linear_probe(
         batch: Images in a batch.
         top: Ranks to keep.
         device: Where the classifier is trained; features travel there a batch at a time.
-        progress: Called with the number of epochs done.
 
     Returns:
         int64, (M, min(top, n_classes)), likeliest class first.
@@ -221,7 +219,6 @@ def linear_probe(
         for rows in training.batches(len(train), batch, generator):
             loss = functional.cross_entropy(scores(train[rows]), train_labels[rows].to(device))
             training.step(optimiser, loss)
-        progress(epoch + 1)
     with torch.no_grad():
         parts = torch.split(torch.arange(len(test)), _BLOCK)
         logits = torch.cat([scores(test[part]).cpu() for part in parts])

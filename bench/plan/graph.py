@@ -168,15 +168,22 @@ def _add(
     )
     if cell.key not in plan.cells:
         plan.cells[cell.key] = cell
-        lacks = stem.lacks
-        for _, key in needs:
-            lacks = lacks or plan.unavailable.get(key, ())
-        if not lacks:
-            reason = stem.unavailable()
-            lacks = (reason if isinstance(reason, Lack) else Lack(str(reason)),) if reason else ()
-        if lacks:
+        if lacks := _lacks(plan, stem, needs):
             plan.unavailable[cell.key] = lacks
     return cell.key
+
+
+def _lacks(plan: Plan, stem: Stem, needs: Iterable[tuple[str, str]]) -> tuple[Lack, ...]:
+    """Why a cell cannot run here: for its task, a cell that it needs, or its method."""
+    if stem.lacks:
+        return stem.lacks
+    for _, key in needs:
+        if key in plan.unavailable:
+            return plan.unavailable[key]
+    reason = stem.unavailable()
+    if not reason:
+        return ()
+    return (reason if isinstance(reason, Lack) else Lack(str(reason)),)
 
 
 def _stem(

@@ -67,7 +67,9 @@ class Dask:
                 dashboard_address=None,
                 memory_limit=0,
                 resources=options.resources or None,
-                silence_logs=logging.ERROR,  # it warns of every task that is cancelled at the end
+                # It warns of every task that is cancelled at the end, and workers whose run was
+                # killed print a traceback each; what became of a task is asked, not read.
+                silence_logs=logging.CRITICAL,
             )
             # A Ctrl-C that comes while this calls back from a garbage collection would be lost.
             disable_gc_diagnosis(force=True)

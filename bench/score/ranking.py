@@ -57,6 +57,7 @@ def ranking(scores: Mapping[str, Mapping[str, float]], *, higher_is_better: bool
     chi = n * n * ((ranks.mean(axis=0) - (k + 1) / 2) ** 2).sum() / within if within else 0.0
     rest = n * (k - 1) - chi
     f = (n - 1) * chi / rest if rest > 1e-9 else math.inf
-    p = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
+    # Where all tasks rank alike F is infinite; that happens by chance once in k!^(n-1).
+    p = max(float(stats.f.sf(f, k - 1, (k - 1) * (n - 1))), math.factorial(k) ** (1.0 - n))
     q = stats.studentized_range.ppf(1 - LEVEL, k, math.inf) / math.sqrt(2)
     return Ranking(mean, tasks, p, float(q * math.sqrt(k * (k + 1) / (6 * n))))

@@ -72,9 +72,8 @@ def check_integers(name: str, values: Any, n: int, top: int | None) -> None:
     array = np.asarray(values)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise NonFiniteError(f"{name} hold NaN or infinite values")
-    if len(array) != n or array.ndim != (
-        2 if name.startswith("classes") and array.ndim == 2 else 1
-    ):
+    dimensions = (1, 2) if name.startswith("classes") else (1,)
+    if array.ndim not in dimensions or len(array) != n:
         raise InvalidPrediction(f"{name} have shape {array.shape}; the task has {n} images")
     if array.dtype.kind not in "iu":
         raise InvalidPrediction(f"{name} are of type {array.dtype}; integers are wanted")

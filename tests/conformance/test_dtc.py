@@ -13,6 +13,7 @@ from torch import nn
 
 from bench import ROOT, registry
 from bench.errors import NonFiniteError
+from bench.nn import networks
 from bench.nn.losses.student import (
     SoftClusters,
     kl_divergence,
@@ -23,6 +24,7 @@ from bench.nn.losses.student import (
 dtc = registry.import_from(ROOT / "baselines", "dtc")
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "dtc.npz", allow_pickle=False)
 DTC = dtc.DTC
+Pretrain = registry.import_from(ROOT / "baselines", "pretrain").Pretrain
 
 
 def golden(name, dtype=torch.float64):
@@ -216,3 +218,28 @@ def test_the_recipe_is_that_of_the_script_for_the_data(task, wanted):
     """Values of the released scripts, of which the defaults here are CIFAR-10's."""
     assert DTC(mode="TE", recipe="dtc").by_recipe(task) == wanted
     assert DTC(mode="TE", epochs=3).by_recipe(task) == DTC(mode="TE", epochs=3)
+
+
+def test_what_the_recipe_decides_is_not_given_beside_it():
+    with pytest.raises(ValueError, match="recipe decides epochs: give them with recipe = 'own'"):
+        DTC(recipe="dtc", epochs=3)
+    with pytest.raises(ValueError, match="the recipe decides network"):
+        Pretrain(recipe="dtc", network="resnet18")
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 1}])
+def test_a_pretrained_network_has_learned_something(wrong):
+    with pytest.raises(ValueError, match="epochs at least 1 without weights"):
+        Pretrain(**wrong)
+    assert Pretrain(epochs=0, weights="resnet18.tv_in1k").epochs == 0
+
+
+def test_assignments_are_float32_whatever_the_network_computes_in():
+    network = networks.build(networks.describe("convnet", channels=1, outputs=3), 0).eval()
+    layer = nn.Linear(network.features(torch.zeros(2, 1, 8, 8)).shape[1], 3)
+    clusters, x = SoftClusters(torch.randn(3, 3), 1.0), torch.rand(5, 1, 8, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = dtc.Assigner(network, layer, clusters)(x)
+        z = layer(network.features(x))
+    assert z.dtype == torch.bfloat16
+    assert torch.equal(found, clusters(z.float()))

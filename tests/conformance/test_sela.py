@@ -265,3 +265,12 @@ def test_k_means_may_cluster_whitened_components_of_unit_length():
     literal /= np.linalg.norm(literal, axis=1, keepdims=True)
     np.testing.assert_allclose(np.abs(found), np.abs(literal), atol=1e-4)
     assert pseudo_labels.whitened(x.astype(np.float32), 100).shape == (40, 6)
+
+
+def test_heads_that_k_means_labels_together_differ(monkeypatch):
+    """Their centres start from other seeds, and so do their weights."""
+    made, _ = labeller(monkeypatch, assignment="k-means", relabel="all")
+    one, other, _ = made._by_kmeans([0, 1, 2])
+    assert not torch.equal(one, other)
+    weights = made._layer.weight.detach().reshape(3, 6, -1)
+    assert not torch.equal(weights[0], weights[1])

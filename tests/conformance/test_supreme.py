@@ -76,6 +76,8 @@ READINGS = [
 def test_confidence_is_its_double_loop(how):
     q = distributions(6, 4, seed=1)
     torch.testing.assert_close(confidence(q, how), literal_confidence(q, how), rtol=1e-11, atol=0)
+    certain = torch.eye(2, dtype=torch.float64)
+    assert torch.isfinite(confidence(certain, how)).all()
 
 
 @pytest.mark.parametrize("parts", ["both", "transferred", "self"])

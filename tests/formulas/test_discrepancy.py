@@ -61,6 +61,12 @@ def test_it_is_the_double_sum_for_batches_of_any_two_sizes(n, m):
     assert value == pytest.approx(literal(*x, *p), abs=1e-12)
 
 
+def test_features_that_are_all_equal_are_not_apart():
+    equal = torch.zeros(4, 3)
+    p = torch.full((4, 2), 0.5)
+    assert torch.isfinite(discrepancy.joint_discrepancy(equal, equal, p, p))
+
+
 def test_domains_apart_are_further_apart_than_one_domain():
     drawn = torch.Generator().manual_seed(0)
     x = torch.randn(64, 8, generator=drawn)

@@ -95,7 +95,7 @@ def probabilities(distances: Tensor, k: int) -> Tensor:
         )
     near, sigma = distances[:, :k], distances[:, 2:3] / 2
     weight = torch.where(sigma > 0, (-(near / sigma).square() / 2).exp(), (near == 0).double())
-    # Of exp(-8) at the fourth or later neighbour and more of the first: the sum is never 0.
+    # The third neighbour has exp(-2) and the nearer ones no less: the sum is never 0.
     return (weight / weight.sum(dim=1, keepdim=True)).to(distances.dtype)
 
 

@@ -48,7 +48,7 @@ def joint_discrepancy(source: Tensor, target: Tensor, p_source: Tensor, p_target
 def _of_features(x: Tensor) -> Tensor:
     """The sum of Gaussian kernels whose widths follow the distances of this batch, (N, N)."""
     squared = _squared_distances(x)
-    mean = squared.detach().mean()
+    mean = squared.detach().mean().clamp_min(torch.finfo(x.dtype).tiny)  # all may be equal
     kernels = [torch.exp(-squared / (2.0 * 2.0**power * mean)) for power in WIDTHS]
     return torch.stack(kernels).sum(dim=0)
 

@@ -56,9 +56,9 @@ def kcl(
         similar: Bool, or weights in 0..1, (n, n): whether i and j (row, column) are similar.
         known: Bool, (n, n): the pairs to count; None: all n², self-pairs included.
         margin: What a dissimilar pair's divergence must reach, in nats.
-        reduction: "mean" divides by the number of known pairs (CCN, equation 9, and the released
-            code, though that lets unknown pairs add constants); "sum" divides by nothing (CCN,
-            equation 6). With no known pair either gives 0.
+        reduction: "mean" divides by the number of known pairs, as the released code (which lets
+            unknown pairs add constants); "sum" by nothing. Equations 9 and 6 as printed are twice
+            that: they sum both directions of every ordered pair. With no known pair either gives 0.
 
     Returns:
         A scalar in float32, or float64 for float64 `p`; NaN where `p` holds NaN.

@@ -52,8 +52,7 @@ def confidence(q: Tensor, how: Confidence) -> Tensor:
         out.
     """
     k = q.shape[1]
-    log_q = (q + EPS).log() if q.dtype == torch.float32 else q.log()
-    shares = q * log_q
+    shares = q * (q + EPS).log() if q.dtype == torch.float32 else torch.xlogy(q, q)
     if how.entropy == "printed":
         half = shares @ q.T
         entropy = -(half + half.T)
