@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from bench.errors import BenchError, unknown
 
 T = TypeVar("T")
+_WORDS = {int: "whole number", float: "number", bool: "truth value (true, false)", str: "text"}
 
 
 def typed(cls: type[T], content: Mapping[str, Any], where: str) -> T:
@@ -67,7 +68,7 @@ def checked(hint: Any, value: Any, where: str) -> Any:
     wanted = origin or hint
     if hint is Any or (isinstance(value, wanted) and (wanted is bool or type(value) is not bool)):
         return value
-    raise BenchError(f"{where} = {value!r} is no {wanted.__name__}")
+    raise BenchError(f"{where} = {value!r} is no {_WORDS.get(wanted, wanted.__name__)}")
 
 
 def _container(hint: Any, value: Any, where: str) -> Any:

@@ -23,7 +23,8 @@ half a point a seed nor new draws of its seeds explain it; where code alone diff
 reference too weak to tell a broken method is named "unguarded".
 
 Exit status: 0 every guarded number is as it was; 1 a number moved, is stale, or misses seeds that
-the reference has; 2 usage; 3 nothing of what was named could be compared.
+the reference has (all of them, where nothing was measured); 2 usage; 3 there is no reference of
+what was named.
 
   python -m bench run digits --seeds 3 --check        measure, compare, in CI
   python -m bench check digits --seeds 3 --format markdown >> $GITHUB_STEP_SUMMARY

@@ -78,10 +78,7 @@ def add_selection(
     every: bool = False,
     preset: str | None = "quick",
 ) -> None:
-    """Declare the arguments that choose cells: names of experiments, --all, and what narrows.
-
-    Without a `preset` the default is each of which something was measured.
-    """
+    """Declare what chooses cells: experiments, --all, what narrows; no preset: all measured."""
     if every:
         parser.add_argument(
             "--all",
@@ -101,7 +98,7 @@ def add_selection(
         type=words.names,
         metavar="A,B",
         default=(),
-        help="only these; one that no table has is added as a row",
+        help="only these; one that no table of the experiment has is added where it fits",
     )
     parser.add_argument("--tasks", type=words.names, metavar="T,U", default=(), help="only these")
     seeds = parser.add_mutually_exclusive_group()
@@ -109,7 +106,7 @@ def add_selection(
         "--seeds",
         type=partial(words.count, what="seeds", most=MOST_SEEDS),
         metavar="N",
-        help="the first N of the seeds 0..9",
+        help="seeds 0 to N-1 of every row (default: as many as its table says)",
     )
     seeds.add_argument("--seed-list", type=words.seed_list, metavar="0,3", help="just these seeds")
     parser.add_argument(
@@ -145,7 +142,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         dest="given",
         default=[],
         help="another value of a method's parameter, in tables of its own; may be repeated "
-        "(`show --params METHOD` names them)",
+        "(`show --params METHOD --experiment NAME` names them)",
     )
 
 
@@ -285,8 +282,9 @@ def refuse_unused(plan: Plan, options: Options) -> None:
     flags.append(("--tasks", [] if plan.slots else list(options.tasks)))
     for flag, names_ in flags:
         if names_:
-            where = ", ".join(one.name for one in plan.experiments)
-            raise BenchError(f"{flag} {','.join(names_)}: no table or figure of {where} takes that")
+            where = ", ".join(one.name for one in plan.experiments) + " takes that"
+            where += f" on {','.join(options.tasks)}" if options.tasks else ""
+            raise BenchError(f"{flag} {','.join(names_)}: no table or figure of {where}")
 
 
 def say(line: str, out: TextIO | None = None) -> None:

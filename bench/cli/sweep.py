@@ -13,7 +13,7 @@ Writes an experiment of its own, results/sweeps/NAME.toml, and runs it: `render`
 `status` take that file too. A list of other values takes its place; what was measured stays.
 
   python -m bench sweep kmeans.n_init=1,5,20 digits/cluster
-  python -m bench sweep dec.epochs=5,10,20 digits --dry-run       where the experiment has DEC"""
+  python -m bench sweep dec.max_epochs=5,10,20 digits --dry-run   where the experiment has DEC"""
 
 
 def add(verbs: common.Verbs) -> None:

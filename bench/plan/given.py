@@ -44,7 +44,9 @@ def parted(text: str, flag: str) -> tuple[str, str, str]:
     name, equals, value = text.partition("=")
     method, dot, param = name.strip().rpartition(".")
     if not (equals and dot and method and param and value.strip()):
-        raise BenchError(f"{flag} {text}: write METHOD.PARAM=VALUE, such as kmeans.n_init=5")
+        value, such = ("V1,V2", "5,20") if flag == "sweep" else ("VALUE", "5")
+        words = f"write METHOD.PARAM={value}, such as kmeans.n_init={such}"
+        raise BenchError(f"{flag} {text}: {words}")
     return method, param, value.strip()
 
 

@@ -122,5 +122,6 @@ def find(chosen: Mapping[str, str], *, metric: str, where: str) -> Published | N
     if "metric" not in chosen:
         fits = [p for p in fits if p.metric == metric]
     if len(fits) > 1:
-        raise BenchError(f"{where}: published = {dict(chosen)} fits {len(fits)} numbers; narrow it")
+        many = f"{where}: published = {dict(chosen)} fits {len(fits)} numbers"
+        raise BenchError(f"{many}; add table, dataset or metric")
     return fits[0] if fits else None

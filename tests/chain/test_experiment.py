@@ -35,10 +35,10 @@ BAD = {
     "not TOML": ("[[table]]", "[[table", "not valid TOML"),
     "unknown key": ("caption =", "captoin =", "unknown key 'captoin': did you mean 'caption'?"),
     "key missing": ('caption = "C."', "", "key 'caption' is missing"),
-    "wrong type": ('title = "T"', "title = 3", "title = 3 is no str"),
+    "wrong type": ('title = "T"', "title = 3", "title = 3 is no text"),
     "no list": ('metrics = ["ACC", "NMI"]', 'metrics = "ACC"', "metrics must be a list"),
     "no table": ("params = { iterations = 3 }", "params = 3", "params must be a table"),
-    "bool for a number": ("seeds = 2", "seeds = true", "seeds = True is no int"),
+    "bool for a number": ("seeds = 2", "seeds = true", "seeds = True is no whole number"),
     "no seeds": ("seeds = 2", "seeds = 0", "seeds must be at least 1"),
     "negative seeds": ("seeds = 2", "seeds = -1", "seeds must be at least 1"),
     "preset": ("preset.quick", "preset.quik", "unknown preset 'quik': did you mean 'quick'?"),
@@ -49,9 +49,13 @@ BAD = {
         "takes adapt tasks, 'tiny/cluster' is a cluster",
     ),
     "artifact": (FIRST_ROW, 'method = "mean-image"', "serves other cells and has no score"),
-    "published too wide": (', dataset = "SVHN"', "", "narrow it"),
+    "published too wide": (', dataset = "SVHN"', "", "add table, dataset or metric"),
     "parameter": ("iterations =", "iteratons =", "unknown parameter of centroids 'iteratons'"),
-    "value": ("iterations = 3", 'iterations = "3"', "centroids.iterations = '3' is no int"),
+    "value": (
+        "iterations = 3",
+        'iterations = "3"',
+        "centroids.iterations = '3' is no whole number",
+    ),
     "a row's seeds": ("params = { iter", "seeds = -2\nparams = { iter", "seeds must be at least 1"),
     "literal": (
         FIRST_ROW,
@@ -61,7 +65,7 @@ BAD = {
     "list's value": (
         "[[table]]",
         '[preset.quick.params.autoencoder]\nwidths = ["a"]\n[[table]]',
-        "autoencoder.widths[0] = 'a' is no int",
+        "autoencoder.widths[0] = 'a' is no whole number",
     ),
     "method's own check": (
         FIRST_ROW,

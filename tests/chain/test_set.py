@@ -93,7 +93,7 @@ def test_values_are_read_as_the_parameters_want_them(text, value):
         ("n_init=5", "--set n_init=5: write METHOD.PARAM=VALUE"),
         ("kmean.n_init=5", "--set: unknown method 'kmean': did you mean 'kmeans'?"),
         ("kmeans.n_int=5", "unknown parameter of kmeans 'n_int': did you mean 'n_init'?"),
-        ("kmeans.n_init=many", "--set: kmeans.n_init = 'many' is no int"),
+        ("kmeans.n_init=many", "--set: kmeans.n_init = 'many' is no whole number"),
         ("kmeans.n_init=0", "--set: kmeans.n_init = 0 must be above 0"),
         ("dec.tolerance=nan", "--set: dec.tolerance = nan is no finite number"),
         ("kmeans.features=both", "--set: kmeans.features = 'both' is none of 'pixels', 'source'"),

@@ -227,7 +227,7 @@ def fitted(method, X=IMAGES, source=None, auxiliary=None, **params):
     [
         (lambda: fitted("kmean"), "unknown method 'kmean': did you mean 'kmeans'?"),
         (lambda: fitted("dec", batch_sise=3), "unknown parameter of dec 'batch_sise': did you"),
-        (lambda: fitted("dec", batch_size="3"), "dec.batch_size = '3' is no int"),
+        (lambda: fitted("dec", batch_size="3"), "dec.batch_size = '3' is no whole number"),
         (lambda: fitted("dec", preset="papers"), "unknown preset 'papers': did you mean 'paper'?"),
         (lambda: fitted("supervised"), "method 'supervised' is given the true labels"),
         (lambda: fitted("autoencoder"), "method 'autoencoder' makes no clusters of images alone"),

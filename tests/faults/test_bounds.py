@@ -96,7 +96,7 @@ def test_a_file_that_asks_for_too_many_seeds_is_refused(seeds, place, tmp_path, 
     assert bench("run", toml, *places(tmp_path), "--dry-run") == 2
     said = capsys.readouterr().err
     assert "x.toml" in said
-    assert f"more than {MOST_SEEDS}" in said or "is no int" in said
+    assert f"more than {MOST_SEEDS}" in said or "is no whole number" in said
 
 
 def group(folder, **files):
