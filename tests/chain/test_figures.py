@@ -43,7 +43,12 @@ BAD = {
         "{ ",
         "a label of its own, or a task",
     ),
-    "published too wide": (BARS, ', published = { dataset = "Omniglot-eval/Keble" }', "", "add table"),
+    "published too wide": (
+        BARS,
+        ', published = { dataset = "Omniglot-eval/Keble" }',
+        "",
+        "add table",
+    ),
     "published": (BARS, '"Omniglot-eval/Keble"', '"Keble"', "unknown published dataset 'Keble'"),
     "both name": (BARS, 'label = "ours"', 'label = "ours"\ntask = "tiny/flat"', "both name a task"),
     "same label": (BARS, '"theirs"', '"ours"', "two curves are called 'ours'"),
