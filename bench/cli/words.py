@@ -8,6 +8,7 @@ import re
 from bench.plan.cell import LARGEST_SEED, MOST_SEEDS
 
 MOST_WORKERS = 1024
+"""That a command may ask for."""
 
 
 def names(text: str) -> tuple[str, ...]:
