@@ -146,6 +146,9 @@ class DINO(Method):
             raise ValueError("student_temperature and teacher_temperatures must be above 0")
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter = {self.jitter} must lie in 0..1")
+        for low, high in (self.global_scale, self.local_scale):
+            if not 0 < low <= high <= 1:
+                raise ValueError("global_scale and local_scale must rise within 0..1")
         fractions = (self.warmup, self.teacher_warmup, self.freeze_last_layer)
         if min(fractions) < 0 or max(fractions) > 1 or self.warmup == 1:
             raise ValueError(

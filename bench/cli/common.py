@@ -78,7 +78,7 @@ def add_selection(
     every: bool = False,
     preset: str | None = "quick",
 ) -> None:
-    """Declare what chooses cells: experiments, --all, what narrows; no preset: all measured."""
+    """Declare the arguments that choose cells; `preset` None: all with something measured."""
     if every:
         parser.add_argument(
             "--all",
@@ -283,7 +283,8 @@ def refuse_unused(plan: Plan, options: Options) -> None:
     for flag, names_ in flags:
         if names_:
             where = ", ".join(one.name for one in plan.experiments) + " takes that"
-            where += f" on {','.join(options.tasks)}" if options.tasks else ""
+            if flag == "--methods" and options.tasks:
+                where += f" on {','.join(options.tasks)}"
             raise BenchError(f"{flag} {','.join(names_)}: no table or figure of {where}")
 
 

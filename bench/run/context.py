@@ -166,7 +166,7 @@ class WorkerRun:
             return None
         try:
             state = checkpoint.load(path, of=self._work.name)
-            self._refuse_others(path, state["harness"].get("made_by", {}))
+            self._refuse_others(path, state["harness"].get("made_by"))
         except BenchError as error:
             print(f"starting over: {error}")
             checkpoint.discard(path)
@@ -177,9 +177,11 @@ class WorkerRun:
         method: dict[str, Any] = state["method"]
         return method
 
-    def _refuse_others(self, path: Path, made_by: Mapping[str, Any]) -> None:
+    def _refuse_others(self, path: Path, made_by: Mapping[str, Any] | None) -> None:
         """Raises BenchError where a checkpoint's code or libraries may give other bytes."""
-        was, here = made_by.get("versions", {}), record.decisive()
+        if not made_by:
+            raise BenchError(f"{path}: it does not say what code made it")
+        was, here = made_by["versions"], record.decisive()
         if was != here:
             other = sorted(name for name in {**was, **here} if was.get(name) != here.get(name))
             raise BenchError(f"{path}: made with another {', '.join(other)}")

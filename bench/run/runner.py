@@ -135,24 +135,28 @@ class Runner:
             self._elsewhere = []
         while self._order and self._pool.free:
             with contextlib.ExitStack() as held:  # what raises leaves no lock behind
-                locked = []
-                for cell in (self._plan.cells[key] for key in self._order.pop()):
-                    lock = self._store.lock(cell)
-                    try:
-                        held.enter_context(lock.acquire())
-                    except Timeout:
-                        self._elsewhere.append(cell.key)
-                        continue
-                    if self._done_meanwhile(cell):
-                        lock.release(done=True)
-                    else:
-                        locked.append((cell, lock))
-                if locked:
+                if locked := self._locked(held):
                     self._start(locked)
                 held.pop_all()  # those of cells that have begun are let go when they end
         if looks:  # at most a tenth of the time, however many they are
             now = time.monotonic()
             self._look_again = now + max(_POLL_SECONDS, 10 * (now - began))
+
+    def _locked(self, held: contextlib.ExitStack) -> list[tuple[Cell, CellLock]]:
+        """The next cells, alike, with locks that `held` has; less those that others have or did."""
+        locked = []
+        for cell in (self._plan.cells[key] for key in self._order.pop()):
+            lock = self._store.lock(cell)
+            try:
+                held.enter_context(lock.acquire())
+            except Timeout:
+                self._elsewhere.append(cell.key)
+                continue
+            if self._done_meanwhile(cell):
+                lock.release(done=True)
+            else:
+                locked.append((cell, lock))
+        return locked
 
     def _renew(self) -> None:
         """Keep the leases of all cells that were started."""

@@ -37,7 +37,7 @@ def other_versions(one: Record) -> dict[str, tuple[str, str]]:
 
 
 def _other(versions: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
-    here = record.versions()
+    here = record.decisive()
     pairs = {n: (versions.get(n) or "", here.get(n, "")) for n in record.DECISIVE}
     return {name: pair for name, pair in pairs.items() if pair[0] and pair[0] != pair[1]}
 

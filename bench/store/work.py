@@ -7,6 +7,7 @@ it; the names that methods share for their budgets do (`_PASSES`, `_STEPS`, `_RE
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from functools import cache
@@ -128,21 +129,17 @@ def _products(network: str, options: tuple[tuple[str, Any], ...], image: tuple[i
 
     channels, height, width = image
     for scale in _SCALES:
-        try:
+        with contextlib.suppress(Exception):  # whatever a network raises, its cell will report
             cls = networks.known()[code.named(network)]
             told = {**dict(options), "size": scale * height}
             own = {k: v for k, v in told.items() if k in signature(cls.__init__).parameters}
             built = networks.build(networks.completed(network, **own)).eval()
             return _counted(built, (channels, scale * height, scale * width))
-        except KeyError:
-            break
-        except Exception:  # noqa: S112 - whatever it is, it is its cell's to report
-            continue
     return float(math.prod(image))
 
 
 def _counted(network: nn.Module, image: tuple[int, ...]) -> float:
-    """Products of weights with activations when one image passes; raises what the network does."""
+    """Products of weights with activations when one image passes a network, made for this alone."""
     import torch
     from torch import nn
 
@@ -153,15 +150,9 @@ def _counted(network: nn.Module, image: tuple[int, ...]) -> float:
         assert isinstance(weight, torch.Tensor)
         found.append(output.numel() * weight.numel() / weight.shape[0])
 
-    hooks = [
-        layer.register_forward_hook(count)
-        for layer in network.modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
-    ]
-    try:
-        with torch.no_grad():
-            network(torch.zeros(1, *image))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(count)
+    with torch.no_grad():
+        network(torch.zeros(1, *image))
     return sum(found)

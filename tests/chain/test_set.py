@@ -98,6 +98,7 @@ def test_values_are_read_as_the_parameters_want_them(text, value):
         ("dec.tolerance=nan", "--set: dec.tolerance = nan is no finite number"),
         ("kmeans.features=both", "--set: kmeans.features = 'both' is none of 'pixels', 'source'"),
         ("sela.momentum=1.5", "--set: sela.momentum = 1.5 must be in 0..1"),
+        ("dino.local_scale=[0.9, 0.1]", "local_scale must rise within 0..1"),
         ("dino.clip=-1", "--set: dino.clip = -1.0 must be above 0"),
         ("kcl.margin=-1", "--set: kcl.margin = -1.0 must be 0 or more"),
         ("supreme.balance_weight=-1", "supreme.balance_weight = -1.0 must be 0 or more"),

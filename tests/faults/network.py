@@ -17,13 +17,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from kill_run import kill_tree
 
 from bench import ROOT
 
 _SECONDS = 60.0
 _BLOCK = "10.213"
 """Of private addresses: the cable of worker w is 10.213.w.0/30."""
+_HOST = f"{_BLOCK}.255.1"
+"""Where the scheduler listens, on no network but these."""
 
 
 def lacking() -> str:
@@ -32,8 +34,9 @@ def lacking() -> str:
         return "no command `ip`"
     name = f"bench-probe-{os.getpid()}"
     made = _tried("netns", "add", name) and _tried("-n", name, "link", "set", "lo", "up")
-    cabled = made and _tried("link", "add", "bench-probe", "type", "veth")
-    _tried("link", "del", "bench-probe")
+    cabled = made and _tried(
+        "link", "add", "bench-probe", "type", "veth", "peer", "name", "e", "netns", name
+    )
     _tried("netns", "del", name)
     return "" if cabled else "network namespaces are not allowed here"
 
@@ -71,23 +74,25 @@ def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
         workers: Their number.
     """
     with contextlib.ExitStack() as stack:
+        _tried("addr", "add", f"{_HOST}/32", "dev", "lo")
+        stack.callback(_tried, "addr", "del", f"{_HOST}/32", "dev", "lo")
         said = folder / "scheduler.json"
-        _started(stack, folder, "scheduler", "--host", "0.0.0.0", "--port", "0",
+        _started(stack, folder, "scheduler", "--host", _HOST, "--port", "0",
                  "--no-dashboard", "--scheduler-file", str(said))  # fmt: skip
-        port = json.loads(_read(said))["address"].rpartition(":")[2]
+        address = _address(said)
         for worker in range(workers):
             _cabled(stack, worker)
             _started(
-                stack, folder, "worker", f"tcp://{_BLOCK}.{worker}.1:{port}", "--nthreads", "1",
-                "--no-dashboard", "--local-directory", str(folder / f"worker{worker}"),
-                inside=f"bench{worker}",
+                stack, folder, "worker", address, "--nthreads", "1", "--no-dashboard",
+                "--local-directory", str(folder / f"worker{worker}"), inside=f"bench{worker}",
             )  # fmt: skip
-        yield Cluster(f"tcp://127.0.0.1:{port}")
+        yield Cluster(address)
 
 
 def _cabled(stack: contextlib.ExitStack, worker: int) -> None:
     """A namespace and its cable to this machine, for as long as the stack lasts."""
     name = f"bench{worker}"
+    _tried("netns", "del", name)  # of a test that was killed
     _ip("netns", "add", name)
     stack.callback(_tried, "netns", "del", name)  # its cable goes with it
     _ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
@@ -96,6 +101,7 @@ def _cabled(stack: contextlib.ExitStack, worker: int) -> None:
     _ip("-n", name, "addr", "add", f"{_BLOCK}.{worker}.2/30", "dev", "eth0")
     for device in ("eth0", "lo"):
         _ip("-n", name, "link", "set", device, "up")
+    _ip("-n", name, "route", "add", _HOST, "via", f"{_BLOCK}.{worker}.1")
 
 
 def _started(
@@ -107,26 +113,16 @@ def _started(
     process = subprocess.Popen(
         [*ahead, sys.executable, "-m", f"distributed.cli.dask_{role}", *words],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=log, stderr=log,
+        text=True,
     )  # fmt: skip
-    stack.callback(_ended, process)
+    stack.callback(kill_tree, process)
 
 
-def _ended(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all below it."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        for one in psutil.Process(process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
-    process.kill()
-    process.wait()
-
-
-def _read(path: Path) -> str:
-    """A file that another process is about to write."""
+def _address(said: Path) -> str:
+    """The scheduler's, once it says so."""
     end = time.monotonic() + _SECONDS
     while time.monotonic() < end:
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            json.loads(text := path.read_text())
-            return text
+        with contextlib.suppress(FileNotFoundError, ValueError):  # half written
+            return str(json.loads(said.read_text())["address"])
         time.sleep(0.1)
-    raise TimeoutError(f"{path} is not written")
+    raise TimeoutError(f"{said} is not written")

@@ -11,8 +11,9 @@ ROWS, SEEDS = 8, 2
 CUT_SECONDS = 30.0
 
 
-@pytest.mark.skipif(bool(lacking()), reason=f"no network to cut: {lacking()}")
 def test_a_cut_of_half_a_minute_changes_nothing(tmp_path, forkserver):
+    if why := lacking():
+        pytest.skip(f"no network to cut: {why}")
     pytest.importorskip("distributed", reason="no Dask to test with: distributed is not installed")
     toml, notes = counted(tmp_path, ROWS, SEEDS, seconds=1.0), tmp_path / "notes"
     assert bench("run", toml, *places(tmp_path / "whole"), "--workers", 2) == 0

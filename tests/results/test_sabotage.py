@@ -1,6 +1,7 @@
 """The faults of `benchmarks.sabotage` still fit the files that they break."""
 
 import subprocess
+import sys
 
 import pytest
 
@@ -13,8 +14,9 @@ def test_a_fault_fits_its_file(one):
     text = (ROOT / one.file).read_text(encoding="utf-8")
     broken = one.applied(text)
     assert broken != text
-    words = ["ruff", "check", "--isolated", "--select", "E9,F821", "-"]  # names that are not there
-    subprocess.run(words, input=broken, text=True, check=True)
+    # Names that are not there, and what is no Python.
+    words = ["-m", "ruff", "check", "--isolated", "--select", "E9,F821", "-"]
+    subprocess.run([sys.executable, *words], input=broken, text=True, check=True)
     assert one.method in registry.load()
 
 

@@ -40,12 +40,6 @@ class MultiCrop:
     mirror: bool = False
     """Whether half of the crops are flipped."""
 
-    def __post_init__(self) -> None:
-        for name in ("global_scale", "local_scale"):
-            low, high = getattr(self, name)
-            if not 0.0 < low <= high <= 1.0:
-                raise ValueError(f"{name} = {(low, high)} must rise within 0..1")
-
     def __call__(self, x: Tensor, generator: torch.Generator) -> list[Tensor]:
         """Crops of a batch: all global ones, then all local ones, each view after the other.
 
