@@ -54,9 +54,9 @@ RECIPES: dict[str, dict[str, Any]] = {
         "refresh": 10,
     },
     "svhn": {"learning_rate": 0.001, "weight_decay": 0.0, "epochs": 60},
-    "imagenet": {"weight_decay": 1e-5, "epochs": 60, "consistency": 100.0},
 }
-"""Data set -> what DTC's script for it has, where that is not the default here."""
+"""Data set -> what DTC's script for it has, where that is not the default here. ImageNet's values
+stand in supreme-imagenet.toml, since its quick preset keeps some of them and not others."""
 
 
 @method(
@@ -117,9 +117,9 @@ class DTC(Method):
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Initialise, warm up, sharpen; a cluster is the largest soft assignment."""
-        return self.by_recipe(task.name)._fit(task, run)
+        return self.for_task(task.name)._fit(task, run)
 
-    def by_recipe(self, task: str) -> DTC:
+    def for_task(self, task: str) -> DTC:
         """The parameters for a task of this name, as the recipe has them."""
         own = RECIPES.get(task.split("/", maxsplit=1)[0], {}) if self.recipe == "dtc" else {}
         return replace(self, recipe="own", **own)

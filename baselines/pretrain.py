@@ -81,9 +81,12 @@ class Pretrain(Method):
 
     def fit(self, task: ClusterTask | AdaptTask, run: Run) -> Prediction:
         """Train on the source; gives back the network's weights."""
-        dataset = task.name.split("/", maxsplit=1)[0]
-        own = DTC.get(dataset, {}) if self.recipe == "dtc" else {}
-        return replace(self, recipe="own", **own)._train(task, run)
+        return self.for_task(task.name)._train(task, run)
+
+    def for_task(self, task: str) -> Pretrain:
+        """The parameters for a task of this name, as the recipe has them."""
+        own = DTC.get(task.split("/", maxsplit=1)[0], {}) if self.recipe == "dtc" else {}
+        return replace(self, recipe="own", **own)
 
     def _train(self, task: ClusterTask | AdaptTask, run: Run) -> Prediction:
         source = task.source

@@ -147,11 +147,7 @@ class PairAnswers:
     """The same shape: 1 = the pair was answered at all; None: every pair was."""
 
     def block(self, rows: Ints, columns: Ints) -> tuple[Bools, ...]:
-        """Answers among a batch.
-
-        Returns:
-            `similar` and `known`, bool, (rows, columns); `similar` is False where not `known`.
-        """
+        """Of a batch: `similar`, False where unknown, and `known`; bool, (rows, columns)."""
         shift = (7 - columns % 8).astype(np.uint8)
         similar = (self.similar_bits[rows][:, columns // 8] >> shift) & 1
         known = np.ones_like(similar)
@@ -266,8 +262,7 @@ class Run(Protocol):
     def checkpoint(self, state: Mapping[str, Any]) -> None:
         """Keep a nested mapping of tensors, arrays, numbers and strings to resume from.
 
-        Written at most every half minute. Include generator states: a resumed cell must end in
-        the same bytes.
+        Written at most every half minute; with generator states, for a resumed cell's same bytes.
         """
 
     def resume(self) -> dict[str, Any] | None:
@@ -293,6 +288,10 @@ class Method:
 
     def resolved(self) -> Self:
         """Itself with parameters filled in that follow from what is here, such as a file's hash."""
+        return self
+
+    def for_task(self, task: str) -> Self:  # noqa: ARG002 - for those that do
+        """Itself with the values that a recipe of its own has for a task of this name."""
         return self
 
     def unavailable(self) -> str | Lack:

@@ -6,6 +6,7 @@ group), the row (or curve), a figure's axis, both parts' `quick`, and the comman
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterator, Mapping
@@ -77,9 +78,11 @@ def trace(
         raise BenchError(f"{one.name} has no entry of {info.name} on {task}")
     for use in chosen or [_Use("no entry: other cells may ask for more", "", Entry(), ())]:
         last: Layer = ("command line", given or {})
-        values = _values(info, [*_base(info, one, preset), *use.layers, last], preset)
-        places, _ = found.setdefault(repr(values), ({}, values))
-        places.setdefault(use.where, []).append(use.at)
+        layers = [*_base(info, one, preset), *use.layers, last]
+        for on in (task,) if task else use.part.all_tasks or ("",):
+            values = _values(info, layers, preset, on)
+            places, _ = found.setdefault(repr(values), ({}, values))
+            places.setdefault(use.where, []).append(use.at)
     return [
         ([_at(where, [*dict.fromkeys(filter(None, at))]) for where, at in places.items()], values)
         for places, values in found.values()
@@ -100,14 +103,21 @@ def _base(info: MethodInfo, one: Experiment, preset: str) -> Iterator[Layer]:
     yield f"preset.{preset}.params.{info.name} of {one.path.name}", given.get(info.name, {})
 
 
-def _values(info: MethodInfo, layers: list[Layer], preset: str) -> list[Value]:
-    """Each parameter by the last layer that has it, in the order of the method's fields."""
+def _values(info: MethodInfo, layers: list[Layer], preset: str, task: str) -> list[Value]:
+    """Each parameter by the last layer that has it, in the order of the method's fields.
+
+    What a recipe of the method has for the task counts last, as it does when the cell runs.
+    """
     overrides = {name: value for _, values in layers for name, value in values.items()}
     params = info.params(preset, overrides)
     origins = {name: origin for origin, values in layers for name in values}
     built = info.build(params).resolved()
     resolved = {name: getattr(built, name) for name in params}
     origins |= {n: "resolved from what is here" for n in params if resolved[n] != params[n]}
+    used = {name: getattr(built.for_task(task), name) for name in params} if task else resolved
+    by_recipe = [name for name in params if used[name] != resolved[name] and name != "recipe"]
+    origins |= dict.fromkeys(by_recipe, f"the recipe, {_file(info.cls)}")
+    resolved |= {name: used[name] for name in by_recipe}
     return [
         Value(name, value, origins.get(name) or f"default, {_declared(info.cls, name)}")
         for name, value in resolved.items()
@@ -147,6 +157,7 @@ def _layers(named: Mapping[str, Entry], part: Entry, preset: str) -> Iterator[La
             yield f"quick of {what} '{one.label}'", one.quick
 
 
+@functools.cache
 def _declared(cls: type, name: str) -> str:
     """File and line of the class that says a field's default."""
     owner = next(c for c in cls.__mro__ if name in inspect.get_annotations(c))

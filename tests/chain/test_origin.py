@@ -87,6 +87,17 @@ def test_an_inherited_default_is_where_its_class_says(toml):
     assert grey.startswith("default, bench/nn/images/augment.py:")
 
 
+def test_a_recipe_decides_last_where_the_task_is_known():
+    info, one = registry.get("dtc"), experiment.load("supreme")
+    found = origin.trace(info, one, "paper", "cifar100/transfer")
+    for _, values in found:
+        by_name = {v.name: (v.value, v.origin) for v in values}
+        assert by_name["refresh"] == (10, "the recipe, baselines/dtc.py")
+        assert by_name["recipe"] == ("dtc", "preset.paper.params.dtc of supreme.toml")
+    ((_, values),) = origin.trace(registry.get("pretrain"), one, "paper", "cifar100/transfer")
+    assert ("network", "vgg") in {(v.name, v.value) for v in values}
+
+
 def test_one_task_alone(toml):
     info, one = registry.get("kmeans"), experiment.load(str(toml))
     ((places, _),) = origin.trace(info, one, "quick", "digits/transfer")

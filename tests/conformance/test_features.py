@@ -143,6 +143,15 @@ def test_blocks_change_nothing_but_rounding():
     torch.testing.assert_close(fit(images, network, block=2), fit(images, network, block=100))
 
 
+def test_a_network_is_given_few_of_a_block_at_a_time(monkeypatch):
+    images = RNG.integers(0, 256, (60, 8, 8, 1), dtype=np.uint8)
+    network, seen, forward = small_vit(), [], ViT.features
+    monkeypatch.setattr(ViT, "features", lambda self, x: seen.append(len(x)) or forward(self, x))
+    found = fit(images, network)
+    assert seen == [25, 25, 10]
+    torch.testing.assert_close(found[40:42], fit(images[40:42], network))
+
+
 def test_normalised_features_have_length_one():
     raw, unit = (fit(GREY, small_vit(), normalise=flag) for flag in (False, True))
     torch.testing.assert_close(unit, raw / raw.norm(dim=1, keepdim=True))

@@ -31,8 +31,9 @@ def wheel(tmp_path_factory):
         if name and not name.startswith(("tests/", "benchmarks/")) and (ROOT / name).exists():
             (folder / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / "clone" / name)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    call([*pip, "wheel", ".", "--no-deps", "--no-build-isolation", "-w", ".."], folder / "clone")
+    build = [sys.executable, "-m", "pip", "wheel", ".", "--no-deps", "--no-build-isolation"]
+    # Newer pips pass on what older setuptools say, such as that a table is experimental.
+    subprocess.run([*build, "-w", ".."], cwd=folder / "clone", check=True, capture_output=True)
     (path,) = folder.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder / "site")
