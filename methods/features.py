@@ -109,7 +109,7 @@ class Features(Frozen):
                 x = to_tensor(images[start : start + self.block], run.device)
                 x = sized(x, network, crop=self.transform == "crop", invert=self.invert)
                 with training.autocast(run.device, run.dtype):
-                    parts = [network.features(few) for few in x.split(at_once)]
+                    parts = [network.features(few) for few in torch.split(x, at_once)]
                 blocks.append(self._finished(torch.cat(parts).float().cpu()))
                 run.progress(min(start + self.block, len(images)), len(images))
                 run.checkpoint({"blocks": blocks})

@@ -27,7 +27,9 @@ def refuse_rest(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
     if not rest:
         return
     if not rest[0].startswith("-"):
-        raise BenchError(f"one word too many: {rest[0]} (`{arguments.parser.prog} --help`)")
+        # Where flags take lists, a second name after a space is what was meant by most.
+        lists = "; names are parted by commas" if hasattr(arguments, "methods") else ""
+        raise BenchError(f"one word too many: {rest[0]}{lists} (`{arguments.parser.prog} --help`)")
     known = [flag for one in arguments.parser._actions for flag in one.option_strings]
     flag = rest[0].partition("=")[0]
     raise unknown("flag", flag, [name for name in known if name.startswith("--")])

@@ -18,9 +18,9 @@ _COMPARED = ("ranks", "cost")
 _GROUPED = ("bars", *_COMPARED)
 """Kinds that have every part on every group."""
 _ONE_CELL = ("embedding", "images", "confusion")
+_SHOWN = {"images": ("clusters", "neighbours", "filters"), "embedding": ("images",)}
 _CHOICES = {
     "by": ("t-SNE", "umap"),
-    "show": ("clusters", "neighbours", "filters"),
     "pick": ("purest", "random"),
     "on": ("probe",),
 }
@@ -98,7 +98,8 @@ class Figure:
     """How an embedding is made: "t-SNE", which is the default, or "umap"."""
     show: str = ""
     """What images show: "clusters" of the stored assignments, "neighbours" by the stored tensor, or
-    that tensor itself as the "filters" of a first convolution."""
+    that tensor itself as the "filters" of a first convolution. What an embedding shows: "images" in
+    place of points, as many as find room."""
     pick: str = ""
     """Which clusters images show: the "purest" ones or "random" ones."""
     on: str = ""
@@ -230,17 +231,17 @@ class Figure:
         own = {
             "best": "heatmap", "group": " or ".join(_GROUPED), "tasks": " or ".join(_GROUPED),
             "logged": "training", "tensor": "embedding or images", "by": "embedding",
-            "show": "images", "pick": "images", "on": "images",
+            "show": "embedding or images", "pick": "images", "on": "images",
         }  # fmt: skip
         for key, kinds in own.items():
             if getattr(self, key) and self.kind not in kinds.split(" or "):
                 quoted = " or ".join(f'"{kind}"' for kind in kinds.split(" or "))
                 raise BenchError(f'{where}: {key} is for kind = {quoted}, not "{self.kind}"')
-        for key, known in _CHOICES.items():
+        for key, known in {**_CHOICES, "show": _SHOWN.get(self.kind, ())}.items():
             if getattr(self, key) and getattr(self, key) not in known:
                 raise unknown(key, getattr(self, key), known, where=where)
         if self.kind == "images" and not self.show:
-            raise BenchError(f"{where}: images need show = {', '.join(_CHOICES['show'])}")
+            raise BenchError(f"{where}: images need show = {', '.join(_SHOWN['images'])}")
         if bool(self.pick) != (self.show == "clusters"):
             raise BenchError(f'{where}: pick = "purest" or "random" is for clusters, which need it')
         if self.on and self.show != "clusters":

@@ -6,7 +6,7 @@ group), the row (or curve), a figure's axis, both parts' `quick`, and the comman
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import inspect
 import re
 from collections.abc import Iterator, Mapping
@@ -73,12 +73,12 @@ def trace(
     """
     found: dict[str, tuple[dict[str, list[str]], list[Value]]] = {}
     uses = [u for u in _uses(one, preset) if u.part.method == info.name and u.part.runs]
+    base = [*_base(info, one, preset)]
     chosen = [u for u in uses if not task or task in u.part.all_tasks]
     if task and uses and not chosen:
         raise BenchError(f"{one.name} has no entry of {info.name} on {task}")
     for use in chosen or [_Use("no entry: other cells may ask for more", "", Entry(), ())]:
-        last: Layer = ("command line", given or {})
-        layers = [*_base(info, one, preset), *use.layers, last]
+        layers = [*base, *use.layers, ("command line", given or {})]
         for on in (task,) if task else use.part.all_tasks or ("",):
             values = _values(info, layers, preset, on)
             places, _ = found.setdefault(repr(values), ({}, values))
@@ -97,6 +97,8 @@ def _at(where: str, at: list[str]) -> str:
 
 def _base(info: MethodInfo, one: Experiment, preset: str) -> Iterator[Layer]:
     """What all of a method's entries have in common."""
+    for f in dataclasses.fields(info.cls):
+        yield f"default, {_declared(info.cls, f.name)}", {f.name: f.default}
     if preset == "quick":
         yield f"quick preset of {info.name}, {_file(info.cls)}", info.quick
     given = one.preset.get(preset, Preset()).params
@@ -118,10 +120,7 @@ def _values(info: MethodInfo, layers: list[Layer], preset: str, task: str) -> li
     by_recipe = [name for name in params if used[name] != resolved[name] and name != "recipe"]
     origins |= dict.fromkeys(by_recipe, f"the recipe, {_file(info.cls)}")
     resolved |= {name: used[name] for name in by_recipe}
-    return [
-        Value(name, value, origins.get(name) or f"default, {_declared(info.cls, name)}")
-        for name, value in resolved.items()
-    ]
+    return [Value(name, value, origins[name]) for name, value in resolved.items()]
 
 
 def _uses(one: Experiment, preset: str) -> Iterator[_Use]:
@@ -157,7 +156,6 @@ def _layers(named: Mapping[str, Entry], part: Entry, preset: str) -> Iterator[La
             yield f"quick of {what} '{one.label}'", one.quick
 
 
-@functools.cache
 def _declared(cls: type, name: str) -> str:
     """File and line of the class that says a field's default."""
     owner = next(c for c in cls.__mro__ if name in inspect.get_annotations(c))

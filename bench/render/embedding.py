@@ -1,4 +1,4 @@
-"""Images as points in the plane, coloured by their true class, a panel a cell."""
+"""Images in the plane, as points or as they are, coloured by their true class, a panel a cell."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.render import images
 from bench.render.place import inches
 from bench.render.style import COLOURS, LEGEND, MARKERS, empty
 from bench.report.view_types import Cloud, EmbeddingView
@@ -31,7 +32,8 @@ def draw(view: EmbeddingView) -> Figure:
         _scatter(axes, cloud)
     for axes in grid[len(view.panels) :]:
         axes.set_axis_off()
-    classes = sorted({c for cloud in view.panels for c in cloud.classes})
+    dots = [cloud for cloud in view.panels if not cloud.pictures]
+    classes = sorted({c for cloud in dots for c in cloud.classes})
     if 0 < len(classes) <= _CLASSES:
         signs = [Line2D([], [], color=COLOURS[c % len(COLOURS)], marker=_marker(c), linestyle="",
                         markersize=4, markeredgewidth=0) for c in classes]  # fmt: skip
@@ -55,6 +57,17 @@ def _scatter(axes: Axes, cloud: Cloud) -> None:
         empty(axes, cloud.words)
         return
     points, classes = np.array(cloud.points), np.array(cloud.classes)
+    if cloud.pictures:
+        left, top = points[:, 0].min(), points[:, 1].max()
+        places = np.stack([points[:, 0] - left, top - points[:, 1]], axis=1) / (cloud.side or 1.0)
+        for picture, (x, y) in zip(cloud.pictures, places, strict=True):
+            images.put(axes, picture, x, y)
+        middle = (places.max(axis=0) + 1) / 2
+        half = 1.02 * middle.max()
+        axes.set(
+            xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] + half, middle[1] - half)
+        )
+        return
     for c in np.unique(classes):
         mine = points[classes == c]
         colour = COLOURS[c % len(COLOURS)]

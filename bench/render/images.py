@@ -60,7 +60,7 @@ def _sheet(axes: Axes, sheet: Sheet, extent: tuple[float, int], *, apart: float)
         return
     for row, strip in enumerate(sheet.strips):
         for column, picture in enumerate(strip.pictures):
-            _picture(axes, picture, column + (apart if column else 0.0), row)
+            put(axes, picture, column + (apart if column else 0.0), row)
     axes.set_xticks([])
     axes.set_yticks(
         [row + _SIDE / 2 for row in range(len(sheet.strips))], [s.label for s in sheet.strips]
@@ -72,8 +72,8 @@ def _sheet(axes: Axes, sheet: Sheet, extent: tuple[float, int], *, apart: float)
     axes.set_aspect("equal")
 
 
-def _picture(axes: Axes, picture: Picture, x: float, y: float) -> None:
-    """A picture with its upper left corner at a place, as it is, pixel by pixel."""
+def put(axes: Axes, picture: Picture, x: float, y: float) -> None:
+    """A picture with its upper left corner at a place of side 1, y downwards, pixel by pixel."""
     height, width, channels = picture.shape
     pixels = np.frombuffer(picture.pixels, np.uint8).reshape(picture.shape)
     if channels == 1:

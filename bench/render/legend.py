@@ -50,7 +50,13 @@ def figure_caption(view: Drawing) -> str:
         parts += _of_heatmap(view)
     elif isinstance(view, EmbeddingView):
         how = "UMAP" if view.by == "umap" else view.by
-        parts.append(f"{how} of one cell's output; colour and marker: true class.")
+        pictured = any(cloud.pictures for cloud in view.panels)
+        marks = (
+            "each image at its place, where it finds room; frame"
+            if pictured
+            else "colour and marker"
+        )
+        parts.append(f"{how} of one cell's output; {marks}: true class.")
     elif isinstance(view, ImagesView):
         parts += [_of_images(view), "One seed."]
     elif isinstance(view, ConfusionView):

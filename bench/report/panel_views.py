@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from bench.datasets import PartFiles, get_task, materialise
 from bench.errors import BenchError, Unavailable
@@ -29,6 +30,8 @@ from bench.tasks import Ints
 CLUSTERS, PER_CLUSTER = 10, 9
 """Rows of clusters, and images of each, at most."""
 QUERIES, NEIGHBOURS = 6, 5
+PLACES, _THUMBNAIL = 24, 64
+"""Pictures side by side across an embedding, and the pixels of one, at most."""
 
 P = TypeVar("P", Cloud, Sheet, Matrix)
 
@@ -100,10 +103,10 @@ class _Cell:
             raise ValueError("the tensor holds NaN or infinite values")
         return values
 
-    def pictures(self, chosen: Ints) -> tuple[Picture, ...]:
-        """Some images, framed by their true class."""
+    def pictures(self, chosen: Ints, most: int = 0) -> tuple[Picture, ...]:
+        """Some images, of at most so many pixels a side (0: any), framed by their true class."""
         images, labels = np.load(self.files.images, mmap_mode="r"), self.labels
-        return tuple(_picture(images[i], frame=int(labels[i])) for i in chosen)
+        return tuple(_picture(_small(images[i], most), frame=int(labels[i])) for i in chosen)
 
 
 def embedding(
@@ -111,7 +114,8 @@ def embedding(
 ) -> EmbeddingView:
     """Images as points in the plane, a panel a part."""
     by = figure.by or "t-SNE"
-    panels = [_panel(Cloud, partial(_cloud, by=by), slot, results) for slot in slots]
+    make = partial(_cloud, by=by, pictured=figure.show == "images")
+    panels = [_panel(Cloud, make, slot, results) for slot in slots]
     return EmbeddingView(**named, panels=tuple(panels), by=by)
 
 
@@ -162,12 +166,27 @@ def _panel(empty: type[P], make: Callable[[_Cell], P], slot: Slot, results: Resu
         return empty(label, words=str(error).replace(f"{results.runs}/", ""))
 
 
-def _cloud(cell: _Cell, *, by: str) -> Cloud:
-    """The points of one cell with their true classes."""
+def _cloud(cell: _Cell, *, by: str, pictured: bool) -> Cloud:
+    """The points of one cell with their true classes, or as many of its images as find room."""
     part, runs = cell.entry, cell.results.runs
     points = coordinates(runs, cell.folder, cell.record, part.tensor, n=cell.files.n, by=by)
-    pairs = tuple((float(x), float(y)) for x, y in points)
-    return Cloud(part.label, pairs, tuple(int(c) for c in cell.labels[: len(points)]))
+    chosen, side = np.arange(len(points)), 0.0
+    if pictured:
+        side = float(np.ptp(points, axis=0).max()) / PLACES
+        chosen = _apart(points, side)
+    pairs = tuple((float(x), float(y)) for x, y in points[chosen])
+    classes = tuple(int(c) for c in cell.labels[chosen])
+    pictures = cell.pictures(chosen, _THUMBNAIL) if pictured else ()
+    return Cloud(part.label, pairs, classes, pictures=pictures, side=side)
+
+
+def _apart(points: npt.NDArray[np.float32], side: float) -> Ints:
+    """The points, first come first served, whose squares of this side do not overlap."""
+    taken: list[int] = []
+    for i, point in enumerate(points):
+        if not taken or np.abs(points[taken] - point).max(axis=1).min() >= side:
+            taken.append(i)
+    return np.array(taken)
 
 
 def _clusters(cell: _Cell, *, pick: str, on: str) -> Sheet:
@@ -232,6 +251,17 @@ def _filters(cell: _Cell) -> Sheet:
     every = [_picture(one) for one in pixels]
     strips = (Strip(tuple(every[i : i + side])) for i in range(0, len(every), side))
     return Sheet(cell.entry.label, tuple(strips))
+
+
+def _small(pixels: npt.NDArray[np.uint8], most: int) -> npt.NDArray[np.uint8]:
+    """An image, shrunk where it has more pixels a side than this; 0: as it is."""
+    height, width, channels = pixels.shape
+    scale = most / max(height, width)
+    if not 0 < scale < 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    flat = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    return np.asarray(flat.resize(size, Image.Resampling.BOX)).reshape(*size[::-1], channels)
 
 
 def _picture(pixels: npt.NDArray[np.uint8], *, frame: int | None = None) -> Picture:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from bench.errors import BenchError
 from bench.plan.slot import Slot
-from bench.report.picture_types import ImagesView
+from bench.report.picture_types import ImagesView, Picture
 from bench.report.ranking_types import CostView, RanksView
 from bench.score.statistics import Judgement, Summary, Unit
 
@@ -223,6 +223,10 @@ class Cloud:
     """True label of each point."""
     words: str = ""
     """Why there are no points."""
+    pictures: tuple[Picture, ...] = ()
+    """In place of points, one for each; () for dots."""
+    side: float = 0.0
+    """Of a picture's place, in the unit of the points."""
 
 
 @dataclass(frozen=True)

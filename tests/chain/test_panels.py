@@ -11,6 +11,7 @@ from harness import DATA, FAULTY, PLUGINS, make_plan
 from bench import registry
 from bench.datasets import get_task, materialise
 from bench.render import figures, legend
+from bench.report import panel_views
 from bench.store.folders import Store
 from bench.tasks import Prediction
 
@@ -52,7 +53,18 @@ BAD = {
     "on": (CLUSTERS, "pick", 'on = "prob"\npick', "unknown on 'prob': did you mean 'probe'?"),
     "its on": (NEIGHBOURS, "tensor", 'on = "probe"\ntensor', 'on = "probe" is for clusters'),
     "no probe": (CLUSTERS, "pick", 'on = "probe"\npick', "'tiny/cluster' has no probe to take"),
-    "show of": (CONFUSION, "task", 'show = "filters"\ntask', 'show is for kind = "images", not "c'),
+    "show of": (
+        CONFUSION,
+        "task",
+        'show = "filters"\ntask',
+        'show is for kind = "embedding" or "im',
+    ),
+    "shows": (
+        EMBEDDING,
+        "tensor",
+        'show = "image"\ntensor',
+        "unknown show 'image': did you mean 'im",
+    ),
     "tensor of": (CONFUSION, "task", 'tensor = "w"\ntask', 'for kind = "embedding" or "images"'),
     "part's": (CONFUSION, 'label = "c', 'tensor = "w"\nlabel = "c', "confusion show no tensor"),
     "by": (EMBEDDING, "tensor", 'by = "tSNE"\ntensor', "unknown by 'tSNE': did you mean 't-SNE'?"),
@@ -235,3 +247,44 @@ def test_what_is_lacking_is_said(text, prediction, words, tmp_path):
 def test_a_failed_cell_is_said(tmp_path):
     (panel,) = view_of(tmp_path, CONFUSION, Prediction(), state="failed").panels
     assert panel.words == "failed"
+
+
+def test_an_embedding_shows_its_images_where_they_find_room(tmp_path, tiny):
+    images, labels = tiny
+    outputs = torch.from_numpy(np.random.default_rng(0).normal(size=(150, 3)).astype(np.float32))
+    made = Prediction(assignments=labels, tensors={"outputs": outputs})
+    text, views = EMBEDDING.rpartition("[[figure.curve]]")[0], []
+    for name, chosen in (
+        ("dots", text),
+        ("images", text.replace("tensor", 'show = "images"\ntensor')),
+    ):
+        (tmp_path / name).mkdir()
+        views.append(view_of(tmp_path / name, chosen, made))
+    ((dots,), (cloud,)) = (view.panels for view in views)
+    every = [place(picture, images) for picture in cloud.pictures]
+    assert [p.frame for p in cloud.pictures] == list(cloud.classes) == labels[every].tolist()
+    assert cloud.points == tuple(dots.points[i] for i in every)
+    assert cloud.side == pytest.approx(np.ptp(dots.points, axis=0).max() / 24)
+    apart = np.abs(np.array(dots.points)[:, None] - np.array(dots.points)).max(axis=2)
+    for i in range(150):  # shown, unless one that is shown before it lies too near
+        near = [j for j in every if j < i and apart[i, j] < cloud.side]
+        assert (i in every) == (not near)
+    assert 10 < len(every) < 150
+    figure = figures.draw(views[1])
+    axes = figure.axes[0]
+    assert len(axes.images) == len(axes.patches) == len(every)
+    assert not figure.legends
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for x0, x1, y0, y1 in (image.get_extent() for image in axes.images):
+        assert left <= x0 < x1 <= right
+        assert bottom >= y0 > y1 >= top
+
+
+def test_large_images_are_shrunk_for_an_embedding():
+    photograph = np.zeros((200, 100, 3), np.uint8)
+    photograph[:100] = 255
+    small = panel_views._small(photograph, 64)
+    assert small.shape == (64, 32, 3)
+    assert (small[:32].min(), small[32:].max()) == (255, 0)
+    assert panel_views._small(photograph[..., :1], 64).shape == (64, 32, 1)
+    assert panel_views._small(photograph, 0) is photograph
