@@ -71,13 +71,14 @@ def read(path: Path) -> dict[str, tuple[Stamp, Record]]:
                 continue
             try:
                 known = _LINE.decode(one)
-                records.check(known.record, NAME)
+                record = records.whole(known.record)
+                records.check(record, NAME)
                 # All but that the key is the hash of the cell, which would take the longest.
-                placed = folder_of(*names(known.record.cell), known.record.key)
+                placed = folder_of(*names(record.cell), record.key)
             except (BenchError, RecursionError, ValueError):  # msgspec's errors are ValueErrors
                 continue
-            if known.folder == placed and isinstance(known.record.cell.get("preset"), str):
-                found[placed] = (known.stamp, known.record)
+            if known.folder == placed and isinstance(record.cell.get("preset"), str):
+                found[placed] = (known.stamp, record)
     return found
 
 

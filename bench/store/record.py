@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from bench.errors import BenchError
 from bench.files import content as content_of
 from bench.score.metric_names import metric
@@ -116,9 +118,10 @@ class Record:
         return dataclasses.replace(self, checksum=_checksum(vars(self)))
 
 
-_FIELDS = {name: type(value) for name, value in vars(Record("", {}, "done")).items()}
-"""Name -> the type of its value; whole numbers stand for floats too."""
-_NUMBERS = {name: 0 for name, kind in _FIELDS.items() if kind in (int, float)} | {"group": 1}
+_FIELDS = vars(Record("", {}, "done"))
+"""Name -> default."""
+_NUMBERS = {name: 0 for name, value in _FIELDS.items() if type(value) in (int, float)}
+_NUMBERS |= {"group": 1}
 """Name -> the smallest value."""
 
 
@@ -142,20 +145,22 @@ def parse(content: Any, where: str) -> Record:
     """
     if not isinstance(content, dict) or not {"key", "cell", "state"} <= content.keys():
         raise BenchError(f"{where}: damaged record: not a record's JSON")
-    values = {k: v for k, v in content.items() if k in _FIELDS}
-    for name, value in values.items():
-        if type(value) is not _FIELDS[name] and not (name in _NUMBERS and type(value) is int):
-            raise BenchError(f"{where}: damaged record: {name} is a {type(value).__name__}")
-    for name, value in values.get("metrics", {}).items():
-        if type(value) not in (int, float):
-            raise BenchError(f"{where}: damaged record: {name} = {_short(value)} is no result")
-    for name in ("needs", "versions"):
-        if not all(isinstance(text, str) for text in values.get(name, {}).values()):
-            raise BenchError(f"{where}: damaged record: {name} holds other than text")
-    record = Record(**values)
+    _refuse_newer(content.get("version"), where)
+    try:
+        record = whole(msgspec.convert(content, Record))
+    except msgspec.ValidationError as error:
+        raise BenchError(f"{where}: damaged record: {error}") from error
     check(record, where)
     _check_sum(content, where)
     return record
+
+
+def whole(decoded: Record) -> Record:
+    """A record that msgspec made, with fields of its own for what an older one lacks.
+
+    It leaves those to the class, where `vars` does not see them.
+    """
+    return decoded if len(vars(decoded)) == len(_FIELDS) else Record(**vars(decoded))
 
 
 def check(record: Record, where: str) -> None:
@@ -164,6 +169,7 @@ def check(record: Record, where: str) -> None:
     Raises:
         BenchError: one is not.
     """
+    _refuse_newer(record.version, where)
     values = vars(record)
     for name, least in _NUMBERS.items():
         if not least <= values[name] <= _LARGEST:
@@ -172,7 +178,10 @@ def check(record: Record, where: str) -> None:
         low, high = _range(name)
         if not low <= value <= high:
             raise BenchError(f"{where}: damaged record: {name} = {_short(value)} is no result")
-    if record.version > VERSION or record.state not in ("done", "failed"):
+
+
+def _refuse_newer(version: object, where: str) -> None:
+    if isinstance(version, int) and version > VERSION:
         raise BenchError(f"{where}: record of a newer layout; update bench")
 
 

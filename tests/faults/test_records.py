@@ -42,17 +42,17 @@ def test_every_metric_has_a_range_and_chance():
 WRONG = {
     "below": ({"metrics": {"ACC": -5.0}}, "ACC = -5.0 is no result"),
     "above": ({"metrics": {"ACC": 3.7}}, "ACC = 3.7 is no result"),
-    "bool": ({"metrics": {"ACC": True}}, "ACC = True is no result"),
-    "text": ({"metrics": {"ACC": "0.5"}}, "ACC = '0.5' is no result"),
+    "bool": ({"metrics": {"ACC": True}}, "Expected `float`, got `bool` - at `$.metrics[...]`"),
+    "text": ({"metrics": {"ACC": "0.5"}}, "Expected `float`, got `str` - at `$.metrics[...]`"),
     "huge": ({"metrics": {"NDC": 1e300}}, "NDC = 1e+300 is no result"),
     "not a number": ({"metrics": {"ACC": float("nan")}}, "ACC = nan is no result"),
-    "401 digits": ({"metrics": {"ACC": 10**400}}, "(401 characters) is no result"),
+    "401 digits": ({"metrics": {"ACC": 10**400}}, "Number out of range - at `$.metrics[...]`"),
     "group": ({"group": 0}, "group = 0 cannot be"),
-    "group of bool": ({"group": True}, "group is a bool"),
+    "group of bool": ({"group": True}, "Expected `int`, got `bool` - at `$.group`"),
     "time": ({"wall_seconds": float("inf")}, "wall_seconds = inf cannot be"),
     "memory": ({"peak_memory": 10**400}, "peak_memory = 1000"),
-    "versions": ({"versions": {"torch": {"a": []}}}, "versions holds other than text"),
-    "needs": ({"needs": {"role": ["a"]}}, "needs holds other than text"),
+    "versions": ({"versions": {"torch": {"a": []}}}, "got `object` - at `$.versions[...]`"),
+    "needs": ({"needs": {"role": ["a"]}}, "got `array` - at `$.needs[...]`"),
     "cell": ({"cell": {}}, "is no name of a task or method"),
     "method": ({"cell": {"task": "t", "method": ["m"], "seed": 0}}, "is no name of a task or m"),
     "key": ({"key": "0" * 16}, "its key is not that of its cell"),
@@ -96,6 +96,20 @@ def test_a_changed_digit_of_a_record_is_named_and_one_from_before_checksums_is_v
     assert Store(results).records()[content["key"]].metrics == content["metrics"]
     view = views(sound.plan, results)[1]  # its curves are read as ever
     assert (view.curves[0].damaged, set(view.curves[0].n)) == ((), {10})
+
+
+def test_a_line_of_the_index_from_before_a_field_was_there_counts(sound, results):
+    wanted = Store(results).records()
+    path = results / "runs" / index.NAME
+    heads = [line.partition(index._SUM)[0] for line in path.read_bytes().splitlines() if line]
+    assert all(b',"group":1' in head and b',"resumed":false' in head for head in heads)
+    old = [head.replace(b',"group":1', b"").replace(b',"resumed":false', b"") for head in heads]
+    lines = [b'%s%s%s"}' % (one, index._SUM, index._sum(one).encode()) for one in old]
+    path.write_bytes(b"\n".join(lines))
+    assert len(index.read(path)) == len(wanted)
+    found = Store(results).records()
+    assert found == wanted
+    assert [vars(one) for one in found.values()] == [vars(one) for one in wanted.values()]
 
 
 def test_an_altered_line_of_the_index_does_not_count(sound, results):
