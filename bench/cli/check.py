@@ -49,7 +49,11 @@ def add(verbs: common.Verbs) -> None:
     )
     parser.add_argument("--update", action="store_true", help="make the results here the reference")
     parser.add_argument("--reason", default="", metavar="TEXT", help="why, kept with the reference")
-    parser.add_argument(
+    others = parser.add_mutually_exclusive_group()
+    others.add_argument(
+        "--keep", action="store_true", help="let --update leave what was not measured here as it is"
+    )
+    others.add_argument(
         "--drop", action="store_true", help="let --update lose numbers or seeds of the reference"
     )
     parser.set_defaults(action=act)
@@ -96,8 +100,8 @@ def _refuse(arguments: argparse.Namespace) -> None:
     """
     if arguments.against and arguments.update:
         raise BenchError("--update makes a reference of --results; leave --against out")
-    if (arguments.reason or arguments.drop) and not arguments.update:
-        raise BenchError("--reason and --drop belong to --update")
+    if (arguments.reason or arguments.keep or arguments.drop) and not arguments.update:
+        raise BenchError("--reason, --keep and --drop belong to --update")
     named_folders.refuse_no_results(arguments.against)
 
 
@@ -107,12 +111,13 @@ def _update(arguments: argparse.Namespace, results: Results) -> int:
     Raises:
         BenchError: no reason, a cell is not done, or numbers would be lost.
     """
-    from bench.report import reference
+    from bench.report import reference, renewing
     from bench.store import cost
 
     if not arguments.reason.strip():
         raise BenchError('say why with --reason "…": it is kept with the reference')
-    written = reference.update(results, arguments.reason.strip(), drop=arguments.drop)
+    others: renewing.Others = "keep" if arguments.keep else "drop" if arguments.drop else "refuse"
+    written = renewing.update(results, arguments.reason.strip(), others=others)
     for path in written:
         print(f"wrote  {path}")
     if any(path.parent == reference.FOLDER for path in written):

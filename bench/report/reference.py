@@ -1,9 +1,10 @@
-"""The numbers that results are held against: reading, writing and renewing a reference.
+"""The numbers that results are held against: where they are, and what they were measured with.
 
 A reference is two files: `NAME-PRESET.csv` has a line a number with the value of each seed at full
-precision, `NAME-PRESET.json` what they were measured on and why they took the place of others.
-Those of the experiments that come with the project lie in `results/reference` of the clone, those
-of an experiment of one's own in the folder `reference` beside its TOML.
+precision, `NAME-PRESET.json` what they were measured on and why they took the place of others
+(`bench.report.renewing` writes both). Those of the experiments that come with the project lie in
+`results/reference` of the clone, those of an experiment of one's own in the folder `reference`
+beside its TOML.
 """
 
 from __future__ import annotations
@@ -12,26 +13,25 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from bench import SHIPPED
 from bench.errors import BenchError
-from bench.files import content, replace, safe
+from bench.files import content, safe
 from bench.plan import FOLDER as EXPERIMENTS
 from bench.plan.experiment import Experiment
 from bench.plan.slot import Slot
 from bench.report import seals
 from bench.score import statistics
-from bench.store import code, record
 from bench.store.states import Results, measured
 
 FOLDER = SHIPPED / "results" / "reference"
-_MOST_BYTES = 1 << 26
+MOST_BYTES = 1 << 26
 Key = tuple[str, str, str, str, str, str]
-_COLUMNS = (
+COLUMNS = (
     "name", "group", "row", "column", "x", "metric",
     "mean", "std", "n", "values", "seconds", "code", "data",
 )  # fmt: skip
@@ -88,11 +88,11 @@ def read(path: Path) -> dict[Key, Number]:
     found: dict[Key, Number] = {}
     number = 1
     try:
-        text = content(path, _MOST_BYTES).decode()
+        text = content(path, MOST_BYTES).decode()
         noted = _noted(beside, text)
         for line in csv.DictReader(io.StringIO(text, newline="")):
             number += 1
-            name, group, row, column, x, metric = (line[c] for c in _COLUMNS[:6])
+            name, group, row, column, x, metric = (line[c] for c in COLUMNS[:6])
             values = _values(line["values"], float(line["mean"]))
             origin = Origin(
                 frozenset({line.get("code") or ""} - {""}),
@@ -130,15 +130,16 @@ def _noted(path: Path, numbers: str) -> Origin:
         BenchError: the file is there and damaged, or the numbers are not those beside it.
     """
     try:
-        told = json.loads(content(path, _MOST_BYTES).decode())
+        told = json.loads(content(path, MOST_BYTES).decode())
         seals.check(told, numbers)
+        every = [told, *told.get("kept", ())]
         versions: dict[str, set[str]] = {}
-        for one in told["versions"]:
+        for one in chain.from_iterable(part["versions"] for part in every):
             for library, version in one.items():
                 versions.setdefault(library, set()).add(str(version))
         return Origin(
             versions={library: frozenset(found) for library, found in versions.items()},
-            hardware=frozenset(map(str, told["hardware"])),
+            hardware=frozenset(str(name) for part in every for name in part["hardware"]),
         )
     except FileNotFoundError:
         return Origin()
@@ -181,100 +182,6 @@ def origin(slot: Slot, results: Results) -> Origin:
     )
 
 
-def update(
-    results: Results, reason: str, *, drop: bool = False, folder: Path | None = None
-) -> list[Path]:
-    """Make the measured numbers the new reference, with what they were measured on and why.
-
-    Raises:
-        BenchError: a cell is stale, missing or failed: a reference must be whole and of one code;
-            or numbers or seeds would be lost and `drop` does not say so. Nothing is written then.
-    """
-    texts: dict[Path, str] = {}
-    for one in results.plan.experiments:
-        slots = [s for s in results.plan.slots if s.experiment == one.name and s.entry.scored]
-        slots = [s for s in slots if not _unavailable(s, results)]
-        wrong = {results.states[k] for s in slots for k in s.keys} - {"done"}
-        slots = [s for s in slots if not undefined(s, results)]
-        if wrong:
-            raise BenchError(
-                f"{one.name}: some cells are {' and '.join(sorted(wrong))}; "
-                "a reference is made of done cells alone"
-            )
-        path = path_of(one, results.plan.shown, folder)
-        lost = "" if drop else _lost(read(path), slots, results)
-        if slots and lost:
-            raise BenchError(
-                f"{one.name}: {lost} of its reference would be lost; "
-                "measure the whole experiment, or say --drop"
-            )
-        if slots:
-            texts |= _written(path, one.name, slots, results, reason)
-    return [replace(path, text.encode()) for path, text in texts.items()]
-
-
-def _lost(before: Mapping[Key, Number], slots: Iterable[Slot], results: Results) -> str:
-    """What of a reference is not measured any more, in words; "" where all is."""
-    now = {key_of(s): measured(s, results)[0] for s in slots}
-    gone = sum(key not in now for key in before)
-    seeds = sum(bool(n.values.keys() - now.get(key, n.values).keys()) for key, n in before.items())
-    parts = [f"{gone} of {len(before)} numbers"] if gone else []
-    parts += [f"seeds of {seeds} numbers"] if seeds else []
-    return " and ".join(parts)
-
-
-def _written(
-    path: Path, name: str, slots: Iterable[Slot], results: Results, reason: str
-) -> dict[Path, str]:
-    """An experiment's reference: the numbers as CSV, their provenance as JSON beside it."""
-    plan, records = results.plan, results.records
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    used: set[str] = set()
-    for slot in slots:
-        keys = slot.keys
-        used |= set(keys)
-        writer.writerow((*key_of(slot), *_line(slot, results)))
-    mine = [records[k] for k in plan.closure(used)]
-    provenance: dict[str, Any] = {
-        "experiment": name,
-        "preset": plan.shown,
-        "reason": reason,
-        "measured": f"{min(r.started for r in mine)} to {max(r.started for r in mine)}",
-        "seeds": sorted({plan.cells[k].seed for k in plan.closure(used)}),
-        "cells": len(mine),
-        "cpu_seconds": round(sum(r.cpu_seconds / r.group for r in mine)),
-        "hardware": sorted({r.hardware for r in mine}),
-        "versions": [dict(v) for v in sorted({tuple(sorted(r.versions.items())) for r in mine})],
-        "commits": sorted({r.commit + ("+" if r.dirty else "") for r in mine}),
-        "record_layout": record.VERSION,
-    }
-    sealed = seals.sealed(provenance, text.getvalue())
-    return {
-        path: text.getvalue(),
-        path.with_suffix(".json"): json.dumps(sealed, indent=1) + "\n",
-    }
-
-
-def _line(slot: Slot, results: Results) -> tuple[object, ...]:
-    """The columns of a number after those that name it."""
-    values, _ = measured(slot, results)
-    summary = statistics.summarise([values[s] for s in sorted(values)])
-    keys, records = slot.keys, results.records
-    seconds = statistics.summarise([records[k].wall_seconds / records[k].group for k in keys]).mean
-    cell = results.plan.cells[keys[0]]
-    return (
-        repr(summary.mean),
-        "" if summary.std is None else repr(summary.std),
-        summary.n,
-        ";".join(f"{s}:{values[s]!r}" for s in sorted(values)),
-        f"{seconds or 0.0:.2f}",
-        code.of_cell(cell),
-        cell.data,
-    )
-
-
 def left_out(results: Results) -> list[str]:
     """Numbers of no reference: their cells are done, and none of them has such a metric."""
     scored = [s for s in results.plan.slots if s.entry.scored and undefined(s, results)]
@@ -286,7 +193,7 @@ def undefined(slot: Slot, results: Results) -> bool:
     return set(measured(slot, results)[1]) == {"undefined"}
 
 
-def _unavailable(slot: Slot, results: Results) -> bool:
+def unavailable(slot: Slot, results: Results) -> bool:
     """Whether each seed lacks a cell for want of data: its own, or the probe's of its network."""
     seeds = slot.cells.values()
     return all(any(results.states[key] == "unavailable" for key in keys) for keys in seeds)

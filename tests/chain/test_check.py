@@ -208,8 +208,7 @@ def test_formats_for_people_and_machines(held, tmp_path, capsys):
     assert said.startswith("### 1 numbers are not what they were")
     assert "| moved (worse) | x " in said
     assert bench("check", held, *places(results), "--format", "junit") == 1
-    suites = ET.fromstring(capsys.readouterr().out)
-    (suite,) = suites
+    (suite,) = ET.fromstring(capsys.readouterr().out)
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "1", "0")
     (failure,) = suite.iter("failure")
     assert failure.get("type") == "moved"
@@ -243,12 +242,20 @@ def test_update_loses_no_numbers_or_seeds_unless_told(held, tmp_path, capsys, pa
     assert path.read_bytes() != before
 
 
-def test_update_loses_no_row_unless_told(held, tmp_path, capsys):
+def test_update_keeps_or_drops_other_rows_where_it_is_told(held, tmp_path, capsys):
+    path = held.parent / "reference" / "x-quick.csv"
+    told, (head, one, other) = path.with_suffix(".json").read_text(), path.read_text().splitlines()
     held.write_text(held.read_text().replace('"other"', '"renamed"'))
     words = [held, *places(tmp_path / "before"), "--update", "--reason", "renamed"]
     assert bench("check", *words) == 2
-    assert "1 of 2 numbers of its reference would be lost" in capsys.readouterr().err
+    assert "1 of 2 numbers" in capsys.readouterr().err
+    assert bench("check", *words, "--keep") == 0
+    assert path.read_text().splitlines() == [head, one, other.replace("other", "renamed"), other]
+    (kept,) = json.loads(path.with_suffix(".json").read_text())["kept"]
+    assert kept.items() <= json.loads(told).items()
+    assert bench("check", *words, "--keep", "--seeds", 2) == 2  # a number is of one measurement
     assert bench("check", *words, "--drop") == 0
+    assert other not in path.read_text()
 
 
 def test_an_experiment_of_ones_own_never_touches_the_shipped_reference(tmp_path, capsys):

@@ -27,8 +27,8 @@ FLAGS = {
     "render": ["--format", "--all", *SELECTION, *PLACES],
     "export": ["--format", "--output", "--all", *SELECTION, *PLACES],
     "check": [
-        "--all", "--json", "--update", "--against", "--format", "--reason", "--drop", *SELECTION,
-        *PLACES,
+        "--all", "--json", "--update", "--against", "--format", "--reason", "--keep", "--drop",
+        *SELECTION, *PLACES,
     ],
     "prove": ["--at", "--digits", "--update", "--methods", "--workers"],
     "rescore": ["--all", *SELECTION, *PLACES],

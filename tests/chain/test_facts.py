@@ -13,7 +13,7 @@ from bench.plan import experiment, settings
 from bench.plan.entry import Entry
 from bench.render import latex
 from bench.render import tables as text
-from bench.report import comparisons, reference, table_views
+from bench.report import comparisons, renewing, table_views
 from bench.store import states
 from bench.store.folders import Store
 
@@ -151,7 +151,7 @@ def results(tmp_path):
 def test_nothing_is_computed_or_compared(results, tmp_path):
     assert not results.plan.cells
     assert len(results.plan.slots) == 5
-    reference.update(results, "first", folder=tmp_path / "reference")
+    renewing.update(results, "first", folder=tmp_path / "reference")
     assert comparisons.compare_all(results, tmp_path / "reference") == []
 
 

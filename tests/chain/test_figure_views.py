@@ -7,7 +7,7 @@ from figures import ALL, BARS, CURVE, EMBEDDING, HEATMAP, TRAINING, finish, show
 from harness import bench, make_plan, places
 from scored import scored
 
-from bench.report import coordinates, reference
+from bench.report import coordinates, reference, renewing
 from bench.report.comparisons import compare_all
 from bench.report.table_views import views
 from bench.store import states
@@ -136,7 +136,7 @@ def test_what_no_cell_can_have_is_in_no_reference(tmp_path):
     for cell in plan.cells.values():
         finish(store, cell, {"ACC": 0.5})
     found = states.read(plan, store)
-    reference.update(found, "first", folder=tmp_path / "reference")
+    renewing.update(found, "first", folder=tmp_path / "reference")
     text = next((tmp_path / "reference").glob("*.csv")).read_text()
     assert "ACC" in text
     assert "entropy" not in text

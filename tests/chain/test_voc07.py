@@ -28,7 +28,7 @@ from bench.datasets.task_specs import _tasks
 from bench.errors import BenchError
 from bench.plan import experiment, graph
 from bench.render.tables import markdown
-from bench.report import reference, table_views
+from bench.report import renewing, table_views
 from bench.run.runner import Runner, RunOptions
 from bench.score.average_precision import mean_average_precision
 from bench.store import outputs, states
@@ -276,4 +276,4 @@ def test_without_the_data_the_table_says_unavailable_and_no_number(tmp_path, for
     (entry,) = view.entries
     assert (dict(entry.states), entry.summary.mean) == ({"unavailable": 1}, None)
     # The network's own cell is done: a reference leaves the number out, and is not refused.
-    assert reference.update(results, "first", folder=tmp_path / "reference") == []
+    assert renewing.update(results, "first", folder=tmp_path / "reference") == []

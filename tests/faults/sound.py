@@ -19,7 +19,7 @@ from harness import DATA, PLUGINS, bench, make_plan, write_experiment
 
 from bench.datasets import get_task, materialise
 from bench.plan.graph import Plan
-from bench.report import reference, table_views
+from bench.report import renewing, table_views
 from bench.report.view_types import Drawing, TableView
 from bench.run.context import WorkerRun
 from bench.run.inputs import gather
@@ -78,7 +78,7 @@ def make(root: Path) -> Sound:
         _finish(cell, store)
     packing.write(root / "pack.zip", store, plan.cells)
     results = states.read(plan, store)
-    reference.update(results, "for the tests")
+    renewing.update(results, "for the tests")
     cell = next(iter(plan.cells.values()))
     worker_run(store.work(cell)).checkpoint(STATE)
     return Sound(root, plan)
