@@ -117,12 +117,15 @@ class DTC(Method):
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Initialise, warm up, sharpen; a cluster is the largest soft assignment."""
-        return self.for_task(task.name)._fit(task, run)
+        return self.by_recipe(task.name)._fit(task, run)
 
-    def for_task(self, task: str) -> DTC:
+    def by_recipe(self, task: str) -> DTC:
         """The parameters for a task of this name, as the recipe has them."""
-        own = RECIPES.get(task.split("/", maxsplit=1)[0], {}) if self.recipe == "dtc" else {}
-        return replace(self, recipe="own", **own)
+        return replace(self, recipe="own", **self.decided(task))
+
+    def decided(self, task: str) -> dict[str, Any]:
+        """What DTC's script has for a task's data, where it is not the default."""
+        return RECIPES.get(task.split("/", maxsplit=1)[0], {}) if self.recipe == "dtc" else {}
 
     def _fit(self, task: ClusterTask, run: Run) -> Prediction:
         self._refuse_unfit(task)

@@ -81,12 +81,11 @@ class Pretrain(Method):
 
     def fit(self, task: ClusterTask | AdaptTask, run: Run) -> Prediction:
         """Train on the source; gives back the network's weights."""
-        return self.for_task(task.name)._train(task, run)
+        return replace(self, recipe="own", **self.decided(task.name))._train(task, run)
 
-    def for_task(self, task: str) -> Pretrain:
-        """The parameters for a task of this name, as the recipe has them."""
-        own = DTC.get(task.split("/", maxsplit=1)[0], {}) if self.recipe == "dtc" else {}
-        return replace(self, recipe="own", **own)
+    def decided(self, task: str) -> dict[str, Any]:
+        """What DTC's script has for a task's data."""
+        return DTC.get(task.split("/", maxsplit=1)[0], {}) if self.recipe == "dtc" else {}
 
     def _train(self, task: ClusterTask | AdaptTask, run: Run) -> Prediction:
         source = task.source

@@ -260,9 +260,9 @@ class Run(Protocol):
         """Hand over the assignments of this moment; the harness scores them for a curve."""
 
     def checkpoint(self, state: Mapping[str, Any]) -> None:
-        """Keep a nested mapping of tensors, arrays, numbers and strings to resume from.
+        """Keep a nested mapping of tensors, arrays, numbers and strings, at most every half minute.
 
-        Written at most every half minute; with generator states, for a resumed cell's same bytes.
+        Include generator states: a resumed cell must end in the same bytes.
         """
 
     def resume(self) -> dict[str, Any] | None:
@@ -282,7 +282,7 @@ class Method:
         """Run on one task with one seed."""
         raise NotImplementedError
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:  # noqa: ARG002 - for those that do
+    def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The cells that this one reads, by role; raises ValueError where the task is unfit."""
         return {}
 
@@ -290,9 +290,9 @@ class Method:
         """Itself with parameters filled in that follow from what is here, such as a file's hash."""
         return self
 
-    def for_task(self, task: str) -> Self:  # noqa: ARG002 - for those that do
-        """Itself with the values that a recipe of its own has for a task of this name."""
-        return self
+    def decided(self, task: str) -> Mapping[str, Any]:
+        """What a recipe of its own has for a task of this name in place of its parameters."""
+        return {}
 
     def unavailable(self) -> str | Lack:
         """What this machine lacks for it beside the data, and the mend; "" for nothing."""

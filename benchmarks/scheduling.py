@@ -20,7 +20,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ from bench.run.runner import Runner, RunOptions
 from bench.run.slurm import SlurmOptions
 from bench.store import outputs
 from bench.store.folders import PREDICTION, Store
+from bench.store.record import Record
 from bench.tasks import Prediction
 from benchmarks import overhead
 from benchmarks.measure import Target, arguments, report
@@ -127,29 +128,46 @@ def measure(folder: Path, cells: int) -> tuple[float, float]:
     return seconds, order_seconds(made)
 
 
-def measure_on(folder: Path, cells: int, executor: str) -> float:
-    """Processor seconds of a run of real cells."""
-    file, results = folder / f"{executor}-{cells}.toml", folder / f"{executor}-{cells}"
-    file.write_text(overhead.EXPERIMENT.format(cells=cells), encoding="utf-8")
-    (folder / "own" / "instant.py").write_text(overhead.METHOD, encoding="utf-8")
+def plugged(folder: Path, method: str) -> None:
+    """Make a method known here and to workers elsewhere, and a folder for the digits."""
+    for name in ("data", "own"):
+        (folder / name).mkdir()
+    (folder / "own" / "instant.py").write_text(method, encoding="utf-8")
     registry.load([folder / "own"])
     os.environ[registry.PLUGINS] = str(folder / "own")
-    start = time.process_time()
+
+
+def run_on(
+    folder: Path, cells: int, executor: str, workers: int, chosen: engines.Options
+) -> tuple[float, Iterable[Record]]:
+    """Wall seconds of a run of real cells, the start of a cluster aside, and their records."""
+    file = folder / f"{executor}-{cells}.toml"
+    file.write_text(overhead.EXPERIMENT.format(cells=cells), encoding="utf-8")
     options = graph.Options(data_root=folder / "data", seeds=tuple(range(cells)))
     made = graph.make([experiment.load(str(file))], options)
-    store, asked = Store(results), RunOptions(2, folder / "data", plugins=(folder / "own",))
+    store = Store(folder / f"{executor}-{cells}-by-{workers}")
+    asked = RunOptions(workers, folder / "data", plugins=(folder / "own",))
     store.check_writable()
-    chosen = engines.Options(SlurmOptions(poll_seconds=2), DaskOptions(share_minutes=1))
     with contextlib.ExitStack() as stack:
         pool = None
         if executor != "local":
-            pool = stack.enter_context(engines.opened(executor, chosen, store, 2, 60.0))
-        Runner(made, store, asked, overhead.Silent(), pool).run()
-    seconds = time.process_time() - start
+            pool = stack.enter_context(engines.opened(executor, chosen, store, workers, 600.0))
+        runner = Runner(made, store, asked, overhead.Silent(), pool)
+        start = time.perf_counter()
+        runner.run()
+        seconds = time.perf_counter() - start
     records = store.records().values()
     if sum(r.state == "done" for r in records) != cells:
         raise SystemExit(f"not all of {cells} cells are done: the figure means nothing")
-    return seconds + sum(r.cpu_seconds for r in records)
+    return seconds, records
+
+
+def measure_on(folder: Path, cells: int, executor: str) -> float:
+    """Processor seconds of a run of real cells on two workers."""
+    chosen = engines.Options(SlurmOptions(poll_seconds=2), DaskOptions(share_minutes=1))
+    start = time.process_time()
+    _, records = run_on(folder, cells, executor, 2, chosen)
+    return time.process_time() - start + sum(r.cpu_seconds for r in records)
 
 
 def on(executor: str, few: int, many: int, *, as_json: bool) -> int:
@@ -158,8 +176,7 @@ def on(executor: str, few: int, many: int, *, as_json: bool) -> int:
     costs: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for one in ("data", "own"):
-            (folder / one).mkdir()
+        plugged(folder, overhead.METHOD)
         measure_on(folder, 2, executor)  # prepares the digits
         for cells in (few, many):
             costs.append(1000 * measure_on(folder, cells, executor) / cells)

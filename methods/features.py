@@ -32,7 +32,8 @@ from bench.tasks import Method, Need, Prediction, Run, Task, TaskInfo
 _DINO = "dino"
 _AT_ONCE = 25
 """Images that a network is given on a CPU: of 250, what a layer leaves is in no cache any more when
-the next one reads it, at half the speed; the features were the same bytes where it was tried."""
+the next one reads it, at two thirds of the speed (`python -m benchmarks.features`). The features
+were the same bytes where it was tried."""
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,9 @@ def _values(info: MethodInfo, layers: list[Layer], preset: str, task: str) -> li
     built = info.build(params).resolved()
     resolved = {name: getattr(built, name) for name in params}
     origins |= {n: "resolved from what is here" for n in params if resolved[n] != params[n]}
-    used = {name: getattr(built.for_task(task), name) for name in params} if task else resolved
-    by_recipe = [name for name in params if used[name] != resolved[name] and name != "recipe"]
-    origins |= dict.fromkeys(by_recipe, f"the recipe, {_file(info.cls)}")
-    resolved |= {name: used[name] for name in by_recipe}
+    decided = built.decided(task) if task else {}
+    origins |= dict.fromkeys(decided, f"the recipe, {_file(info.cls)}")
+    resolved |= decided
     return [Value(name, value, origins[name]) for name, value in resolved.items()]
 
 

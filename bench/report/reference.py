@@ -13,7 +13,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -90,9 +90,8 @@ def read(path: Path) -> dict[Key, Number]:
     try:
         text = content(path, MOST_BYTES).decode()
         noted = _noted(beside, text)
-        for line in csv.DictReader(io.StringIO(text, newline="")):
+        for key, line in lines(text):
             number += 1
-            name, group, row, column, x, metric = (line[c] for c in COLUMNS[:6])
             values = _values(line["values"], float(line["mean"]))
             origin = Origin(
                 frozenset({line.get("code") or ""} - {""}),
@@ -100,13 +99,20 @@ def read(path: Path) -> dict[Key, Number]:
                 noted.versions,
                 noted.hardware,
             )
-            found[name, group, row, column, x, metric] = Number(values, origin)
+            found[key] = Number(values, origin)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise BenchError(f"{path}: cannot be read: {why}") from error
     except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise BenchError(f"{path.name} line {number}: damaged: {error}") from error
     return found
+
+
+def lines(text: str) -> Iterator[tuple[Key, dict[str, str]]]:
+    """The numbers of a reference's CSV: what names each, and its columns."""
+    for line in csv.DictReader(io.StringIO(text, newline="")):
+        name, group, row, column, x, metric = (line[c] for c in COLUMNS[:6])
+        yield (name, group, row, column, x, metric), line
 
 
 def _values(text: str, mean: float) -> dict[int, float]:

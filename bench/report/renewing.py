@@ -21,6 +21,7 @@ from bench.report.reference import (
     Key,
     Number,
     key_of,
+    lines,
     path_of,
     read,
     unavailable,
@@ -40,8 +41,8 @@ _OF_FILE = ("kept", "sha256", "checksum")
 class _Kept:
     """What stays of a reference."""
 
-    lines: Mapping[Key, Sequence[str]]
-    provenance: Sequence[Mapping[str, Any]]
+    lines: Sequence[Sequence[str]] = ()
+    provenance: Sequence[Mapping[str, Any]] = ()
     """Of the updates that these lines may be from, the last first."""
 
 
@@ -62,7 +63,7 @@ def update(
             now = {key_of(s): s for s in slots}
             if lost := _lost(before, now, results, others):
                 raise BenchError(f"{one.name}: {lost}")
-            kept = _kept(path, before.keys() - now.keys()) if others == "keep" else _Kept({}, ())
+            kept = _kept(path, before.keys() - now.keys()) if others == "keep" else _Kept()
             text = _numbers(now, kept, results)
             told = _provenance(one.name, now.values(), results) | {"reason": reason}
             if kept.lines:
@@ -109,17 +110,13 @@ def _lost(
 def _kept(path: Path, keys: set[Key]) -> _Kept:
     """The lines of a reference that were not measured now, of a file that has been verified."""
     if not keys:
-        return _Kept({}, ())
+        return _Kept()
     text = content(path, MOST_BYTES).decode()
-    lines = {}
-    for line in csv.DictReader(io.StringIO(text, newline="")):
-        name, group, row, column, x, metric = (line[c] for c in COLUMNS[:6])
-        if (name, group, row, column, x, metric) in keys:
-            lines[name, group, row, column, x, metric] = [line.get(c) or "" for c in COLUMNS]
+    stay = [[line.get(c) or "" for c in COLUMNS] for key, line in lines(text) if key in keys]
     beside = path.with_suffix(".json")
     told = json.loads(content(beside, MOST_BYTES).decode()) if beside.exists() else {}
     own = {name: value for name, value in told.items() if name not in _OF_FILE}
-    return _Kept(lines, [own, *told.get("kept", ())] if own else ())
+    return _Kept(stay, [own, *told.get("kept", ())] if own else ())
 
 
 def _numbers(now: Mapping[Key, Slot], kept: _Kept, results: Results) -> str:
@@ -128,7 +125,7 @@ def _numbers(now: Mapping[Key, Slot], kept: _Kept, results: Results) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows((*key, *_line(slot, results)) for key, slot in now.items())
-    writer.writerows(kept.lines.values())
+    writer.writerows(kept.lines)
     return text.getvalue()
 
 

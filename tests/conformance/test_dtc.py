@@ -212,8 +212,8 @@ def test_a_damaged_pretrained_network_is_refused_and_named(tmp_path, forkserver)
 )
 def test_the_recipe_is_that_of_the_script_for_the_data(task, wanted):
     """Values of the released scripts, of which the defaults here are CIFAR-10's."""
-    assert DTC(mode="TE", recipe="dtc").for_task(task) == wanted
-    assert DTC(mode="TE", epochs=3).for_task(task) == DTC(mode="TE", epochs=3)
+    assert DTC(mode="TE", recipe="dtc").by_recipe(task) == wanted
+    assert DTC(mode="TE", epochs=3).by_recipe(task) == DTC(mode="TE", epochs=3)
 
 
 def test_what_the_recipe_decides_is_not_given_beside_it():
