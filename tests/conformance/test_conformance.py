@@ -165,29 +165,29 @@ SCORED = [name for name in CLUSTERING if not registry.get(name).artifact]
 
 
 @pytest.mark.parametrize("name", CLUSTERING)
-def test_constant_images(name, tmp_path, forkserver):
-    assert_ends_clearly(experiment(tmp_path, name, "cluster", task="tiny/flat"), tmp_path)
+def test_constant_images(name, folder, forkserver):
+    assert_ends_clearly(name, folder, task="tiny/flat")
 
 
 @pytest.mark.parametrize("name", SCORED)
-def test_more_clusters_than_images(name, tmp_path, forkserver):
-    assert_ends_clearly(
-        experiment(tmp_path, name, "cluster", setting={"n_clusters": 500}), tmp_path
-    )
+def test_more_clusters_than_images(name, folder, forkserver):
+    assert_ends_clearly(name, folder, setting={"n_clusters": 500})
 
 
-def assert_ends_clearly(toml, tmp_path):
+def assert_ends_clearly(name, folder, **column):
     """A run gives a defined result, or says why there is none."""
-    results = run(toml, tmp_path, seeds=(0,), timeout=120, plugins=(PLUGINS, FAULTY))
-    assert results.records
-    for record in results.records.values():
+    toml = experiment(folder, name, "cluster", **column)
+    results = run(toml, folder / "edges", seeds=(0,), timeout=120, plugins=(PLUGINS, FAULTY))
+    records = [results.records[key] for key in results.plan.cells]
+    assert records
+    for record in records:
         if record.state == "done":
             assert all(np.isfinite(value) for value in record.metrics.values())
         else:
             assert record.failure in ("exception", "non-finite", "invalid prediction")
             assert len(record.message) > 15
-            (folder,) = (tmp_path / "runs").glob(f"*/*/*-{record.key}")
-            assert (folder / "traceback.txt").exists()
+            (place,) = (folder / "edges" / "runs").glob(f"*/*/*-{record.key}")
+            assert (place / "traceback.txt").exists()
 
 
 def test_the_cases_are_found_by_themselves():
