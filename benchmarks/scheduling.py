@@ -151,7 +151,7 @@ def run_on(
     with contextlib.ExitStack() as stack:
         pool = None
         if executor != "local":
-            pool = stack.enter_context(engines.opened(executor, chosen, store, workers, 600.0))
+            pool = stack.enter_context(engines.opened(executor, chosen, store, workers))
         runner = Runner(made, store, asked, overhead.Silent(), pool)
         start = time.perf_counter()
         runner.run()

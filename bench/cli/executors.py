@@ -105,4 +105,4 @@ def opened(
     chosen = engines.read(arguments.executor_options, arguments.device)
     if arguments.dry_run or not wanted:
         return None
-    return engines.opened(arguments.executor, chosen, store, options.workers, options.timeout)
+    return engines.opened(arguments.executor, chosen, store, options.workers)

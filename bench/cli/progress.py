@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _PLAIN_SECONDS = 10.0
 _OUTPUTS = ("table", "figure")
+_LONGER = (
+    "; with --retry-failed and a longer --timeout it goes on from its checkpoint, if it has one"
+)
 
 
 class Lines:
@@ -53,7 +56,8 @@ class Lines:
         """A cell ended."""
         self._gone(cell)
         if result is not None and result.state == "failed":
-            self.say(f"failed {cell}: {result.failure}: {result.message}")
+            more = _LONGER if result.failure == "timeout" else ""
+            self.say(f"failed {cell}: {result.failure}: {result.message}{more}")
         self._count(cell)
 
     def gave_up(self, cell: Cell, reason: str) -> None:

@@ -73,8 +73,7 @@ def add_flags(parser: argparse.ArgumentParser, *, named: bool = True) -> None:
         "--timeout",
         type=words.duration,
         metavar="20m",
-        default=1200.0,
-        help="kill a cell after this long (default: 20m)",
+        help="kill a cell after this long (default: 20m, or five times its estimate if longer)",
     )
     parser.add_argument(
         "--memory",

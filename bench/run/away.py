@@ -90,7 +90,6 @@ class Away:
     given: Given
     lock: CellLock
     packing: Packing
-    timeout: float
     environment: Mapping[str, str]
     found: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Key -> what became of a cell that a run gave away which is no more."""
@@ -181,7 +180,7 @@ class Away:
     def _batch(self, numbers: Iterable[int]) -> Batch:
         groups = {number: self._open[number].group for number in numbers}
         folder, at_once = self.given.folder, self.packing.at_once
-        return Batch(groups, folder, self.timeout, at_once, code(), record.versions())
+        return Batch(groups, folder, at_once, code(), record.versions())
 
     def _fetch(self) -> None:
         """Take what has come back."""

@@ -52,9 +52,7 @@ def read(path: Path | None, device: str) -> Options:
 
 
 @contextlib.contextmanager
-def opened(
-    name: str, options: Options, store: Store, workers: int, timeout: float
-) -> Iterator[Away]:
+def opened(name: str, options: Options, store: Store, workers: int) -> Iterator[Away]:
     """The executor of another name than local, for the time of a run.
 
     What runs that are no more have left in the queue is cancelled; what they had finished is kept.
@@ -81,6 +79,6 @@ def opened(
             mine, at_once = options.dask, 1
             engine = Dask(options.dask, workers)
         packing = Packing(mine.cells, 60 * mine.share_minutes, 60 * mine.unknown_minutes, at_once)
-        executor = Away(engine, given, lock, packing, timeout, told, found)
+        executor = Away(engine, given, lock, packing, told, found)
         stack.callback(executor.stop)
         yield executor

@@ -38,6 +38,8 @@ class Job:
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     seconds: float = 0.0
     """What it may take; 0: nobody knows."""
+    timeout: float = 1200.0
+    """Seconds after which it is killed; of several in one process, their sum."""
     code: str = ""
     """Fingerprint of its method's, of when the run began: a file may be edited before it ends."""
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from bench.run.job import CHECKPOINT_SECONDS
 
+LEAST_TIMEOUT = 1200.0
+ESTIMATES = 5.0
+"""A cell is waited for five times as long as it may take, which a slower machine needs."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -14,8 +18,8 @@ class RunOptions:
 
     workers: int
     data_root: Path
-    timeout: float = 1200.0
-    """Seconds a cell."""
+    timeout: float | None = None
+    """Seconds a cell; None: `patience` of what it may take."""
     budget: float | None = None
     """Seconds for the whole run."""
     memory: int = 0
@@ -26,3 +30,9 @@ class RunOptions:
     devices: tuple[str, ...] = ()
     """GPUs as CUDA names them, of which each worker sees one; (): all see what this run does."""
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+
+    def patience(self, seconds: float) -> float:
+        """Seconds after which a cell is killed that may take so many, 0 where nobody knows."""
+        if self.timeout is not None:
+            return self.timeout
+        return max(LEAST_TIMEOUT, ESTIMATES * seconds)

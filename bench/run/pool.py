@@ -57,8 +57,6 @@ class Pool:
     """At most `size` workers at a time; an `Executor` on this machine."""
 
     size: int
-    timeout: float
-    """Seconds after which a cell is killed; of several cells in one process, their sum."""
     on_progress: Callable[[str, float], None] = lambda _key, _fraction: None
     devices: Sequence[str] = ()
     """GPUs as CUDA names them, of which each worker sees one; none: it sees what this process does.
@@ -143,7 +141,7 @@ class Pool:
 
     def _patience(self, running: _Running) -> float:
         """Seconds a worker has from `started`; the first waits for the imports of them all."""
-        seconds = self.timeout * len(running.jobs)
+        seconds = sum(job.timeout for job in running.jobs)
         return seconds if running.begun else seconds + _START_SECONDS
 
     def _ended(self, running: _Running) -> list[Report] | None:
@@ -169,16 +167,18 @@ class Pool:
         elif too_much := _too_much(running):
             common = replace(common, failure="out of memory", message=too_much)
         elif seconds >= self._patience(running):
-            common = replace(common, failure="timeout", message=self._late(len(running.jobs)))
+            common = replace(common, failure="timeout", message=_late(running.jobs))
         else:
             return None
         return [common] * len(running.jobs)
 
-    def _late(self, count: int) -> str:
-        """How long the seeds of a worker had, in words."""
-        if count > 1:
-            return f"{count} seeds killed after {count} times {self.timeout:g} s (--timeout)"
-        return f"killed after {self.timeout:g} s (--timeout)"
+
+def _late(jobs: Sequence[Job]) -> str:
+    """How long the seeds of a worker had, in words."""
+    count, each = len(jobs), f"{jobs[0].timeout:.5g} s (--timeout)"
+    return (
+        f"{count} seeds killed after {count} times {each}" if count > 1 else f"killed after {each}"
+    )
 
 
 def _too_much(running: _Running) -> str:

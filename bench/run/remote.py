@@ -57,8 +57,6 @@ class Batch:
     """By number, which no other group of the run has."""
     folder: Path
     """Where it says what became of each: N.json."""
-    timeout: float
-    """Seconds a cell."""
     at_once: int
     code: str
     versions: Mapping[str, str]
@@ -71,7 +69,7 @@ class Batch:
                 self._say(number, [(job, Report(stop=reason)) for job in group])
             return
         cuda = any(group[0].device == "cuda" for group in left.values())
-        pool = Pool(self.at_once, self.timeout, devices=cores.gpus() if cuda else ())
+        pool = Pool(self.at_once, devices=cores.gpus() if cuda else ())
         waiting, running = list(left.items()), dict[str, int]()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _leave)

@@ -67,9 +67,7 @@ class Runner:
         self.lacks = dict(known.lacks)
         again = {"retry_failed": options.retry_failed, "rerun_stale": options.rerun_stale}
         self._wanted = states.to_run(plan, self.states, self.lacks, **again)
-        self._pool = pool or Pool(
-            options.workers, options.timeout, self._progressed, options.devices
-        )
+        self._pool = pool or Pool(options.workers, self._progressed, options.devices)
         self._started: dict[str, Started] = {}
         self._elsewhere: list[str] = []
         self._look_again = self._renew_at = 0.0
@@ -221,6 +219,7 @@ class Runner:
             memory=self._options.memory,
             checkpoint_seconds=self._options.checkpoint_seconds,
             seconds=self.seconds[cell.key],
+            timeout=self._options.patience(self.seconds[cell.key]),
             code=self._code[cell.key],
         )
         return Started(cell, job, truth, lock, when, self._scoring)

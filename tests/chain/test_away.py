@@ -81,7 +81,7 @@ def runner(toml, results, engine, packing=None, found=None):
     store = Store(results)
     store.check_writable()
     given, lock = jobs.begin(store)
-    pool = Away(engine, given, lock, packing or Packing(), 60.0, {}, found or {})
+    pool = Away(engine, given, lock, packing or Packing(), {}, found or {})
     options = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY))
     return Runner(make_plan(toml), store, options, Lines(sys.stdout), pool), pool
 
@@ -197,7 +197,7 @@ def test_what_a_killed_run_had_computed_is_not_computed_again(toml, tmp_path, mo
         started.lock.release()
     engine = Written(everything)
     monkeypatch.setattr(engines, "Dask", lambda *_: engine)
-    with engines.opened("dask", engines.Options(), Store(tmp_path / "r"), 1, 60.0) as again:
+    with engines.opened("dask", engines.Options(), Store(tmp_path / "r"), 1) as again:
         assert {one["key"] for one in again.found.values()} == {
             batch.groups[n][0].key for n in done
         }

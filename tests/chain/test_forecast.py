@@ -69,3 +69,23 @@ def test_a_dry_run_says_how_long_gpus_take(toml, tmp_path, monkeypatch, capsys):
     assert bench("run", toml, *places(tmp_path / "r"), *words) == 0
     assert "gpus   5: 2.0 h from first to last, 10.0 GPU-hours" in capsys.readouterr().out
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "estimate", "seconds"),
+    [(None, 100.0, 1200.0), (None, 3600.0, 18_000.0), (60.0, 3600.0, 60.0)],
+)
+def test_a_cell_is_not_killed_before_its_estimate(
+    chosen, estimate, seconds, toml, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cost.Costs, "of", lambda self, cell: cost.Cost(estimate, "measured"))
+    options = RunOptions(1, DATA, timeout=chosen, plugins=(PLUGINS, FAULTY))
+    given = []
+
+    class Noting(Clock):
+        def start(self, group):
+            given.extend(group)
+            super().start(group)
+
+    Runner(make_plan(toml), Store(tmp_path / "r"), options, Lines(sys.stdout), Noting(1)).run()
+    assert {job.timeout for job in given} == {seconds}

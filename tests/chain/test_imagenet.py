@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from photographs import photograph
-from timm.data import ImageNetInfo
+from timm.data.imagenet_info import ImageNetInfo
 
 from bench.datasets import (
     Part,

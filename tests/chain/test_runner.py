@@ -205,8 +205,7 @@ def test_a_report_at_the_last_moment_is_not_lost():
 
     process: Any = SimpleNamespace(is_alive=reports_and_leaves, exitcode=0)
     pool = Pool.__new__(Pool)
-    pool.timeout = 60.0
-    job: Any = SimpleNamespace(key="k")
+    job: Any = SimpleNamespace(key="k", timeout=60.0)
     running = _Running((job,), process, receiver, time.monotonic(), begun=True)
     assert pool._ended(running) == [Report()]
 

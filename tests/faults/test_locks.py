@@ -180,7 +180,7 @@ class Rivalled(Pool):
     """A pool beside which another run is quicker: it takes each cell, and tidies up."""
 
     def __init__(self, rival):
-        super().__init__(1, 60.0)
+        super().__init__(1)
         self._rival = rival
 
     def wait(self, seconds):

@@ -201,4 +201,4 @@ def test_a_server_that_ends_while_it_is_asked_for_a_worker(monkeypatch):
     context = SimpleNamespace(Pipe=multiprocessing.Pipe, Process=Asked)
     monkeypatch.setattr(server, "context", lambda: context)
     with pytest.raises(BenchError, match="was ended from outside; the same command continues"):
-        Pool(1, 60.0).start([])
+        Pool(1).start([])
