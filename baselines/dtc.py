@@ -246,7 +246,8 @@ class Sharpening:
         rate = training.step_decay(self.how.learning_rate, main, self.how.milestones, factor=0.5)
         if main >= 0:
             training.set_learning_rate(self.optimiser, rate)
-        seen, losses = torch.zeros_like(self.target), []
+        seen = torch.full_like(self.target, math.nan)
+        losses = []
         for rows in batches:
             at = rows.to(self.target.device)
             q = self.model(inputs(rows))
@@ -275,9 +276,11 @@ class Sharpening:
     def _refresh(self, epoch: int, seen: Tensor, everyone: Callable[[], Tensor]) -> None:
         """Running means after each epoch, a new target after every few."""
         due, mode, keep = epoch % self.how.refresh == 0, self.how.mode, self.how.ensemble
-        q = everyone() if due or mode == "TEP" else seen
+        q = everyone() if due or mode == "TEP" else self.ensemble
         if mode in ("TE", "TEP"):
-            self.mean.copy_(keep * self.mean + (1.0 - keep) * (q if mode == "TEP" else seen))
+            # An image alone in the last batch was left out of it, and would pull its mean to 0.
+            new = q if mode == "TEP" else torch.where(seen.isnan(), q, seen)
+            self.mean.copy_(keep * self.mean + (1.0 - keep) * new)
             self.ensemble.copy_(self.mean / (1.0 - keep ** (epoch + 1)))
         if due:
             self.target.copy_(target_distribution(self.ensemble if mode == "TEP" else q))

@@ -55,7 +55,7 @@ class EstimateK(Method):
     n_init: int = 10
     """Restarts of each clustering, of which the lowest inertia wins."""
     max_iter: int = 100
-    """Iterations of one restart at most."""
+    """Iterations of a restart with probes at most; the final K-means has its own 300."""
     pretrain_seed: int | None = None
     """Seed of the pretrained network; None: one for each seed."""
 

@@ -11,8 +11,9 @@ takes some 3 s a seed on 1,797 digits. X ~ V U^T with all entries >= 0 minimises
 alpha sum_k v_k^T L log v_k, L being the Laplacian of a graph of five nearest neighbours; K-means on
 V's rows gives the clusters. As in the released code ten starts of ten steps by K-means and least
 squares, the best of which goes on until the objective stands still. Our readings: the graph has
-weights of 1 in place of a heat kernel; where a feature is below 0, the least value of all is
-subtracted from all; the final K-means starts from k-means++.
+weights of 1 in place of a heat kernel; pixels are as stored, Omniglot's paper bright and its ink
+dark (`invert` turns that round, which no distance would notice and this does); where a feature is
+below 0, the least value of all is subtracted from all; the final K-means starts from k-means++.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ Solve = Callable[[Floats, Floats, Floats], Floats]
 """From right sides, (N, K), shifts, (K,), and a guess, (N, K), to solutions, (N, K)."""
 
 
-@method("lpnmf", kinds=("cluster",))
+@method("lpnmf", kinds=("cluster",), neutral={"invert": False})
 @dataclass(frozen=True)
 class LPNMF(OnPoints):
     """Nonnegative factorisation whose codes are smooth on a graph of neighbours."""
@@ -65,6 +66,8 @@ class LPNMF(OnPoints):
     """Steps of the run at most; the released code has no limit."""
     n_init: int = 10
     """Restarts of the final K-means."""
+    invert: bool = False
+    """Bright pixels dark and dark ones bright: to factorise ink and not the paper around it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,11 +77,15 @@ class LPNMF(OnPoints):
                 "alpha must be at least 0, tolerance above 0, and neighbours, starts, trial, "
                 "max_iter and n_init at least 1"
             )
+        if self.invert and self.features != "pixels":
+            raise ValueError("invert = true is for pixels alone")
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster; a single stage, so a resumed cell starts over."""
         points, k = self.points(task, run).astype(np.float64), task.n_clusters
         refuse_unfit(points, k)
+        if self.invert:
+            points = 1.0 - points
         points -= min(points.min(), 0.0)
         seeds = [int(s) for s in run.rng("init").integers(2**32, size=self.starts)]
         smooth = solve = None

@@ -93,7 +93,7 @@ class Kernel(Learning):
         pair_bounds.learn(
             distances, bounds, gamma=self.gamma, most=self.most, tolerance=self.tolerance
         )
-        found = distances.coordinates()
+        found = distances.coordinates(ordered=True)
         return _result(found, typical_neighbour(found, similar, near))
 
 

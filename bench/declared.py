@@ -25,9 +25,11 @@ _SHARES = ("centre_momentum", "momentum", "teacher_momentum")
 _BELOW_ONE = ("dropout", "ensemble")
 _FROM_ZERO = (
     "alpha", "balance_weight", "batch", "binary_weight", "bottleneck", "colour", "consistency",
-    "entropy_weight", "epochs", "finetune_iterations", "grey", "iterations", "jitter", "limit",
+    "entropy_weight", "epochs", "finetune_iterations", "grey", "iterations", "jitter",
+    "layer_iterations", "limit",
     "margin", "max_epochs", "max_iter", "memory", "patch", "rampup", "relabellings", "scale",
     "shift", "source_weight", "tolerance", "warmup", "warmup_epochs", "weight_decay",
+    "weights_rate",
 )  # fmt: skip
 """Names that mean the same in all methods, by the numbers that they can be."""
 

@@ -75,6 +75,8 @@ class Probe(Method):
     def __post_init__(self) -> None:
         if self.memory < 0:
             raise ValueError(f"memory = {self.memory} must be at least 0 bytes")
+        if min(self.dims, self.limit) < 1:
+            raise ValueError(f"dims = {self.dims} and limit = {self.limit} must be at least 1")
         if not 0 < self.centre <= 1:
             raise ValueError(f"centre = {self.centre} must lie above 0 and be at most 1")
 

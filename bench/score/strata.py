@@ -67,8 +67,7 @@ def pair_scores(
         for key, value in zip(("", " low", " high"), values, strict=True):
             if value is not None:
                 found[f"{name} precision{key}"] = value
-    if r or s < 1:
-        found["similar F1"] = 2 * prior * r / (prior * (1 + r) + (1 - prior) * (1 - s))
+    found["similar F1"] = 2 * prior * r / (prior * (1 + r) + (1 - prior) * (1 - s))
     return found
 
 

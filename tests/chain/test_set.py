@@ -102,6 +102,9 @@ def test_values_are_read_as_the_parameters_want_them(text, value):
         ("dino.clip=-1", "--set: dino.clip = -1.0 must be above 0"),
         ("kcl.margin=-1", "--set: kcl.margin = -1.0 must be 0 or more"),
         ("supreme.balance_weight=-1", "supreme.balance_weight = -1.0 must be 0 or more"),
+        ("dann.weights_rate=-1", "--set: dann.weights_rate = -1.0 must be 0 or more"),
+        ("autoencoder.layer_iterations=-1", "layer_iterations = -1 must be 0 or more"),
+        ("probe.dims=0", "dims = 0 and limit = 1024 must be at least 1"),
         ("autoencoder.dropout=1", "autoencoder.dropout = 1.0 must be 0 or more and below 1"),
     ],
 )

@@ -62,6 +62,13 @@ def test_accuracy_on_digits_is_what_was_measured(name, params, k, wanted, known)
     assert np.mean(found) == pytest.approx(wanted, abs=0.05)
 
 
+def test_inverting_is_factorising_the_negative(known):
+    x, options = images(known.pixels), {"starts": 1, "max_iter": 20, "n_init": 1}
+    found = fit("lpnmf", x, 10, invert=True, **options)
+    assert np.array_equal(found, fit("lpnmf", 255 - x, 10, **options))
+    assert not np.array_equal(found, fit("lpnmf", x, 10, **options))
+
+
 @pytest.mark.parametrize(
     ("name", "params", "k", "wanted"),
     [
@@ -172,6 +179,7 @@ def test_above_the_dense_limit_a_sparse_graph_is_cut_likewise(known):
         ("ncuts", {"size": -1}),
         ("lsc", {"landmarks": 0}),
         ("lpnmf", {"alpha": -1.0}),
+        ("lpnmf", {"invert": True, "features": "source"}),
         ("csp", {"n_init": 0}),
         ("mpck-means", {"max_iter": 0}),
     ],

@@ -116,6 +116,23 @@ def test_golden_loops(mode):
     np.testing.assert_allclose(loop.target, GOLDEN[f"loop_{mode}_final_p_targets"], atol=5e-6)
 
 
+def test_an_image_that_is_in_no_batch_is_pulled_nowhere():
+    """One of 40 is left out in each epoch; its running mean stays one of assignments."""
+    plain = golden("loop_X", torch.float32)
+    model, order = Linear(), torch.Generator().manual_seed(0)
+
+    def everyone():
+        with torch.no_grad():
+            return model(plain)
+
+    how = DTC(mode="TE", warmup_epochs=0, epochs=6, refresh=3)
+    loop = dtc.Sharpening(how, model, target_distribution(everyone()))
+    for epoch in range(how.epochs):
+        rows = torch.randperm(40, generator=order)[:39]
+        loop.run_epoch(epoch, torch.split(rows, 13), lambda rows: plain[rows], everyone)
+        torch.testing.assert_close(loop.ensemble.sum(dim=1), torch.ones(40))
+
+
 # The method
 
 

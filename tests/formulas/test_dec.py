@@ -55,6 +55,16 @@ def test_the_target_of_a_batch_comes_from_the_whole_set():
     assert abs(loss.item() - g["batch_loss_batch_target"].item()) > 1e-3
 
 
+def test_assignments_that_float32_rounds_to_zero_cost_no_nan():
+    z = torch.tensor([[0.0], [40.0]], requires_grad=True)
+    q = soft_assignment(z, torch.tensor([[0.0], [40.0]]), alpha=100.0)
+    assert q.min() == 0
+    loss = kl_divergence(target_distribution(q.detach()), q)
+    loss.backward()
+    assert loss == 0
+    assert z.grad.isfinite().all()
+
+
 @pytest.mark.parametrize(("tag", "alpha"), [("a1", 1.0), ("a0", 0.0)])
 def test_assignment_of_supreme_is_golden(tag, alpha):
     g = golden("student_t")

@@ -135,6 +135,20 @@ def test_no_pairs_change_nothing():
     np.testing.assert_allclose(squared_distances(found, found), squared_distances(points, points))
 
 
+def test_ordered_coordinates_are_the_principal_ones_of_the_same_distances():
+    points, pairs, similar = case(60, 3, 40)
+    distances = Distances(points * [1.0, 2.0, 3.0] + 5.0)
+    bounds = Bounds.of(pairs, similar, 1.0, 20.0)
+    pair_bounds.learn(distances, bounds, gamma=1.0, most=200, tolerance=1e-3)
+    found, plain = distances.coordinates(ordered=True), distances.coordinates()
+    wanted = squared_distances(plain, plain)
+    np.testing.assert_allclose(squared_distances(found, found), wanted, atol=1e-12)
+    energies = np.square(found).sum(axis=0)
+    assert (np.diff(energies) <= 0).all()
+    np.testing.assert_allclose(found.T @ found, np.diag(energies), atol=1e-9 * energies[0])
+    assert np.abs(found.mean(axis=0)).max() < 1e-12
+
+
 # Points of a kernel
 
 

@@ -112,6 +112,7 @@ def test_one_answer_for_all_has_no_precision_of_the_other(value):
     assert lacking not in found
     assert len([name for name in found if name.endswith("recall")]) == 2
     assert all(0 <= v <= 1 for v in found.values())
+    assert (found["similar F1"] == 0) is (value == 0)
 
 
 def test_every_value_is_a_metric_by_name():

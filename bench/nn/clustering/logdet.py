@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from scipy.linalg import blas, eigh
+from scipy.linalg import blas, eigh, svd
 
 from bench.tasks import Floats, Ints
 
@@ -94,8 +94,12 @@ class Distances:
             1.0, vectors * factors, vectors, beta=1.0, c=self._matrix, trans_b=1, overwrite_c=1
         )
 
-    def coordinates(self) -> Floats:
+    def coordinates(self, *, ordered: bool = False) -> Floats:
         """Points whose Euclidean distances are the present ones, (N, rank).
+
+        Args:
+            ordered: Columns are orthogonal and of mean 0, the largest first; else they may be
+                turned and moved.
 
         Raises:
             ValueError: the kernel holds NaN or infinite values.
@@ -105,6 +109,9 @@ class Distances:
         found = factor((self._matrix + self._matrix.T) / 2)
         if self._points is not None:
             found = self._points @ found
+            if ordered:
+                turned, sizes, _ = svd(found - found.mean(axis=0), full_matrices=False)
+                found = turned * sizes
         return found
 
 

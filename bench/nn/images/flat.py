@@ -14,7 +14,9 @@ _IMAGES = 1000
 
 
 def flattened(images: npt.NDArray[np.uint8], size: int = 0) -> npt.NDArray[np.float32]:
-    """Images in 0..1 as rows. To invert or normalise them would move no distance but by a factor.
+    """Images in 0..1 as rows, bright where they are bright.
+
+    To invert or normalise them would move no distance but by a factor.
 
     Args:
         images: uint8, (N, height, width, channels).

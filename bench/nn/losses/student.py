@@ -88,8 +88,9 @@ def kl_divergence(
 
     Args:
         p: Target, (N, K), rows sum to 1; zeros are allowed.
-        q: Assignment, (N, K), rows sum to 1, positive.
+        q: Assignment, (N, K), rows sum to 1; what float32 cannot tell from 0 counts as its least
+            positive number.
         mean_over: "samples" divides by N (DEC); "elements" by N·K, as DTC's released code does.
     """
-    total = (torch.xlogy(p, p) - p * q.log()).sum()
+    total = (torch.xlogy(p, p) - p * q.clamp_min(torch.finfo(q.dtype).tiny).log()).sum()
     return total / (len(p) if mean_over == "samples" else p.numel())
