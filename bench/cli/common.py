@@ -93,14 +93,10 @@ def add_selection(
             metavar="EXPERIMENT",
             help="a name that `list experiments` shows, or a path to a TOML file",
         )
-    parser.add_argument(
-        "--methods",
-        type=words.names,
-        metavar="A,B",
-        default=(),
-        help="only these; one that no table of the experiment has is added where it fits",
-    )
-    parser.add_argument("--tasks", type=words.names, metavar="T,U", default=(), help="only these")
+    methods = "only these; one that no table of the experiment has is added where it fits"
+    tasks = "only these; the name of a group, omniglot/alphabets, stands for all its tasks"
+    for flag, metavar, told in (("--methods", "A,B", methods), ("--tasks", "T,U", tasks)):
+        parser.add_argument(flag, type=words.names, metavar=metavar, default=(), help=told)
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument(
         "--seeds",
@@ -253,6 +249,7 @@ def narrows(arguments: argparse.Namespace) -> bool:
 
 def options_of(arguments: argparse.Namespace) -> Options:
     """What the flags of a selection say of the plan."""
+    from bench.datasets import tasks_named
     from bench.plan import given, graph
 
     seeds = arguments.seed_list
@@ -262,7 +259,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         preset=arguments.preset,
         seeds=seeds,
         methods=arguments.methods,
-        tasks=arguments.tasks,
+        tasks=tasks_named(arguments.tasks, "--tasks"),
         device=arguments.device,
         elsewhere=getattr(arguments, "executor", "local") != "local",
         dtype=arguments.dtype,

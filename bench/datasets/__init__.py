@@ -12,7 +12,8 @@ from bench.datasets.parts import Part, PartFiles, materialise, part_fingerprint
 from bench.datasets.prepare import Prepared, prepare, verify
 from bench.datasets.presence import Presence, availability, lack, look, make_ready, unprepared
 from bench.datasets.sources import Folder, Npz, Torchvision
-from bench.datasets.task_specs import TaskSpec, get_task, register_group, register_task, tasks
+from bench.datasets.task_specs import TaskSpec, get_task, register_group, register_task
+from bench.datasets.task_specs import tasks, tasks_named
 
 __all__ = [
     "Dataset",
@@ -40,6 +41,7 @@ __all__ = [
     "register_group",
     "register_task",
     "tasks",
+    "tasks_named",
     "unprepared",
     "verify",
 ]

@@ -168,6 +168,20 @@ def groups() -> dict[str, tuple[str, ...]]:
     return dict(_groups)
 
 
+def tasks_named(names: Iterable[str], where: str = "") -> tuple[str, ...]:
+    """Names of tasks, from names of tasks and of groups.
+
+    Raises:
+        BenchError: one is neither; the message names the nearest one.
+    """
+    found: list[str] = []
+    for name in names:
+        if name not in _tasks and name not in _groups:
+            raise unknown("task", name, (*_tasks, *_groups), where=where)
+        found += _groups.get(name, (name,))
+    return tuple(found)
+
+
 def get_group(name: str, where: str = "") -> tuple[str, ...]:
     """The names of a group's tasks.
 

@@ -7,6 +7,7 @@ import pytest
 from harness import bench, outputs, places, stamps, start, write_experiment
 
 from bench.cli import common, lacks, progress, words
+from bench.datasets.task_specs import groups
 from bench.errors import Lack
 from bench.store import states
 from bench.store.record import State
@@ -206,6 +207,18 @@ def test_all_passes_over_what_runs_by_its_name(tmp_path, capsys):
     assert "plan   supreme-readings: run by its name alone" in said
     assert "plan   supreme-readings (quick)" not in said
     assert "plan   supreme (quick)" in said
+
+
+def test_a_group_stands_for_its_tasks(tmp_path, capsys):
+    chosen = ("run", "ccn", "--methods", "kmeans", "--seeds", 1, "--dry-run", *places(tmp_path))
+    assert bench(*chosen, "--tasks", "omniglot/alphabets", "--data-root", tmp_path) == 0
+    grouped = capsys.readouterr().out
+    tasks = ",".join(groups()["omniglot/alphabets"])
+    assert bench(*chosen, "--tasks", tasks, "--data-root", tmp_path) == 0
+    assert capsys.readouterr().out == grouped
+    assert "80 cells" in grouped
+    assert bench(*chosen, "--tasks", "omniglot/alphabet") == 2
+    assert "unknown task 'omniglot/alphabet': did you mean" in capsys.readouterr().err
 
 
 def test_a_run_has_a_line_for_each_kind_of_lack():
