@@ -69,6 +69,7 @@ def act(arguments: argparse.Namespace) -> int:
 
     _refuse(arguments)
     plan = common.plan_for(arguments)
+    named_folders.refuse_mistyped(arguments)
     store = Store(arguments.results, read_only=True)
     results = read(plan, store)
     common.say_damaged(store)

@@ -45,14 +45,14 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     """Where data, results and plugins are."""
     parser.add_argument(
         "--data-root",
-        type=Path,
+        type=words.folder,
         metavar="DIR",
         help="data sets (default: $BENCH_DATA, else data/ in the clone; installed: here)",
     )
     add_results(parser)
     parser.add_argument(
         "--plugins",
-        type=Path,
+        type=words.folder,
         metavar="DIR",
         action="append",
         default=[],
@@ -64,7 +64,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     """Where results are."""
     parser.add_argument(
         "--results",
-        type=Path,
+        type=words.folder,
         metavar="DIR",
         default=ROOT / "results",
         help="records, tables and figures (default: results/ in the clone; installed: here)",

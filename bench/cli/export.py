@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from bench.cli import common
+from bench.cli import common, named_folders
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def frame_of(arguments: argparse.Namespace) -> pd.DataFrame:
     from bench.report import frame
     from bench.store.folders import Store
 
+    named_folders.refuse_mistyped(arguments)
     store = Store(arguments.results, read_only=True)
     if _chosen(arguments):
         from bench.store.states import read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,23 @@ def refuse_no_results(folder: Path | None) -> None:
     """Raises BenchError where --against names no results folder."""
     if folder and not (folder / "runs").is_dir():
         raise BenchError(f"--against {folder}: no results folder, it has no runs/")
+
+
+def refuse_mistyped(arguments: argparse.Namespace) -> None:
+    """Raises BenchError where --results names no folder, to a verb that would find it empty."""
+    mine = arguments.results
+    if mine != arguments.parser.get_default("results") and not mine.is_dir():
+        raise BenchError(f"--results {mine} is no folder: no run has left results there")
+
+
+def given(arguments: argparse.Namespace, *, experiments: bool = False) -> str:
+    """Words that a command to copy needs, as this one was given them; "" where they are default."""
+    words = list(arguments.experiments) if experiments else []
+    for plugin in arguments.plugins:
+        words += ["--plugins", str(plugin)]
+    if arguments.results != arguments.parser.get_default("results"):
+        words += ["--results", str(arguments.results)]
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def private(arguments: argparse.Namespace, store: Store) -> tuple[Path, ...]:

@@ -19,6 +19,8 @@ def lines(tables: Sequence[TableView]) -> list[str]:
         first = next((t for t in tables if t.experiment == one.experiment and t.measured), None)
         if first:
             found += [*_headline(first), f"       {_told(one)}"]
+    if any("*" in line for line in found):
+        found.append("       * best of its column beyond chance")
     empty = [one.experiment for one in summary.of_views(tables) if not one.measured]
     return [*found, f"nothing measured: {', '.join(empty)}"] if empty else found
 

@@ -197,19 +197,26 @@ def print_end(
     seconds: float,
     *,
     whole: bool,
+    words: str,
 ) -> None:
-    """How a run ended and where its numbers stand."""
+    """How a run ended and where its numbers stand; `words` go into commands to copy."""
     found = counts(states)
     parts = [f"{found[s]} {s}" for s in STATES if found[s]]
     said = "done  " if whole else "budget spent:"
-    hint = "" if not found["failed"] else "  (python -m bench status --failed)"
+    hint = "" if not found["failed"] else f"  (python -m bench status --failed{words})"
     print(f"{said} {', '.join(parts)} in {cost.words(seconds)}{hint}")
+    print_written(written)
+    print(f"       `python -m bench report{words}` makes pages of them, for a browser")
+
+
+def print_written(written: Sequence[Path]) -> None:
+    """How many tables and figures were written, and the files that name them."""
     stems = {path.with_suffix("") for path in written}
     kinds = Counter(stem.parent.name for stem in stems)
     fronts = [path for path in written if path.parent.name not in ("tables", "figures")]
     many = [f"{kinds[f'{one}s']} {one}{'s' * (kinds[f'{one}s'] != 1)}" for one in _OUTPUTS]
-    print(f"wrote  {' and '.join(many)}, named in {' and '.join(map(_short, fronts))}")
-    print("       `python -m bench report` makes pages of them, for a browser")
+    named = f", named in {' and '.join(map(_short, fronts))}" if fronts else ""
+    print(f"wrote  {' and '.join(many)}{named}")
 
 
 def _short(path: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, words
+from bench.cli import common, progress, words
 from bench.errors import unknown
 
 if TYPE_CHECKING:
@@ -57,14 +57,17 @@ def act(arguments: argparse.Namespace) -> int:
     results = read(common.whole(common.plan_for(arguments), options), store)
     common.say_damaged(store)
     made = views(results)
-    written = write_pasted(made[0], store.root, arguments.style)
-    if "compare" in arguments.style:
-        written += write_all(made, store.root, results.plan.shown, arguments.format)
-    for path in written:
+    for path in write_pasted(made[0], store.root, arguments.style):
         print(f"wrote  {path}")
-    for table in made[0]:
-        if part := _part(table, options):
+    if "compare" in arguments.style:
+        written = write_all(made, store.root, results.plan.shown, arguments.format)
+        progress.print_written(written)
+    parts = [part for table in made[0] if (part := _part(table, options))]
+    for part in parts:
+        if part.measured or part.told or len(parts) == 1:
             common.say(f"\n{console(part)}")
+    if len(parts) > 1 and (empty := [p.name for p in parts if not (p.measured or p.told)]):
+        common.say(f"nothing measured: {', '.join(empty)}")
     return 0
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, data, executors, words
+from bench.cli import common, data, executors, named_folders, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
     from bench.cli import numbers_shown, progress
+    from bench.plan import answers
     from bench.store import kept_plan, states
     from bench.store.folders import Store
 
@@ -134,10 +135,14 @@ def act(arguments: argparse.Namespace) -> int:
         results = states.read(plan, store)
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
+    if set(found.values()) == {"unavailable"} and answers.device_lacks(arguments.device):
+        print("note   nothing can be measured on this device: tables stay as they are")
+        return NOTHING
     tables, written = _write(arguments, results, store)
     for line in numbers_shown.lines(tables):
         common.say(line)
-    progress.print_end(found, written, time.monotonic() - start, whole=whole)
+    words = named_folders.given(arguments, experiments=True)
+    progress.print_end(found, written, time.monotonic() - start, whole=whole, words=words)
     return _status(arguments, dataclasses.replace(results, states=found), whole=whole)
 
 
@@ -192,6 +197,7 @@ def _workers(arguments: argparse.Namespace) -> int:
 def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
     """The plan, with what it does not hold said where somebody may look for it."""
     from bench.plan import experiment
+    from bench.report import reference
     from bench.store import record
 
     if arguments.download and not arguments.dry_run:
@@ -199,9 +205,13 @@ def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
     plan = common.plan_for(arguments, asked)
-    if arguments.every and not arguments.given:
-        for name in sorted({*experiment.names()} - {one.name for one in plan.experiments}):
-            print(f"plan   {name}: run by its name alone")
+    for one in plan.experiments:
+        if one.name in experiment.names() and not reference.shipped(one):
+            named = f"the project's experiment '{one.name}', whose tables it replaces"
+            common.say(f"note   {one.path} has the name of {named} in {arguments.results}")
+    rest = sorted({*experiment.names()} - {one.name for one in plan.experiments})
+    if rest and arguments.every and not arguments.given:
+        print(f"plan   not in --all, for they take long: {', '.join(rest)}")
     return plan
 
 

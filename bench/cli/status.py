@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from bench.cli import common, executors
+from bench.cli import common, executors, named_folders
 from bench.files import printable
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def act(arguments: argparse.Namespace) -> int:
 
     store = Store(arguments.results, read_only=True)
     results = read(common.plan_for(arguments), store)
+    named_folders.refuse_mistyped(arguments)
     plan, records, found = results.plan, results.records, results.states
     damaged = store.damaged | damaged_curves(results)
     given = jobs.found(store.root)
@@ -46,11 +47,12 @@ def act(arguments: argparse.Namespace) -> int:
     for reason in damaged.values():
         common.say(f"note: {reason}")
     if arguments.failed:
+        places = named_folders.given(arguments)
         for key, state in found.items():
             if state == "failed":
                 why = f"{records[key].failure}: {records[key].message}"
                 common.say(printable(f"{plan.cells[key]}: {why}"))
-                print(f"    python -m bench show {key}")
+                print(f"    python -m bench show {key}{places}")
         return 0
     rows = []
     for one in plan.experiments:

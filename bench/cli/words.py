@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 
 from bench.plan.cell import LARGEST_SEED, MOST_SEEDS
 
@@ -12,8 +13,18 @@ MOST_WORKERS = 1024
 
 
 def names(text: str) -> tuple[str, ...]:
-    """A comma-separated list."""
-    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    """A comma-separated list of one name at least: an unset variable of a shell means not all."""
+    found = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if not found:
+        raise argparse.ArgumentTypeError(f"'{text}' names nothing; leave the flag out for all")
+    return found
+
+
+def folder(text: str) -> Path:
+    """A folder, there or not; "" is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"'{text}' is no folder; write . for this one")
+    return Path(text)
 
 
 def duration(text: str) -> float:
@@ -44,7 +55,7 @@ def count(text: str, what: str, most: int) -> int:
 
 def seed_list(text: str) -> tuple[int, ...]:
     """Seeds in "0,3,7"."""
-    words = names(text)
+    words = [word.strip() for word in text.split(",") if word.strip()]
     if not words or not all(word.isdecimal() for word in words):
         raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds; write 0,3,7")
     if len(words) > MOST_SEEDS:

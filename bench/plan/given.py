@@ -121,7 +121,10 @@ def narrow(plan: Plan, options: Options) -> None:
         else:
             kept += slots
     if not kept:
-        why = "; ".join(plan.notes) or f"no table or figure of {', '.join(by_name)} has that method"
+        among = f" among --methods {','.join(options.methods)}" if options.methods else ""
+        among += f" on --tasks {','.join(options.tasks)}" if options.tasks else ""
+        none = f"no table or figure of {', '.join(by_name)} has that method{among}"
+        why = "; ".join(plan.notes) or none
         raise BenchError(f"--set {' '.join(plan.given)}: {why}")
     used = plan.closure(key for slot in kept for key in slot.keys)
     shown = {slot.experiment for slot in kept}

@@ -13,11 +13,12 @@ from xml.etree import ElementTree as ET
 from tabulate import tabulate
 
 from bench.render import escape
-from bench.report.verdict_types import Comparison
+from bench.report.verdict_types import Comparison, seeds_in_words
 
 FAILURES = ("moved", "stale", "missing")
 COMPARED = ("ok", "bits changed", "moved", "stale")
 """Verdicts on a number that was held against its reference and is guarded by it."""
+_BAD = {"moved": "moved", "stale": "measured by other code", "missing": "lack seeds"}
 _HARMLESS = ("ok", "bits changed", "unavailable")
 """Counted, not listed."""
 
@@ -66,33 +67,42 @@ def amount(
 
 
 def listed(comparisons: Iterable[Comparison]) -> list[dict[str, str]]:
-    """The rows of the table: what is not as it was, the bad ones first."""
+    """The rows of the table: what is not as it was, the bad ones first.
+
+    Numbers of one table that lack the same seeds for the same reason share a row.
+    """
     order = list(counts(comparisons := list(comparisons)))
     shown = [c for c in comparisons if c.verdict not in _HARMLESS]
     shown.sort(key=lambda c: order.index(c.verdict))
-    return [
-        {
-            "verdict": f"{c.verdict} ({c.direction})" if c.direction else c.verdict,
-            "experiment": c.experiment,
-            "table": c.name,
-            "row": f"{c.group}: {c.row}" if c.group else c.row,
-            "column": c.column,
-            "metric": c.metric,
-            "reference": amount(c.reference, c.unit),
-            "measured": amount(c.measured, c.unit),
-            "difference": amount(c.difference, c.unit, sign=True),
-            "tolerance": amount(c.tolerance, c.unit),
-            "n": str(c.n),
-            "note": told(c),
-        }
-        for c in shown
-    ]
+    alike: dict[object, list[Comparison]] = {}
+    for i, c in enumerate(shown):
+        lacking = c.verdict == "missing"
+        alike.setdefault((c.experiment, c.name, told(c)) if lacking else i, []).append(c)
+    return [_row(*group) for group in alike.values()]
+
+
+def _row(c: Comparison, *more: Comparison) -> dict[str, str]:
+    """The row of a number, or of several that lack the same."""
+    row = f"{c.group}: {c.row}" if c.group else c.row
+    return {
+        "verdict": f"{c.verdict} ({c.direction})" if c.direction else c.verdict,
+        "experiment": c.experiment,
+        "table": c.name,
+        "row": f"{1 + len(more)} numbers" if more else row,
+        "column": "" if more else c.column,
+        "metric": "" if more else c.metric,
+        "reference": "" if more else amount(c.reference, c.unit),
+        "measured": "" if more else amount(c.measured, c.unit),
+        "difference": "" if more else amount(c.difference, c.unit, sign=True),
+        "tolerance": "" if more else amount(c.tolerance, c.unit),
+        "n": "" if more else str(c.n),
+        "note": told(c),
+    }
 
 
 def told(comparison: Comparison) -> str:
     """Seeds and provenance in a few words."""
-    seeds = ", ".join(map(str, comparison.seeds))
-    named = f"seed{'s' if len(comparison.seeds) > 1 else ''} {seeds}" if seeds else ""
+    named = seeds_in_words(comparison.seeds) if comparison.seeds else ""
     return "; ".join(part for part in (named, comparison.note) if part)
 
 
@@ -105,8 +115,8 @@ def text(comparisons: Sequence[Comparison]) -> str:
 
 def markdown(comparisons: Sequence[Comparison]) -> str:
     """What the summary of a CI job shows."""
-    bad = sum(c.verdict in FAILURES for c in comparisons)
-    head = f"{bad} numbers are not what they were" if bad else "No number moved"
+    bad = [f"{n} {_BAD[v]}" for v, n in counts(comparisons).items() if v in FAILURES]
+    head = f"Numbers: {', '.join(bad)}" if bad else "No number moved"
     rows = [
         {key: escape.markdown(word) for key, word in row.items()} for row in listed(comparisons)
     ]

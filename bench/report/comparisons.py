@@ -14,7 +14,7 @@ from bench.plan.entry import Entry
 from bench.plan.slot import Slot
 from bench.report import reference
 from bench.report.reference import Key, Number, Origin
-from bench.report.verdict_types import Comparison, Verdict
+from bench.report.verdict_types import Comparison, Verdict, seeds_in_words
 from bench.score import drift, metric_names
 from bench.score.drift import Drift, Pair
 from bench.score.statistics import ROUNDING
@@ -107,6 +107,8 @@ def _compare(
     ]
     # What no cell of the plan could ever have, such as a probe of a block that is not there.
     numbers = [n for n in numbers if n.before or set(n.states) != {"undefined"}]
+    # Nothing to compare: in no reference and not measured either.
+    numbers = [n for n in numbers if n.before or n.values or set(n.states) == {"unavailable"}]
     held = {i: n for i, n in enumerate(numbers) if n.before and n.shared and not n.impossible}
     drawn_anew = not _keeps_bits(held.values(), results)
     pairs = {i: _pair(n, drawn_anew=drawn_anew) for i, n in held.items()}
@@ -203,7 +205,8 @@ def _note(number: _Number, verdict: Verdict, results: Results) -> str:
         return f"out of the metric's range: {', '.join(values)}"
     if verdict == "missing" and number.lacking:
         words = [f"{n} {state}" for state, n in number.states.items() if state not in USABLE]
-        return f"seeds {', '.join(map(str, number.lacking))} lack: {', '.join(words)}"
+        verb = "lack" if len(number.lacking) > 1 else "lacks"
+        return f"{seeds_in_words(number.lacking)} {verb}: {', '.join(words)}"
     if number.before and verdict in ("moved", "bits changed", "unguarded"):
         return _differs(number.slot, number.before.origin, results)
     return ""

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal[
     "ok", "bits changed", "moved", "unguarded", "stale", "missing", "new", "unavailable"
 ]
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """Such as "seed 3" or "seeds 0 to 4, 7"."""
+    runs: list[list[int]] = []
+    for seed in sorted(seeds):
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    words = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(words)}"
 
 
 @dataclass(frozen=True)

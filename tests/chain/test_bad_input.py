@@ -17,6 +17,9 @@ BAD_WORDS = [
     ("status digit", "unknown experiment 'digit'"),
     ("render digit", "unknown experiment 'digit'"),
     ("check digit", "unknown experiment 'digit'"),
+    ("status {good}", "results is no folder: no run has left results there"),
+    ("check {good}", "results is no folder: no run has left results there"),
+    ("export --results {tmp}/none", "none is no folder: no run has left results there"),
     ("run {tmp}/none.toml", "none.toml: cannot be read: No such file"),
     ("run {good} --methods centroid", "--methods: unknown method 'centroid': did you mean"),
     ("run {good} --tasks tiny/clustr", "--tasks: unknown task 'tiny/clustr': did you mean"),
@@ -62,6 +65,13 @@ def test_bad_words(words, expected, tmp_path, capsys):
     assert expected in captured.err
     assert "Traceback" not in captured.err
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("flag", ["--methods", "--tasks", "--plugins", "--results"])
+def test_an_empty_word_is_not_everything(flag, capsys):
+    """As an unset variable of a shell leaves it."""
+    assert bench("run", "digits", "--dry-run", flag, "") == 2
+    assert f"argument {flag}: ''" in capsys.readouterr().err
 
 
 PLUGIN = """

@@ -145,7 +145,7 @@ def test_a_value_out_of_the_metrics_range_is_named(held, tmp_path, capsys):
     results = fill(held, tmp_path / "now", same(other=[*VALUES[:9], -5.0]))
     assert bench("check", held, *places(results)) == 1
     said = capsys.readouterr()
-    assert "seeds 9 lack: 1 missing" in said.out
+    assert "seed 9 lacks: 1 missing" in said.out
     assert "damaged record: ACC = -5.0 is no result" in said.err
 
 
@@ -153,7 +153,7 @@ def test_seeds_that_the_reference_has_must_be_there(held, tmp_path, capsys):
     results = fill(held, tmp_path / "now", same(), seeds=range(9))
     status, found = verdicts(capsys, held, *places(results))
     assert (status, found["other"]["verdict"]) == (1, "missing")
-    assert found["other"]["note"] == "seeds 9 lack: 1 missing"
+    assert found["other"]["note"] == "seed 9 lacks: 1 missing"
     assert verdicts(capsys, held, *places(results), "--seeds", 9)[0] == 0
 
 
@@ -205,7 +205,7 @@ def test_formats_for_people_and_machines(held, tmp_path, capsys):
     results = fill(held, tmp_path / "now", same(other=[v - 0.08 for v in VALUES]))
     assert bench("check", held, *places(results), "--format", "markdown") == 1
     said = capsys.readouterr().out
-    assert said.startswith("### 1 numbers are not what they were")
+    assert said.startswith("### Numbers: 1 moved")
     assert "| moved (worse) | x " in said
     assert bench("check", held, *places(results), "--format", "junit") == 1
     (suite,) = ET.fromstring(capsys.readouterr().out)

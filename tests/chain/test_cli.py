@@ -139,7 +139,7 @@ def test_many_files_are_counted_in_one_line(tmp_path, monkeypatch, capsys):
     ]
     figures = [tmp_path / "figures" / "x-f-quick.pdf", tmp_path / "figures" / "x-f-quick.png"]
     written = [*tables, *figures, tmp_path / "all-quick.tex"]
-    progress.print_end({"a": "done"}, written, 1.0, whole=True)
+    progress.print_end({"a": "done"}, written, 1.0, whole=True, words="")
     assert capsys.readouterr().out.splitlines()[1:] == [
         "wrote  20 tables and 1 figure, named in all-quick.tex",
         "       `python -m bench report` makes pages of them, for a browser",
@@ -204,7 +204,7 @@ def test_data_sets_had_alike_share_a_line():
 def test_all_passes_over_what_runs_by_its_name(tmp_path, capsys):
     assert bench("run", "--all", "--dry-run", *places(tmp_path), "--data-root", tmp_path) == 0
     said = capsys.readouterr().out
-    assert "plan   supreme-readings: run by its name alone" in said
+    assert "plan   not in --all, for they take long: digits-turned, supreme-readings" in said
     assert "plan   supreme-readings (quick)" not in said
     assert "plan   supreme (quick)" in said
 
