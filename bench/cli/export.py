@@ -109,6 +109,7 @@ def _finished(arguments: argparse.Namespace, store: Store) -> list[tuple[Path, R
     """Folder and record of the finished cells of a selection, in the order of their folders."""
     from bench.plan.cell import address
 
+    named_folders.refuse_mistyped(arguments)
     records = store.records()
     common.load_plugins(arguments)
     keys = common.plan_for(arguments).cells.keys() if _chosen(arguments) else records.keys()

@@ -20,3 +20,10 @@ def test_a_run_ends_with_its_first_rows_and_verdicts():
         "       7 of 7 numbers measured; printed by supreme: 1 reproduced",
         "nothing measured: mine",
     ]
+
+
+def test_a_star_is_explained():
+    best, other = entry("best", values=[0.9] * 10, best=True), entry("other", values=[0.5] * 10)
+    lines = numbers_shown.lines([view(best, other)])
+    assert lines[1].endswith("90.0 ± 0.0*")
+    assert lines[-1] == "       * best of its column beyond chance"

@@ -114,6 +114,12 @@ def test_what_cannot_be_is_one_sentence(text, said, capsys):
     assert said in line
 
 
+def test_a_selection_that_leaves_the_method_out_is_named(capsys):
+    words = ("--set", "kmeans.n_init=5", "--methods", "dec")
+    assert bench("status", "digits", *words) == 2
+    assert "digits has that method among --methods dec" in capsys.readouterr().err
+
+
 def test_set_twice():
     with pytest.raises(BenchError, match=r"kmeans.n_init is set twice"):
         given.read(["kmeans.n_init=5", "kmeans.n_init=6"], "--set")

@@ -1,6 +1,7 @@
 """Part of a thing never takes the place of the whole: tables, documents, and the best."""
 
 import pytest
+import torch
 from figures import finish
 from harness import bench, make_plan, outputs, places, write_experiment
 from views import bars, curve, entry, view
@@ -35,6 +36,22 @@ def test_a_part_is_chosen_and_the_whole_is_written(verb, flag, swept, capsys):
     if verb == "render":
         assert ("centroids  " in said) == ("--methods" not in flag)
         assert "carrier  " in said
+
+
+@pytest.mark.skipif(torch.cuda.device_count() > 0, reason="a GPU is here")
+def test_a_device_that_is_not_here_replaces_no_table(swept, capsys):
+    (_, one), results = swept
+    before = outputs(results)
+    assert bench("run", one, *places(results), "--device", "cuda") == 3
+    assert "tables stay as they are" in capsys.readouterr().out
+    assert outputs(results) == before
+
+
+def test_commands_to_copy_name_what_this_one_was_given(swept, capsys):
+    (_, one), results = swept
+    assert bench("run", one, *places(results)) == 0
+    flags = " ".join(map(str, places(results)[2:])) + f" --results {results}"
+    assert f"`python -m bench report {one} {flags}`" in capsys.readouterr().out
 
 
 def test_the_document_keeps_the_experiments_that_are_not_rendered(tmp_path):

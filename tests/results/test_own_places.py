@@ -41,6 +41,13 @@ def test_both_at_once_are_refused(tmp_path, capsys):
     assert "two experiments are called 'digits': rename" in capsys.readouterr().err
 
 
+def test_a_run_says_whose_tables_it_replaces(tmp_path, capsys):
+    toml = write_experiment(tmp_path / "digits.toml", "tiny/cluster", [{"method": "centroids"}])
+    assert bench("run", toml, *places(tmp_path), "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert f"note   {toml} has the name of the project's experiment 'digits'" in said
+
+
 # A folder of our name.
 
 
