@@ -130,7 +130,7 @@ def _products(network: str, options: tuple[tuple[str, Any], ...], image: tuple[i
     channels, height, width = image
     for scale in _SCALES:
         with contextlib.suppress(Exception):  # whatever a network raises, its cell will report
-            cls = networks.known()[code.named(network)]
+            cls = networks.get(code.named(network))
             told = {**dict(options), "size": scale * height}
             own = {k: v for k, v in told.items() if k in signature(cls.__init__).parameters}
             built = networks.build(networks.completed(network, **own)).eval()

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench import shipped
 from bench.nn.networks.base import KNOWN, Network
 
 
@@ -37,6 +38,18 @@ def known() -> dict[str, type[Network]]:
     """Name -> network, those of this package and of plugins that are loaded."""
     _defined()
     return KNOWN
+
+
+def get(name: str) -> type[Network]:
+    """The network of this name; its module is imported now, since some bring large libraries.
+
+    Raises:
+        ValueError: nobody knows it.
+    """
+    _refuse_unknown(name)
+    if name not in KNOWN:
+        importlib.import_module(shipped.networks()[name])
+    return KNOWN[name]
 
 
 def describe(name: str, **options: Any) -> str:
@@ -72,10 +85,10 @@ def build(architecture: str, seed: int = 0) -> Network:
     options = _parsed(architecture)
     name = options.pop("name")
     options.pop("views", None)
-    _refuse_unknown(name)
+    network = get(name)
     with seeded(seed):
         try:
-            return known()[name](**options)
+            return network(**options)
         except TypeError as error:
             raise ValueError(f"network '{name}' with options {options}: {error}") from error
 
@@ -93,9 +106,10 @@ def _parsed(architecture: str) -> dict[str, Any]:
 
 
 def _refuse_unknown(name: str) -> None:
-    if name not in known():
-        near = difflib.get_close_matches(name, known(), n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known()))}"
+    names = {*shipped.networks(), *KNOWN}
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(names))}"
         raise ValueError(f"unknown network '{name}': {hint}")
 
 
