@@ -13,6 +13,13 @@ class BenchError(Exception):
     """The user asked for something that cannot be: printed as one line, exit status 2."""
 
 
+class Unknown(BenchError):
+    """A name that nobody registered."""
+
+    what = ""
+    """The kind of name, such as "method"."""
+
+
 class Unavailable(BenchError):
     """Data, weights or a device that this machine lacks; the message names the mend."""
 
@@ -53,7 +60,9 @@ class NonFiniteError(ValueError):
     """A method's loss or output is NaN or infinite: the cell has failed."""
 
 
-def unknown(what: str, name: str, known: Iterable[str], *, where: str = "") -> BenchError:
+def unknown(
+    what: str, name: str, known: Iterable[str], *, where: str = "", named_by: str = ""
+) -> Unknown:
     """The error for a name nobody registered, with the nearest match.
 
     Args:
@@ -61,15 +70,18 @@ def unknown(what: str, name: str, known: Iterable[str], *, where: str = "") -> B
         name: What the user wrote.
         known: Every name that would have been right.
         where: The file or flag at fault, if there is one to name.
+        named_by: What names them all where they are many; "": `list`, if it can.
     """
     known = sorted(known)
     near = [one for one in known if one.lower() == name.lower()]
     near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         hint = f"did you mean '{near[0]}'?"
-    elif what in LISTED and len(known) > 12:
-        hint = f"`python -m bench list {what}s` names all {len(known)}"
+    elif (named_by or what in LISTED) and len(known) > 12:
+        hint = f"{named_by or f'`python -m bench list {what}s`'} names all {len(known)}"
     else:
         hint = f"known: {', '.join(known) or 'none'}"
     prefix = f"{where}: " if where else ""
-    return BenchError(f"{prefix}unknown {what} '{name}': {hint}")
+    error = Unknown(f"{prefix}unknown {what} '{name}': {hint}")
+    error.what = what
+    return error

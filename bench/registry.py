@@ -144,12 +144,13 @@ def use(plugins: Iterable[Path]) -> None:
     """Import every module of plug-in folders, once.
 
     Raises:
-        BenchError: a folder does not exist, or a module in it cannot be imported.
+        BenchError: there is no such folder, or a module in it cannot be imported.
     """
     for folder in (Path(p).resolve() for p in plugins):
         if folder not in _loaded:
             if not folder.is_dir():
-                raise BenchError(f"plugin folder {folder} does not exist")
+                wrong = "is no folder" if folder.exists() else "does not exist"
+                raise BenchError(f"plugin folder {folder} {wrong}")
             for path in sorted(folder.glob("[!_]*.py")):
                 _import_plugin(folder, path.stem)
             _loaded.add(folder)

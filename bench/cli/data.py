@@ -24,7 +24,7 @@ def add(verbs: common.Verbs) -> None:
         choices=ACTIONS,
         help="list; prepare (from files here); fetch (from the publisher); verify",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="data sets")
+    parser.add_argument("names", nargs="*", metavar="NAME", default=[], help="data sets")
     parser.add_argument("--json", action="store_true", help="of `data list`: for programs")
     common.add_places(parser)
     parser.set_defaults(action=act)
@@ -36,6 +36,8 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.datasets import get, prepare, verify
 
     if arguments.action_name == "list":
+        if arguments.names:
+            return listing.say_datasets(arguments, arguments.names)
         arguments.kind = "datasets"
         return listing.act(arguments)
     if arguments.json:

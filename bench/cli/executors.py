@@ -43,7 +43,8 @@ def cancel(arguments: argparse.Namespace) -> int:
         where = one.executor or "any machine"
         common.say(f"cancelled {one.name}: {len(one.cells)} cells had been given to {where}")
     if not given:
-        print(f"no run into {arguments.results} has given cells to other machines")
+        words = "no run with these results has jobs on other machines"
+        print(f"nothing to cancel: {words} ({arguments.results})")
     return 0
 
 

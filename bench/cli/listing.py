@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
@@ -13,6 +15,8 @@ from bench.cli import common, glance
 from bench.method_info import MethodInfo
 
 KINDS = ("methods", "tasks", "datasets", "experiments")
+_LONG = ("licence", "citation", "how to get it")
+"""What of a data set is a sentence or more: no column of a table."""
 
 
 def add(verbs: common.Verbs) -> None:
@@ -39,8 +43,29 @@ def act(arguments: argparse.Namespace) -> int:
         rows = glance.experiments()
     if arguments.json:
         print(json.dumps(rows, indent=1))
-    else:
-        print(tabulate([{k: _plain(v) for k, v in r.items()} for r in rows], headers="keys"))
+        return 0
+    shown = [{k: _plain(v) for k, v in r.items() if k not in _LONG} for r in rows]
+    print(tabulate(shown, headers="keys"))
+    if arguments.kind == "datasets":
+        print("\n`python -m bench data list NAME` says how to get one, and under what licence")
+    return 0
+
+
+def say_datasets(arguments: argparse.Namespace, names: Sequence[str]) -> int:
+    """Print all that is known of some data sets, each word of it on a line of its own.
+
+    Raises:
+        BenchError: nobody registered one of them; the message names the nearest.
+    """
+    common.load_plugins(arguments)
+    rows = [_dataset(name, common.data_root(arguments)) for name in names]
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    for row in rows:
+        said = {k: _plain(v) or "no" for k, v in row.items() if v not in ("", None)}
+        common.say("\n".join(f"{name}: {value}" for name, value in said.items()))
+        print()
     return 0
 
 
@@ -89,20 +114,23 @@ def _tasks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _datasets(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    from bench.datasets import availability, get, names
+    from bench.datasets import names
 
     root = common.data_root(arguments)
-    rows = []
-    for name in names():
-        dataset = get(name)
-        lacking = availability(name, root, list(dataset.counts))
-        rows.append(
-            {
-                "name": name,
-                "here": not lacking,
-                "summary": dataset.summary,
-                "images": sum(counts) if all(counts := dataset.counts.values()) else None,
-                "how to get it": lacking,
-            }
-        )
-    return rows
+    return [_dataset(name, root) for name in names()]
+
+
+def _dataset(name: str, root: Path) -> dict[str, Any]:
+    from bench.datasets import availability, get
+
+    dataset = get(name)
+    lacking = availability(name, root, list(dataset.counts))
+    return {
+        "name": name,
+        "here": not lacking,
+        "summary": dataset.summary,
+        "images": sum(counts) if all(counts := dataset.counts.values()) else None,
+        "licence": dataset.licence,
+        "citation": dataset.citation,
+        "how to get it": lacking,
+    }

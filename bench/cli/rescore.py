@@ -48,5 +48,15 @@ def act(arguments: argparse.Namespace) -> int:
             if moved:
                 changed += 1
                 common.say(f"scored {cell}: {', '.join(moved)}")
-    print(f"{len(chosen)} of {len(finished)} cells to score: {changed} changed, {failed} left")
+    print(_told(len(finished), len(chosen), changed, failed))
     return 1 if failed else 0
+
+
+def _told(finished: int, chosen: int, changed: int, failed: int) -> str:
+    """What was done, in a line."""
+    if not finished:
+        return "no finished cell to score"
+    if not chosen:
+        return f"{finished} cell{'s' * (finished > 1)}, all scored by today's code"
+    words = f"{chosen - failed} of {finished} cells scored again: {changed} changed"
+    return f"{words}, {failed} could not be scored" if failed else words

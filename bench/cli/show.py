@@ -1,10 +1,11 @@
-"""`bench show CELL`: a cell's record, log and traceback; `--params METHOD`: its values' origin."""
+"""`bench show CELL`: how a cell ended, its record and log; `--params METHOD`: its parameters."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import json
+import textwrap
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,11 +15,13 @@ from tabulate import tabulate
 from bench import registry
 from bench.cli import common
 from bench.errors import BenchError
-from bench.files import opened
+from bench.files import opened, printable
 from bench.plan.cell import PRESETS
 
 if TYPE_CHECKING:
+    from bench.method_info import MethodInfo
     from bench.store.folders import Store
+    from bench.store.record import Record
 
 _TAIL, _LONGEST = 30, 10_000
 """Lines of a log that are shown, and bytes that count as one line."""
@@ -26,18 +29,24 @@ _TAIL, _LONGEST = 30, 10_000
 
 def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
-    summary = "print a cell's record, log and traceback, or where a method's parameters come from"
+    summary = "print a cell's record, log and traceback, or what parameters a method has"
     parser = common.add_verb(verbs, "show", summary)
     parser.add_argument(
         "cell", metavar="CELL", nargs="?", help="its key, the beginning of it, or its folder"
     )
     parser.add_argument(
-        "--params", metavar="METHOD", help="each parameter of a method, its value and its origin"
+        "--params",
+        metavar="METHOD",
+        help="a method: its parameters, their defaults and meaning",
     )
     parser.add_argument(
-        "--experiment", metavar="NAME", help="with --params: where the method is used"
+        "--experiment",
+        metavar="NAME",
+        help="with --params: the values there, and where each is from",
     )
-    parser.add_argument("--task", metavar="TASK", help="with --params: only entries on this task")
+    parser.add_argument(
+        "--task", metavar="TASK", help="with --experiment: only entries on this task"
+    )
     parser.add_argument("--preset", choices=PRESETS, default="quick")
     common.add_set(parser)
     common.add_places(parser)
@@ -47,7 +56,7 @@ def add(verbs: common.Verbs) -> None:
 def act(arguments: argparse.Namespace) -> int:
     """Print what is known of one cell, or of a method's parameters."""
     if (arguments.cell is None) == (not arguments.params):
-        raise BenchError("show takes a CELL, or --params METHOD with --experiment NAME")
+        raise BenchError("show takes a CELL, or --params METHOD")
     if arguments.params:
         return _params(arguments)
     return _cell(arguments)
@@ -61,7 +70,9 @@ def _params(arguments: argparse.Namespace) -> int:
     common.load_plugins(arguments)
     info = registry.get(arguments.params, where="--params")
     if not arguments.experiment:
-        raise BenchError("--params needs --experiment: NAME, or a path to a TOML file")
+        if arguments.task or arguments.given:
+            raise BenchError("--task and --set need --experiment: NAME, or a path to a TOML file")
+        return _meanings(info)
     if arguments.task:
         get_task(arguments.task, where="--task")
     one = experiment.load(arguments.experiment)
@@ -72,6 +83,20 @@ def _params(arguments: argparse.Namespace) -> int:
             print(f"  {use}")
         rows = [(v.name, repr(v.value), v.origin) for v in found]
         print(tabulate(rows, headers=("parameter", "value", "from")), end="\n\n")
+    return 0
+
+
+def _meanings(info: MethodInfo) -> int:
+    """Print what a method's parameters are, whatever the experiment."""
+    from bench.plan import meanings
+
+    print(f"{info.name}: {info.summary}")
+    for one in meanings.of(info):
+        quick = f" (quick: {one.quick!r})" if one.quick != one.default else ""
+        print(f"\n  {one.name} = {one.default!r}{quick}")
+        if one.meaning:
+            print(textwrap.fill(one.meaning, 96, initial_indent="    ", subsequent_indent="    "))
+    print("\n`--experiment NAME` says what they are there, and why")
     return 0
 
 
@@ -109,11 +134,27 @@ def _say_record(folder: Path, store: Store) -> None:
     except BenchError as error:
         common.say(str(error))
         return
+    common.say(f"{_ending(found)}\n")
     print(json.dumps(vars(found), indent=1, sort_keys=True))
     for name, (was, here) in provenance.other_versions(found).items():
         common.say(
             f"{name} was {was}, here it is {here}: `python -m bench prove` says if it matters"
         )
+
+
+def _ending(found: Record) -> str:
+    """Which cell it is and how it ended, in a line: why it failed, or its metrics."""
+    cell, chosen = found.cell, found.cell.get("setting")
+    items = chosen.items() if isinstance(chosen, dict) else ()
+    setting = "".join(f" {name}={value}" for name, value in items)
+    if found.state == "failed":
+        ended = f"failed, {found.failure}: {found.message}"
+    else:
+        metrics = [f"{name} {value:.4g}" for name, value in found.metrics.items()]
+        ended = ", ".join([found.state, *metrics])
+    return printable(
+        f"{cell.get('method')} {cell.get('task')}{setting} seed {cell.get('seed')}: {ended}"
+    )
 
 
 def _tail(file: BinaryIO) -> tuple[int, list[str]]:

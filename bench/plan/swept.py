@@ -65,7 +65,9 @@ def read(text: str, where: str, metrics: Sequence[str] = ()) -> Sweep:
         one = experiment.load(where)
         columns, presets = _of_experiment(one, method, param, metrics), one.preset
     else:
-        raise unknown("task or experiment", where, (*experiment.names(), *tasks()), where="sweep")
+        known = (*experiment.names(), *tasks())
+        by = "`python -m bench list` with `experiments` and with `tasks`"
+        raise unknown("task or experiment", where, known, where="sweep", named_by=by)
     return Sweep(method, param, values, where, tuple(columns), presets)
 
 

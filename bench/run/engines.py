@@ -41,7 +41,7 @@ def read(path: Path | None, device: str) -> Options:
     content: dict[str, Any] = {}
     if path is not None:
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise BenchError(f"--executor-options {path}: {why}") from error

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 
 import pytest
 from harness import bench, outputs, places, stamps, start, write_experiment
@@ -75,6 +76,52 @@ def test_list(kind, capsys):
     assert all(row["name"] in plain for row in rows)
 
 
+def test_how_to_get_data_is_said_of_those_that_are_named(tmp_path, capsys):
+    for verb in (["list", "datasets"], ["data", "list"]):
+        assert bench(*verb, "--data-root", tmp_path) == 0
+        plain = capsys.readouterr().out
+        assert "image-net.org" not in plain
+        assert max(map(len, plain.splitlines())) < 120
+        assert bench(*verb, "--data-root", tmp_path, "--json") == 0
+        assert "image-net.org" in capsys.readouterr().out
+    assert bench("data", "list", "imagenet", "digits", "--data-root", tmp_path) == 0
+    said = capsys.readouterr().out
+    assert "how to get it: imagenet train, val not under" in said
+    assert "here: no\n" in said
+    assert "licence: BSD-3-Clause" in said
+    assert "mnist" not in said
+    assert bench("data", "list", "imagenet", "--json", "--data-root", tmp_path) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["name"] == "imagenet"
+    assert bench("data", "list", "imagnet", "--data-root", tmp_path) == 2
+    assert "unknown dataset 'imagnet': did you mean 'imagenet'?" in capsys.readouterr().err
+
+
+def test_an_empty_folder_of_weights_is_said(tmp_path, capsys):
+    assert bench("weights", "list", "--weights", tmp_path) == 0
+    said = capsys.readouterr().out
+    assert f"no weights in {tmp_path}: `python -m bench weights fetch NAME` gets" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nosuchthing", "unknown weights 'nosuchthing': timm.list_pretrained() names all"),
+        ("resnet18.tv_in1", "unknown weights 'resnet18.tv_in1': did you mean 'resnet18.tv_in1k'?"),
+        ("resnet18.tv_in1k", "try `python -m bench weights fetch resnet18.tv_in1k`"),
+        ("resnet50.dino", "its authors publish it at https://"),
+    ],
+)
+def test_weights_that_are_not_here_are_not_listed(name, said, tmp_path, capsys):
+    assert bench("weights", "list", name, "--weights", tmp_path) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_nothing_to_cancel(tmp_path, capsys):
+    assert bench("cancel", "--results", tmp_path) == 0
+    assert capsys.readouterr().out.startswith("nothing to cancel: no run with these results")
+
+
 def test_status_json_counts_and_names_cells(swept, capsys):
     toml, results = swept
     assert bench("status", toml, *places(results), "--json") == 0
@@ -121,7 +168,9 @@ def test_show_takes_a_key_its_beginning_or_a_folder(swept, capsys):
     key = folder.name.rsplit("-", 1)[1]
     for word in (key, key[:7], folder, folder.relative_to(results / "runs")):
         assert bench("show", word, *places(results)) == 0
-        assert f'"key": "{key}"' in capsys.readouterr().out
+        first, text = capsys.readouterr().out.split("\n", 1)
+        assert re.match(r"centroids tiny/cluster seed 0: done, ACC \d", first)
+        assert json.JSONDecoder().raw_decode(text.lstrip())[0]["key"] == key
     assert bench("show", "", *places(results)) == 2
     assert "fits 9 cells" in capsys.readouterr().err
 

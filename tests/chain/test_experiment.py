@@ -115,6 +115,22 @@ def test_a_good_file(tmp_path):
     assert one.seeds("quick", own=5) == 5
 
 
+def test_a_file_with_a_byte_order_mark_is_the_same(tmp_path):
+    path = tmp_path / "good.toml"
+    path.write_text(GOOD)
+    plain = experiment.load(str(path))
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert experiment.load(str(path)) == plain
+
+
+@pytest.mark.parametrize("old", ['"tiny/cluster"', '"centroids"'])
+def test_a_name_of_a_plugins_is_looked_for_in_its_folder(old, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(GOOD.replace(old, '"shapes/cluster"'))
+    with pytest.raises(BenchError, match=r"\(your own: name its folder with --plugins\)$"):
+        experiment.load(str(path))
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_what_is_wrong_is_said_in_one_sentence(case, tmp_path, capsys):
     old, new, expected = BAD[case]

@@ -104,7 +104,8 @@ def test_status_and_show_print_reason_and_traceback(sweep, capsys):
     assert f"show {key}" in text
     assert bench("show", key[:8], *places(folder)) == 0
     text = capsys.readouterr().out
-    assert "RuntimeError: the centres ran away" in text
+    why = "failed, exception: RuntimeError: the centres ran away"
+    assert text.startswith(f"fault tiny/cluster seed 0: {why}")
     assert "faults.py" in text
     assert "in raises" in text
     assert "a line of the log" in text

@@ -1,5 +1,6 @@
 """`bench show --params`: each value of a method's parameters, and which layer it is from."""
 
+import dataclasses
 import re
 
 import pytest
@@ -7,7 +8,7 @@ from harness import PLUGINS, bench
 
 from bench import ROOT, registry
 from bench.errors import BenchError
-from bench.plan import experiment, origin
+from bench.plan import experiment, meanings, origin
 
 TOML = """
 title = "t"
@@ -124,12 +125,28 @@ def test_the_command_prints_it(toml, capsys):
     assert re.search(r"max_iter +7 +preset\.quick\.params\.kmeans of mine\.toml", said)
 
 
+def test_without_an_experiment_it_says_what_the_parameters_mean(capsys):
+    assert bench("show", "--params", "dec") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("dec: Deep embedded clustering")
+    assert "\n  max_epochs = 100 (quick: 30)\n    Stop here at the latest; the paper" in said
+    assert "\n  momentum = 0.9\n\n" in said  # which nothing is said of, and quick has the same
+    assert max(map(len, said.splitlines())) <= 100
+
+
+def test_every_parameter_has_a_meaning_entry_also_the_inherited_ones():
+    found = {one.name: one for one in meanings.of(registry.get("sela"))}
+    assert list(found) == [f.name for f in dataclasses.fields(registry.get("sela").cls)]
+    assert found["grey"].meaning  # declared by a class that it inherits from
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ((), "show takes a CELL, or --params METHOD"),
         (("abc", "--params", "kmeans"), "show takes a CELL, or --params METHOD"),
-        (("--params", "kmeans"), "--params needs --experiment"),
+        (("--params", "kmeans", "--task", "digits/cluster"), "--task and --set need --experiment"),
+        (("--params", "kmeans", "--set", "kmeans.n_init=5"), "--task and --set need --experiment"),
         (("--params", "kmean", "--experiment", "digits"), "did you mean 'kmeans'"),
         (("--params", "kmeans", "--experiment", "digits", "--task", "digits/clustr"), "did you"),
     ],

@@ -224,6 +224,8 @@ def test_list_and_fetch(folder, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert NAME in out
     assert weights.digest(NAME) in out
+    assert bench("weights", "list", NAME) == 0
+    assert capsys.readouterr().out == out
     asked = []
 
     def download(repository, file):

@@ -47,20 +47,20 @@ def test_the_same_code_gives_the_same_bytes(store, capsys):
     assert len(before[1]) == 1
     assert bench("rescore", *files, *places, "--all") == 0
     assert [contents(folder, name) for name in ("record.json", "curves.json")] == before
-    assert "4 of 4 cells to score: 0 changed, 0 left" in capsys.readouterr().out
+    assert "4 of 4 cells scored again: 0 changed\n" in capsys.readouterr().out
 
 
 def test_only_what_other_code_scored_is_scored_again(store, capsys, monkeypatch):
     folder, files, places = store
     before = [contents(folder, name) for name in ("record.json", "curves.json")]
     assert bench("rescore", *files, *places) == 0
-    assert "0 of 4 cells to score" in capsys.readouterr().out
+    assert "4 cells, all scored by today's code\n" in capsys.readouterr().out
     monkeypatch.setattr(metrics, "clustering_accuracy", lambda table: 0.125)
     monkeypatch.setattr(code, "scoring", lambda: "f" * 16)
     bench("status", *files, *places)
     assert "4 cells were scored by other code: `python -m bench rescore`" in capsys.readouterr().out
     assert bench("rescore", *files, *places) == 0
-    assert "4 of 4 cells to score: 2 changed" in capsys.readouterr().out
+    assert "4 of 4 cells scored again: 2 changed\n" in capsys.readouterr().out
     records = [json.loads(text) for text in contents(folder, "record.json").values()]
     assert {r["scoring"] for r in records} == {"f" * 16}
     accuracies = [r["metrics"]["ACC"] for r in records if "ACC" in r["metrics"]]
@@ -76,7 +76,9 @@ def test_a_cell_whose_prediction_is_gone_is_left_and_named(store, capsys):
     path.rename(path.with_suffix(".gone"))
     before = contents(folder, "record.json")
     assert bench("rescore", *files, *places, "--all") == 1
-    assert "left   centroids tiny/cluster seed 0: " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "left   centroids tiny/cluster seed 0: " in said
+    assert "3 of 4 cells scored again: 0 changed, 1 could not be scored\n" in said
     assert contents(folder, "record.json") == before
     path.with_suffix(".gone").rename(path)
 
