@@ -43,3 +43,8 @@ def __getattr__(name: str) -> Any:
     if name in _OFFERED:
         return getattr(importlib.import_module(_OFFERED[name]), name)
     raise AttributeError(f"module 'bench' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """What is offered, imported or not: completion shows it before its first use."""
+    return sorted(__all__)

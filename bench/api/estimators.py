@@ -11,6 +11,7 @@ is, to the byte, the one that `bench run` stores.
 from __future__ import annotations
 
 import inspect
+import traceback
 from functools import cache
 from typing import Any, ClassVar, Self
 
@@ -24,6 +25,7 @@ from bench import registry
 from bench.api.own_images import OwnImages, Target, images_of, labelled, target_of
 from bench.errors import BenchError, Unfit, unknown
 from bench.method_info import MethodInfo
+from bench.nn.images.tensors import to_tensor
 from bench.plan import graph
 from bench.plan.answers import refuses
 from bench.plan.cell import LARGEST_SEED, PRESETS
@@ -61,7 +63,8 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         labels_: int64, (N,), each image's cluster in 0..K-1, in the order of the images; of
-            methods that adapt to another domain, its class among the labels of the source.
+            methods that adapt to another domain, its class among the labels of the source; of
+            methods that learn a representation by pseudo-labels, such as SeLa, these.
         tensors_: Name -> tensor on the CPU, such as the weights of its network; empty of methods
             that give none back (with `keep=True` some do).
         architecture_: The network that they fit, for `bench.nn.networks.load`; "" without one.
@@ -84,7 +87,7 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X: uint8, (N, height, width) or (N, height, width, channels), in 0..255. Methods that
-                cluster pixels take vectors too, (N, D), finite.
+                cluster pixels without a network, such as kmeans, take vectors too, (N, D), finite.
             y: Ignored.
             source: Images and labels of other classes of the same domain, or of another domain to
                 adapt from; the first as `X`, labels (M,) of any sortable type.
@@ -99,7 +102,15 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         own = OwnImages(
             self.task, _kind(self._info()), target, given, labelled(auxiliary, "auxiliary")[0]
         )
-        found = self._computed(own)
+        try:
+            found = self._computed(own)
+        except Unfit as error:
+            if target.images.dtype == np.uint8 or not _by_a_network(error):
+                raise
+            raise Unfit(
+                f"{self.method} takes uint8 images, (N, height, width) or (N, height, width, "
+                f"channels), not {np.asarray(X).dtype} vectors of shape {np.shape(X)}"
+            ) from error
         assignments = found.prediction.assignments
         if assignments is None:
             raise Unfit(f"{self.method} learns a representation and makes no clusters")
@@ -112,7 +123,7 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def _computed(self, own: OwnImages) -> Fitted:
         """Plan the method's cell and all that it needs, and compute them."""
-        info, specs = self._info(), own.specs()
+        info = self._info()
         if lacks := refuses(info, self.dtype):
             raise BenchError(str(lacks[0]))
         setting = {"n_clusters": self._count(own.target)} if own.kind == "cluster" else {}
@@ -121,8 +132,8 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         options = graph.Options(
             preset=self.preset, device=self.device, dtype=self.dtype, given=self._needed()
         )
-        plan = graph.chain(asked, specs, options, setting)
-        return compute(plan, lambda cell: own.task(cell, specs))[-1]
+        plan = own.planned(self.method, lambda specs: graph.chain(asked, specs, options, setting))
+        return compute(plan, lambda cell: own.task(cell, plan.own))[-1]
 
     def _target(self, X: npt.ArrayLike) -> Target:
         """The images, or vectors as images of one row; raises Unfit for others."""
@@ -194,6 +205,10 @@ def estimator(method: str, *, preset: str = "quick", **params: Any) -> MethodEst
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
     cls = _class_of(method)
+    known = {**info.params(preset, {}), **_general(info)}
+    for name in params:
+        if name not in known:
+            raise unknown(f"parameter of {method}", name, known)
     own = {name: value for name, value in params.items() if name in _general(info)}
     rest = {name: _plain(value) for name, value in params.items() if name not in own}
     found = info.params(preset, rest)
@@ -209,6 +224,13 @@ def _general(info: MethodInfo) -> dict[str, Any]:
 
 def _kind(info: MethodInfo) -> Kind:
     return next(kind for kind in _KINDS if kind in info.kinds)
+
+
+def _by_a_network(error: Unfit) -> bool:
+    """Whether a method failed as it gave its images to a network."""
+    cause = error.__cause__
+    frames = traceback.walk_tb(cause.__traceback__ if cause else None)
+    return any(frame.f_code is to_tensor.__code__ for frame, _ in frames)
 
 
 def _refuse_unfit(info: MethodInfo) -> None:

@@ -6,8 +6,9 @@ and what comes back is put into the caller's order again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from bench.datasets.fingerprint import canonical_order, pixel_hashes, records
 from bench.datasets.task_specs import tasks as registered
 from bench.errors import BenchError, Unfit
 from bench.plan.cell import Cell, seed_for
+from bench.plan.planned import Plan
 from bench.run.draws import draw_pairs
 from bench.tasks import Images, Ints, Labelled
 
@@ -27,6 +29,8 @@ SIMILARITY, PRETRAINING = "similarity", "represent"
 _PAIRS = 100
 """That a similarity network is asked about when it has learned, as its kind of cell wants it."""
 _PLACEHOLDER = Part("images")
+_ROLES = ("source", "auxiliary")
+"""Of the labelled images that `fit` takes."""
 
 
 @dataclass(frozen=True)
@@ -109,19 +113,25 @@ class OwnImages:
     source: Labelled | None = None
     auxiliary: Labelled | None = None
 
-    def specs(self) -> dict[str, TaskSpec]:
+    @property
+    def roles(self) -> set[str]:
+        """Of the labelled images that are given."""
+        return {role for role in _ROLES if getattr(self, role) is not None}
+
+    def specs(self, roles: Collection[str]) -> dict[str, TaskSpec]:
         """Name -> task, as a plan knows it.
 
         A name of a registered task brings that task's related ones, so that seeds are the same.
+
+        Args:
+            roles: Of the labelled images, given or not.
         """
         head = self.name.partition("/")[0]
         known = registered().get(self.name)
-        related = {SIMILARITY: f"{head}/{SIMILARITY}"} if self.auxiliary else {}
-        if known and self.auxiliary and SIMILARITY in known.related:
+        related = {SIMILARITY: f"{head}/{SIMILARITY}"} if "auxiliary" in roles else {}
+        if known and related and SIMILARITY in known.related:
             related = {SIMILARITY: known.related[SIMILARITY]}
-        parts = {"source": self.source, "auxiliary": self.auxiliary}
-        given: dict[str, Any]
-        given = {role: _PLACEHOLDER for role, part in parts.items() if part is not None}
+        given: dict[str, Any] = dict.fromkeys(roles, _PLACEHOLDER)
         own = TaskSpec(self.name, self.kind, "", _PLACEHOLDER, 1, related=related, **given)
         found = {f"{head}/{PRETRAINING}": self._beside(f"{head}/{PRETRAINING}", "represent")}
         for name in related.values():
@@ -131,6 +141,40 @@ class OwnImages:
     def _beside(self, name: str, kind: tasks.Kind, **parts: Any) -> TaskSpec:
         setting = {"n_pairs": _PAIRS} if kind == "similarity" else {}
         return TaskSpec(name, kind, "", _PLACEHOLDER, 1, setting=setting, **parts)
+
+    def planned(self, method: str, plan: Callable[[Mapping[str, TaskSpec]], Plan]) -> Plan:
+        """The plan of a method on these images.
+
+        Args:
+            method: Its name, for the error.
+            plan: Makes it of the tasks; raises a BenchError where it cannot be.
+
+        Raises:
+            Unfit: it could be made, had the labelled images been given that the error asks for.
+            BenchError: what `plan` raised.
+        """
+        failed: BenchError | None = None
+        for more in self._more_roles():
+            try:
+                found = plan(self.specs(self.roles.union(more)))
+            except BenchError as error:
+                failed = failed or error
+                continue
+            if not more:
+                return found
+            which = " of other classes" if self.kind == "cluster" else ""
+            asked = ", ".join(f"{role}=(images, labels)" for role in more)
+            raise Unfit(f"{method} needs labelled images{which}: fit(X, {asked})")
+        assert failed is not None
+        raise failed
+
+    def _more_roles(self) -> Iterator[tuple[str, ...]]:
+        """Roles beside those given with which a plan may be made, the fewest first."""
+        absent = [role for role in _ROLES if role not in self.roles]
+        for n in range(len(absent) + 1):
+            for more in combinations(absent, n):
+                if self.kind != "adapt" or "source" in self.roles.union(more):
+                    yield more
 
     def task(self, cell: Cell, specs: Mapping[str, TaskSpec]) -> tasks.Task:
         """What a cell's method is given.
@@ -154,8 +198,7 @@ class OwnImages:
             pairs = draw_pairs(len(images), _PAIRS, seed_for(cell.seed, cell.task, "split"))
             return tasks.SimilarityTask(cell.task, self.auxiliary, images, pairs)
         if kind == "adapt":
-            if self.source is None:
-                raise Unfit(f"{cell.method} needs labelled images: fit(X, source=(images, labels))")
+            assert self.source is not None
             return tasks.AdaptTask(cell.task, images, self.source, self.auxiliary)
         k = dict(cell.setting).get("n_clusters", 1)
         return tasks.ClusterTask(cell.task, images, k, self.source, self.auxiliary)

@@ -56,6 +56,18 @@ def test_importing_it_imports_nothing_heavy():
         _ = bench.nothing
 
 
+def test_it_lists_what_it_offers_before_it_is_used():
+    done = subprocess.run(
+        [sys.executable, "-c", "import bench; print(dir(bench) == sorted(bench.__all__))"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "True\n"
+    assert {"run", "results", "load", "estimator"} <= set(dir(bench))
+
+
 def test_a_run_is_the_frame_that_export_writes(ran, capsys):
     toml, results, frame = ran
     capsys.readouterr()

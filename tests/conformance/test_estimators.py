@@ -20,7 +20,6 @@ import bench
 from bench import registry, shipped
 from bench.api import estimators
 from bench.errors import BenchError, Unfit
-from bench.plan import cell
 from bench.run.inprocess import Fitted
 from bench.tasks import Prediction
 
@@ -218,50 +217,12 @@ def test_a_network_trained_on_the_images_themselves(monkeypatch):
     ]
 
 
-def fitted(method, X=IMAGES, source=None, auxiliary=None, **params):
-    return bench.estimator(method, **params).fit(X, source=source, auxiliary=auxiliary)
-
-
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: fitted("kmean"), "unknown method 'kmean': did you mean 'kmeans'?"),
-        (lambda: fitted("dec", batch_sise=3), "unknown parameter of dec 'batch_sise': did you"),
-        (lambda: fitted("dec", batch_size="3"), "dec.batch_size = '3' is no whole number"),
-        (lambda: fitted("dec", preset="papers"), "unknown preset 'papers': did you mean 'paper'?"),
-        (lambda: fitted("supervised"), "method 'supervised' is given the true labels"),
-        (lambda: fitted("autoencoder"), "method 'autoencoder' makes no clusters of images alone"),
-        (lambda: fitted("clusternet"), "method 'clusternet' makes no clusters of images alone"),
-        (lambda: fitted("kmeans", n_clusters=0), "n_clusters = 0 must be a whole number in 1..17"),
-        (lambda: fitted("kmeans", n_clusters=2.5), "n_clusters = 2.5 must be a whole number"),
-        (lambda: fitted("kmeans", random_state=-1), "random_state = -1 must lie in 0..2147483647"),
-        (lambda: fitted("kmeans", dtype="bfloat16"), "computes in float32 alone, not in bfloat16"),
-        (lambda: fitted("kmeans", IMAGES / 255), "X has float64 of shape (1797, 8, 8), expected u"),
-        (lambda: fitted("kcl"), "method 'kcl' on images: images names no similarity task"),
-        (lambda: fitted("supreme"), "supreme transfers from labelled classes, and images has none"),
-        (lambda: fitted("dann"), "dann needs labelled images: fit(X, source=(images, labels))"),
-        (lambda: fitted("supreme", source=IMAGES), "source must be a pair: images and their label"),
-        (
-            lambda: fitted("supreme", source=(IMAGES, LABELS[:9])),
-            "source has 1797 images and labels of shape (9,)",
-        ),
-        (lambda: fitted("dec", DIGITS.data), "not uint8 of shape"),
-        (lambda: fitted("dec", needed={"autoencodr": {}}), "did you mean 'autoencoder'?"),
-        (
-            lambda: fitted("kmeans", features="weights", weights="resnet18.nowhere"),
-            "weights resnet18.nowhere: no resnet18.nowhere.safetensors in",
-        ),
-    ],
-)
-def test_mistakes_are_sentences(make, said):
-    with pytest.raises(BenchError) as caught:
-        make()
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_wrong_array_is_a_value_error_too():
-    with pytest.raises(ValueError, match="expected uint8 images"):
-        fitted("kmeans", IMAGES.astype(int))
-    assert issubclass(Unfit, BenchError)
-    assert cell.LARGEST_SEED == 2**31 - 1
+def test_a_representation_with_pseudo_labels_gives_them_and_its_network():
+    made = bench.estimator("sela", clusters=4, heads=1, epochs=1, batch_size=32)
+    found = made.fit(IMAGES[:60])
+    assert found.labels_.shape == (60,)
+    assert set(found.labels_) <= set(range(4))
+    assert found.tensors_
+    assert found.architecture_
+    with pytest.raises(Unfit, match="untrained learns a representation and makes no clusters"):
+        bench.estimator("untrained").fit(IMAGES[:60])
