@@ -138,7 +138,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         dest="given",
         default=[],
         help="another value of a method's parameter, in tables of its own; may be repeated "
-        "(`show --params METHOD --experiment NAME` names them)",
+        "(`show --params METHOD` names them)",
     )
 
 

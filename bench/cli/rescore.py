@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench.cli import common
+from bench.cli import common, named_folders
 
 EPILOG = """\
 Metrics, and the scores of snapshots in curves, are computed again by the scoring as it is now; a
@@ -32,6 +32,7 @@ def act(arguments: argparse.Namespace) -> int:
 
     store = Store(arguments.results)
     results = read(common.plan_for(arguments), store)
+    named_folders.refuse_mistyped(arguments)
     common.say_damaged(store)
     finished = [key for key, state in results.states.items() if state in ("done", "stale")]
     chosen = finished if arguments.all else provenance.scored_otherwise(results)
