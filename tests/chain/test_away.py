@@ -235,7 +235,7 @@ def test_cancel_ends_the_run_and_status_names_its_jobs(toml, tmp_path, capsys):
     assert "running: dask job 0: 8 cells" in said[0]
     assert "8 cells had been given to dask" in capsys.readouterr().out
     assert bench("cancel", "--results", tmp_path / "r") == 0
-    assert "no run into" in capsys.readouterr().out
+    assert "nothing to cancel" in capsys.readouterr().out
 
 
 def test_a_dry_run_reads_the_options(toml, tmp_path, capsys):

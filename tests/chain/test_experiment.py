@@ -126,7 +126,7 @@ def test_a_file_with_a_byte_order_mark_is_the_same(tmp_path):
 @pytest.mark.parametrize("old", ['"tiny/cluster"', '"centroids"'])
 def test_a_name_of_a_plugins_is_looked_for_in_its_folder(old, tmp_path):
     path = tmp_path / "own.toml"
-    path.write_text(GOOD.replace(old, '"shapes/cluster"'))
+    path.write_text(GOOD.replace(old, '"nobodys/own"'))
     with pytest.raises(BenchError, match=r"\(your own: name its folder with --plugins\)$"):
         experiment.load(str(path))
 

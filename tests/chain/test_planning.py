@@ -32,6 +32,7 @@ def test_looking_writes_nothing_and_reads_no_image(words, tmp_path, listed, monk
 
     toml = write_experiment(tmp_path / "x.toml", "digits/cluster", ROWS)
     monkeypatch.setattr(dataset.Dataset, "read", refuse)
+    (tmp_path / "results").mkdir()
     before = listed()
     verb, *flags = words.split()
     chosen = [] if verb == "list" else [toml]

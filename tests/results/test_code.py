@@ -29,7 +29,7 @@ def fingerprint(tmp_path, monkeypatch):
 @pytest.fixture
 def another(monkeypatch):
     """A network more, for the test alone."""
-    monkeypatch.setattr(network, "KNOWN", dict(network.KNOWN))
+    monkeypatch.setattr(network, "KNOWN", dict(networks.known()))
     monkeypatch.setattr(networks, "KNOWN", network.KNOWN)
 
     class Another(ConvNet, name="another"):
