@@ -14,14 +14,22 @@ _MEASURED = ("done", "stale")
 
 
 def scored_otherwise(results: Results) -> list[str]:
-    """Keys of measured cells whose metrics are of other scoring code, not shown to be the same."""
+    """Keys of measured cells whose metrics are of other scoring code, not shown to be the same.
+
+    What others need has no metrics, and packed without its tensors nothing that could be scored.
+    """
     known, now = equal.read(), code.scoring()
     found = []
     for key, state in results.states.items():
         if state in _MEASURED:
-            was, cell = results.records[key].scoring, results.plan.cells[key]
-            if was != now and not known.same(
-                equal.SCORING, was, now, device=cell.device, dtype=cell.dtype
+            one, cell = results.records[key], results.plan.cells[key]
+            lacking = one.arrays and not one.metrics
+            if (
+                one.scoring != now
+                and not lacking
+                and not known.same(
+                    equal.SCORING, one.scoring, now, device=cell.device, dtype=cell.dtype
+                )
             ):
                 found.append(key)
     return found

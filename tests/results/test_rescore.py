@@ -129,3 +129,18 @@ def test_a_cell_packed_without_tensors_is_scored_anew_unless_they_are_what_is_sc
     assert after["pixels"].metrics
     name = there.folder(cells["pixels"]).name
     assert contents(there.root, "record.json")[name] == before[name]
+
+
+def test_what_was_packed_without_its_tensors_has_nothing_to_score(
+    tmp_path, capsys, monkeypatch, forkserver
+):
+    toml = write_experiment(tmp_path / "c.toml", "tiny/cluster", [{"method": "carrier"}])
+    here, there = places(tmp_path / "here"), places(tmp_path / "there")
+    assert bench("run", toml, *here) == 0
+    assert bench("pack", tmp_path / "p.zip", toml, *here) == 0
+    assert bench("merge", tmp_path / "p.zip", *there[:2]) == 0
+    monkeypatch.setattr(code, "scoring", lambda: "f" * 16)
+    for flags, n in ((here, 2), (there, 1)):  # the carrier, and what it carries where that is whole
+        capsys.readouterr()
+        bench("status", toml, *flags)
+        assert f"{n} cells were scored by other code" in capsys.readouterr().out
