@@ -14,8 +14,7 @@ What this cannot see, and what to do about it:
   images that a method samples of very many, the threshold of a fallback). Add a row with the change
   that touches one; `prove --digits` has 49 cells at ten times the size, and `check` whole tables.
 - A method together with a network that it is not replayed with: both are, each by itself.
-- Weights that somebody else trained: `weights`, which reads them, has no witness and is stale after
-  a change. It takes seconds to run.
+- Weights that somebody else trained: the witness of `weights` reads a file that is made for it.
 - Another device or type: an equivalence holds for what it was shown on, float32 on a CPU.
 - Another processor or other libraries: digests may differ though no code has. `prove` says so, and
   `prove --at COMMIT` compares two codes here. A record's versions are shown by `status` and `show`.

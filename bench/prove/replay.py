@@ -28,6 +28,8 @@ BLOCKS = HERE / "blocks"
 """A plug-in that makes blocks small, so that a tiny input has many of them."""
 Item = tuple[str, str, Any]
 """Section of an experiment file ("params" or a table's name), name in it, content."""
+_MODEL = "test_resnet"
+"""A model of timm that is small."""
 _USAGE = 2
 """Exit status of `bench` where it does not know what it was asked for."""
 
@@ -162,13 +164,31 @@ def _bench(
     file, data = place / "witness.toml", place / "data"
     file.write_text(_text(items), encoding="utf-8")
     data.mkdir(exist_ok=True)
+    _write_weights(place / "weights")
     folders = [word for folder in plugins for word in ("--plugins", str(folder))]
     places = ["--results", str(place / "results"), "--data-root", str(data)]
     return python(
         tree,
         ["-m", "bench", "run", str(file), "--seeds", "1", *folders, *places, *words],
         BENCH_CACHE=str(place / "cache"),
+        BENCH_WEIGHTS=str(place / "weights"),
     )
+
+
+def _write_weights(folder: Path) -> None:
+    """A file of weights as somebody else might have trained them, the same bytes everywhere."""
+    import numpy as np
+    import timm
+    from safetensors.numpy import save_file
+
+    if folder.is_dir():
+        return
+    folder.mkdir()
+    rng, tensors = np.random.default_rng(0), {}
+    for name, tensor in sorted(timm.create_model(_MODEL).state_dict().items()):
+        drawn = rng.uniform(0.5, 1.5, size=tuple(tensor.shape))  # variances above 0
+        tensors[name] = np.asarray(drawn - (tensor.ndim > 1), dtype=tensor.numpy().dtype)
+    save_file(tensors, folder / f"{_MODEL}.witness.safetensors")
 
 
 def python(tree: Path, words: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
