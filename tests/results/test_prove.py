@@ -33,7 +33,7 @@ def test_no_witness_is_blind():
 def test_every_method_has_a_witness():
     seen = {cell.method for cell in golden.read()[0].cells.values()}
     ours = {n for n, i in registry.load().items() if i.module.startswith(evidence.OURS)}
-    assert ours - seen == {"weights"}, "add a row to bench/prove/witness.toml"
+    assert not ours - seen, "add a row to bench/prove/witness.toml"
     assert "protocol" in seen
 
 
