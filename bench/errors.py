@@ -56,6 +56,10 @@ class Unfit(BenchError, ValueError):
     """An estimator cannot be fitted to these images with these parameters."""
 
 
+class NotImages(ValueError):
+    """What a network would be given is no uint8 images."""
+
+
 class NonFiniteError(ValueError):
     """A method's loss or output is NaN or infinite: the cell has failed."""
 

@@ -172,7 +172,7 @@ def _import_plugin(folder: Path, stem: str) -> None:
         mine, taken = known[name], before.get(name)
         if taken is None and name in shipped.networks():
             del known[name]
-            taken = importlib.import_module("bench.nn.networks").known()[name]
+            taken = importlib.import_module("bench.nn.networks").get(name)
         if taken is not None and _place(taken) != _place(mine):
             known[name] = taken
             del sys.modules[module.__name__]  # or it would pass the next time

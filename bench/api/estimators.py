@@ -11,7 +11,6 @@ is, to the byte, the one that `bench run` stores.
 from __future__ import annotations
 
 import inspect
-import traceback
 from functools import cache
 from typing import Any, ClassVar, Self
 
@@ -23,9 +22,8 @@ from sklearn.utils.validation import validate_data
 
 from bench import registry
 from bench.api.own_images import OwnImages, Target, images_of, labelled, target_of
-from bench.errors import BenchError, Unfit, unknown
+from bench.errors import BenchError, NotImages, Unfit, unknown
 from bench.method_info import MethodInfo
-from bench.nn.images.tensors import to_tensor
 from bench.plan import graph
 from bench.plan.answers import refuses
 from bench.plan.cell import LARGEST_SEED, PRESETS
@@ -105,7 +103,7 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         try:
             found = self._computed(own)
         except Unfit as error:
-            if target.images.dtype == np.uint8 or not _by_a_network(error):
+            if not isinstance(error.__cause__, NotImages):
                 raise
             raise Unfit(
                 f"{self.method} takes uint8 images, (N, height, width) or (N, height, width, "
@@ -224,13 +222,6 @@ def _general(info: MethodInfo) -> dict[str, Any]:
 
 def _kind(info: MethodInfo) -> Kind:
     return next(kind for kind in _KINDS if kind in info.kinds)
-
-
-def _by_a_network(error: Unfit) -> bool:
-    """Whether a method failed as it gave its images to a network."""
-    cause = error.__cause__
-    frames = traceback.walk_tb(cause.__traceback__ if cause else None)
-    return any(frame.f_code is to_tensor.__code__ for frame, _ in frames)
 
 
 def _refuse_unfit(info: MethodInfo) -> None:

@@ -63,10 +63,13 @@ def act(arguments: argparse.Namespace) -> int:
         written = write_all(made, store.root, results.plan.shown, arguments.format)
         progress.print_written(written)
     parts = [part for table in made[0] if (part := _part(table, options))]
+    empty = []
     for part in parts:
         if part.measured or part.told or len(parts) == 1:
             common.say(f"\n{console(part)}")
-    if len(parts) > 1 and (empty := [p.name for p in parts if not (p.measured or p.told)]):
+        else:
+            empty.append(part.name)
+    if empty:
         common.say(f"nothing measured: {', '.join(empty)}")
     return 0
 

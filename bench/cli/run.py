@@ -141,8 +141,8 @@ def act(arguments: argparse.Namespace) -> int:
     tables, written = _write(arguments, results, store)
     for line in numbers_shown.lines(tables):
         common.say(line)
-    words = named_folders.given(arguments, experiments=True)
-    progress.print_end(found, written, time.monotonic() - start, whole=whole, words=words)
+    copied = named_folders.given(arguments, experiments=True)
+    progress.print_end(found, written, time.monotonic() - start, whole=whole, words=copied)
     return _status(arguments, dataclasses.replace(results, states=found), whole=whole)
 
 

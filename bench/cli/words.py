@@ -14,10 +14,14 @@ MOST_WORKERS = 1024
 
 def names(text: str) -> tuple[str, ...]:
     """A comma-separated list of one name at least: an unset variable of a shell means not all."""
-    found = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    found = tuple(dict.fromkeys(_between_commas(text)))
     if not found:
         raise argparse.ArgumentTypeError(f"'{text}' names nothing; leave the flag out for all")
     return found
+
+
+def _between_commas(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def folder(text: str) -> Path:
@@ -55,7 +59,7 @@ def count(text: str, what: str, most: int) -> int:
 
 def seed_list(text: str) -> tuple[int, ...]:
     """Seeds in "0,3,7"."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
+    words = _between_commas(text)
     if not words or not all(word.isdecimal() for word in words):
         raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds; write 0,3,7")
     if len(words) > MOST_SEEDS:

@@ -83,21 +83,25 @@ def listed(comparisons: Iterable[Comparison]) -> list[dict[str, str]]:
 
 def _row(c: Comparison, *more: Comparison) -> dict[str, str]:
     """The row of a number, or of several that lack the same."""
-    row = f"{c.group}: {c.row}" if c.group else c.row
-    return {
+    row = {
         "verdict": f"{c.verdict} ({c.direction})" if c.direction else c.verdict,
         "experiment": c.experiment,
         "table": c.name,
-        "row": f"{1 + len(more)} numbers" if more else row,
-        "column": "" if more else c.column,
-        "metric": "" if more else c.metric,
-        "reference": "" if more else amount(c.reference, c.unit),
-        "measured": "" if more else amount(c.measured, c.unit),
-        "difference": "" if more else amount(c.difference, c.unit, sign=True),
-        "tolerance": "" if more else amount(c.tolerance, c.unit),
-        "n": "" if more else str(c.n),
+        "row": f"{c.group}: {c.row}" if c.group else c.row,
+        "column": c.column,
+        "metric": c.metric,
+        "reference": amount(c.reference, c.unit),
+        "measured": amount(c.measured, c.unit),
+        "difference": amount(c.difference, c.unit, sign=True),
+        "tolerance": amount(c.tolerance, c.unit),
+        "n": str(c.n),
         "note": told(c),
     }
+    if more:
+        shared = ("verdict", "experiment", "table", "note")
+        row = {key: word if key in shared else "" for key, word in row.items()}
+        row["row"] = f"{1 + len(more)} numbers"
+    return row
 
 
 def told(comparison: Comparison) -> str:

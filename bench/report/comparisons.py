@@ -105,9 +105,7 @@ def _compare(
         for slot in results.plan.slots
         if slot.experiment in experiments and slot.entry.scored
     ]
-    # What no cell of the plan could ever have, such as a probe of a block that is not there.
-    numbers = [n for n in numbers if n.before or set(n.states) != {"undefined"}]
-    # Nothing to compare: in no reference and not measured either.
+    # In no reference and not measured either, as of a block that is not there: nothing to compare.
     numbers = [n for n in numbers if n.before or n.values or set(n.states) == {"unavailable"}]
     held = {i: n for i, n in enumerate(numbers) if n.before and n.shared and not n.impossible}
     drawn_anew = not _keeps_bits(held.values(), results)

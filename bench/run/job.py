@@ -11,6 +11,7 @@ from bench.run.inputs import Inputs
 from bench.store.record import Failure
 
 CHECKPOINT_SECONDS = 30.0
+LEAST_TIMEOUT = 1200.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Job:
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     seconds: float = 0.0
     """What it may take; 0: nobody knows."""
-    timeout: float = 1200.0
+    timeout: float = LEAST_TIMEOUT
     """Seconds after which it is killed; of several in one process, their sum."""
     code: str = ""
     """Fingerprint of its method's, of when the run began: a file may be edited before it ends."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.run.job import CHECKPOINT_SECONDS
+from bench.run.job import CHECKPOINT_SECONDS, LEAST_TIMEOUT
 
-LEAST_TIMEOUT = 1200.0
 ESTIMATES = 5.0
 """A cell is waited for five times as long as it may take, which a slower machine needs."""
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench.errors import NotImages
+
 
 def to_tensor(images: npt.NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:
     """Pixels for a network.
@@ -22,10 +24,10 @@ def to_tensor(images: npt.NDArray[np.uint8], device: str | torch.device = "cpu")
         float32, (N, channels, height, width), values in 0..1, channels last in memory.
 
     Raises:
-        ValueError: another dtype or number of dimensions.
+        NotImages: another dtype or number of dimensions.
     """
     if images.dtype != np.uint8 or images.ndim != 4:
-        raise ValueError(
+        raise NotImages(
             f"images are {images.dtype} of shape {images.shape}, "
             "not uint8 of shape (N, height, width, channels)"
         )
