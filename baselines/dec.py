@@ -57,6 +57,7 @@ class StackedAutoencoder(Method):
     """"text": a layer's input and code are both dropped from, as the paper writes; "released": not
     from the pixels and not from the last code, half the squared error, and images in one order."""
     widths: tuple[int, ...] = (500, 500, 2000, 10)
+    """Units of the encoder's layers, the last of which is the code."""
     layer_iterations: int = 50_000
     """Steps for each layer's encoder and decoder, rounded to whole epochs, one at least."""
     finetune_iterations: int = 100_000
@@ -66,7 +67,9 @@ class StackedAutoencoder(Method):
     decay_every: int = 20_000
     """Iterations of a stage after which the learning rate is a tenth."""
     momentum: float = 0.9
+    """Momentum of SGD."""
     batch_size: int = 256
+    """Images in a batch."""
     dropout: float = 0.2
     """Share of a layer's input and of its code that is dropped while it is trained alone."""
     scale: float = 0.02
@@ -174,8 +177,11 @@ class DEC(Method):
     alpha: float = 1.0
     """Degrees of freedom of Student's t."""
     learning_rate: float = 0.01
+    """Learning rate of SGD."""
     momentum: float = 0.9
+    """Momentum of SGD."""
     batch_size: int = 256
+    """Images in a batch."""
     tolerance: float = 0.001
     """Stop when fewer than this share of images changed cluster within an epoch."""
     max_epochs: int = 100

@@ -73,6 +73,7 @@ class DTC(Method):
     """"own": as the other parameters say; "dtc": `RECIPES` overrides them where it knows the data.
     Mode and flips are the row's."""
     mode: Literal["baseline", "PI", "TE", "TEP"] = "PI"
+    """The consistency, or none of it; see above."""
     alpha: float = 1.0
     """Degrees of freedom of Student's t."""
     n_init: int = 20
@@ -80,14 +81,19 @@ class DTC(Method):
     warmup_epochs: int = 10
     """Epochs that fit the new layer to the first target."""
     warmup_learning_rate: float = 0.1
+    """Their learning rate."""
     epochs: int = 100
+    """Epochs after them."""
     learning_rate: float = 0.05
     """Learning rate of SGD."""
     milestones: tuple[int, ...] = ()
     """Epochs from which the learning rate is half of what it was."""
     momentum: float = 0.9
+    """Momentum of SGD."""
     weight_decay: float = 1e-4
+    """Of all weights and biases."""
     batch_size: int = 128
+    """Images in a batch."""
     refresh: int = 5
     """Epochs between two targets, the first after epoch 0."""
     consistency: float = 10.0

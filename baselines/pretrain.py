@@ -58,11 +58,13 @@ class Pretrain(Method):
     """Name in `bench.weights` of what a "timm" network starts from, such as "resnet101.tv_in1k"
     for zero-shot data sets (SUPREME, table 2); "": fresh weights."""
     epochs: int = 180
+    """Passes over the images."""
     milestones: tuple[int, ...] = (100, 150)
     """Epochs from which the learning rate is a tenth of what it was."""
     learning_rate: float = 1e-3
     """Learning rate of Adam."""
     batch_size: int = 128
+    """Images in a batch."""
     shift: float = 0.125
     """Largest random translation as a fraction of the image's side: 4 pixels of 32, 1 of 8."""
     mirror: bool = False

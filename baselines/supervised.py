@@ -30,6 +30,7 @@ class Supervised(Method):
     """Cross-fitted logistic regression on the target's labels: an upper bound."""
 
     folds: int = 5
+    """Parts of the images, each predicted by a fit on all others."""
     inverse_penalty: float = 1.0
     """C of scikit-learn: the inverse of the L2 penalty's weight, pixels being in 0..1."""
     max_iter: int = 1000

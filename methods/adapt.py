@@ -84,12 +84,15 @@ class Adaptation(Method):
     mean: float = 0.5
     """Subtracted from the pixels in 0..1."""
     std: float = 0.5
+    """What they are divided by."""
     crop_scale: tuple[float, float] = (1.0, 1.0)
     """Area of random crops as a fraction of the image's; (1, 1): whole images."""
     source_batch: int = 32
+    """Images of the source in a batch."""
     target_batch: int = 0
     """Images of the target in a batch; 0: none, and no term but that of the source."""
     iterations: int = 20_000
+    """Batches of training."""
     epochs: int = 0
     """At most this many passes over the source; 0: as many as the iterations make."""
     learning_rate: float = 0.01
@@ -97,6 +100,7 @@ class Adaptation(Method):
     momentum: float = 0.9
     """Nesterov's."""
     weight_decay: float = 1e-3
+    """Of all weights and biases."""
     mirror: bool = False
     """Random flips from left to right: for objects, not for digits."""
 

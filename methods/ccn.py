@@ -77,7 +77,9 @@ class PairClustering(Method):
     """Batch-norm of the labelling network: statistics of the batch, as in the released code, or
     those of its own training, as in the forerunner of 2016."""
     batch_size: int = 100
+    """Images in a batch; all its ordered pairs are labelled."""
     epochs: int = 150
+    """Passes over the images."""
     milestones: tuple[int, ...] = (100,)
     """Epochs from which the learning rate is a tenth of what it was."""
     learning_rate: float = 1e-3

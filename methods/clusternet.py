@@ -47,10 +47,13 @@ class ClusterNet(Method):
     kernel: int = 5
     """Width of LeNet's convolutions."""
     batch_size: int = 256
+    """Images in a batch; its answered pairs are learned from."""
     epochs: int = 15
+    """Passes over the images."""
     learning_rate: float = 0.1
     """Learning rate of SGD."""
     momentum: float = 0.9
+    """Momentum of SGD."""
 
     def __post_init__(self) -> None:
         if min(self.batch_size - 1, self.epochs) < 1:

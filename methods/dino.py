@@ -81,7 +81,9 @@ class DINO(Method):
     patch: int = 16
     """Pixels a side of a token; 0: a quarter of `size`."""
     width: int = 384
+    """Features of a token and of the network: ViT-S."""
     depth: int = 12
+    """Blocks of the vision transformer."""
     heads: int = 6
     """Attention heads of the vision transformer: ViT-S."""
     narrow: bool = False
@@ -109,6 +111,7 @@ class DINO(Method):
     """Whether the projection head has it, the released code's `use_bn_in_head`. Small networks need
     it: their features start out nearly alike, and collapse."""
     student_temperature: float = 0.1
+    """tau_s, equation 1."""
     teacher_temperatures: tuple[float, float] = (0.04, 0.07)
     """The teacher's temperature at the start and after a linear warm-up."""
     teacher_warmup: float = 0.3
@@ -118,6 +121,7 @@ class DINO(Method):
     teacher_momentum: float = 0.996
     """lambda, equation 2, at the start; a cosine takes it to 1."""
     epochs: int = 100
+    """Passes over the images."""
     images: int = 0
     """Train on so many images in all, counted as often as they are seen, in whole epochs; 0: for
     `epochs`. One cost for data sets of any size."""

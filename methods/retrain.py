@@ -47,12 +47,17 @@ class _Training(Augmentation, Method):
     """For "+Rot", each image is shown turned once more: by a random multiple of 90 degrees, or by
     all four, as in the released code."""
     epochs: int = 90
+    """Passes over the images, as section 4.3 has them."""
     milestones: tuple[int, ...] = (54, 72)
     """Epochs from which the learning rate is a tenth of what it was."""
     learning_rate: float = 0.03
+    """Learning rate of SGD."""
     momentum: float = 0.9
+    """Momentum of SGD."""
     weight_decay: float = 5e-4
+    """Of all weights and biases."""
     batch_size: int = 128
+    """Images in a batch."""
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size) < 1:

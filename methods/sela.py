@@ -88,12 +88,17 @@ class SeLa(Augmentation, Method):
     head_loss: Literal["mean", "sum"] = "mean"
     """Over heads; the paper writes the sum."""
     epochs: int = 400
+    """Passes over the images."""
     milestones: tuple[int, ...] = (240, 320)
     """Epochs from which the learning rate is a tenth of what it was."""
     learning_rate: float = 0.03
+    """Learning rate of SGD."""
     momentum: float = 0.9
+    """Momentum of SGD."""
     weight_decay: float = 5e-4
+    """Of all weights and biases."""
     batch_size: int = 128
+    """Images in a batch."""
 
     def __post_init__(self) -> None:
         if min(self.clusters, self.heads, self.epochs, self.views, self.batch_size) < 1:

@@ -65,6 +65,7 @@ class Similarity(Method):
     (512, 512) in the network of 2016, whose paper gives the last one's; none in the released code
     of 2018."""
     classes_per_batch: int = 20
+    """Classes of which a batch has images."""
     images_per_class: int = 5
     """Images of each class in a batch; self-pairs count among its n² pairs."""
     epochs: int = 50
@@ -82,6 +83,7 @@ class Similarity(Method):
     mean: float = 0.086
     """Subtracted from the inverted pixels in 0..1."""
     std: float = 0.235
+    """What they are divided by."""
     crop_scale: tuple[float, float] = (0.85, 1.0)
     """Area of the random crops as a fraction of the image's; width / height is in 3/4..4/3."""
     mirror: bool = False

@@ -99,6 +99,7 @@ class Supreme(Method):
     batch_size: int = 128
     """Images of the target in a batch, and as many of the source."""
     epochs: int = 100
+    """Passes over the target's images."""
     learning_rate: float = 1e-3
     """Learning rate of Adam, fixed."""
     n_init: int = 20

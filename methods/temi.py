@@ -77,7 +77,9 @@ class TEMI(OnFeatures):
     beta: float = 0.6
     """Exponent of the probabilities; 1 is the mutual information."""
     student_temperature: float = 0.1
+    """The student's logits are divided by it."""
     teacher_temperature: float = 0.1
+    """The teacher's likewise; constant."""
     teacher_momentum: float = 0.996
     """Of the teacher's weights; constant."""
     share_momentum: float = 0.9
@@ -92,6 +94,7 @@ class TEMI(OnFeatures):
     warmup: float = 0.1
     """Fraction of training in which it rises from 0: 20 epochs of 200."""
     weight_decay: float = 1e-4
+    """Of AdamW, for all but biases."""
     freeze_last_layer: float = 0.005
     """Fraction of training in which the last layers stay as drawn: 1 epoch of 200."""
 

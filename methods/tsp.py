@@ -57,7 +57,9 @@ class TSP(OnFeatures):
     """Restarts of that K-means; not stated. The deviation of K-means itself in table 1, up to 9
     points, speaks for single starts."""
     epochs: int = 100
+    """Passes over the features."""
     batch_size: int = 256
+    """Images in a batch, each with its neighbours."""
     learning_rate: float = 1e-4
     """Learning rate of Adam."""
 
@@ -261,7 +263,9 @@ class TSPTest(OnFeatures):
     trained: Literal["tsp", "scan", "tsp-kmeans"] = "tsp"
     """The method whose head it is, with the two below as its parameters, unless it is K-means."""
     neighbours: int = 20
+    """See `TSP.neighbours`."""
     initial: Literal["k-means", "random"] = "k-means"
+    """See `TSP.initial`."""
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The head, of the same seed, and the features of this task's images."""

@@ -49,7 +49,9 @@ class FineTuned(Pretrained):
     n_init: int = 1
     """Restarts of the K-means that gives the first head."""
     epochs: int = 100
+    """Passes over the images."""
     batch_size: int = 256
+    """Images in a batch, each with one neighbour."""
     learning_rate: float = 1e-4
     """Learning rate of Adam, for head and extractor."""
     keep: bool = False

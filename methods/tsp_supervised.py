@@ -31,6 +31,7 @@ class TSPSupervised(OnFeatures):
     """Cross-fitted logistic regression on the same features: an upper bound that sees labels."""
 
     folds: int = 5
+    """Parts of the images, each predicted by a fit on all others."""
     inverse_penalty: float = 1.0
     """C of scikit-learn: the inverse of the L2 penalty's weight."""
     max_iter: int = 100

@@ -49,11 +49,15 @@ class FineTune(Method):
     iterations: int = 80_000
     """Batches of training, in each setting."""
     batch_size: int = 16
+    """Images in a batch."""
     learning_rate: float = 0.003
+    """Learning rate of SGD at the start."""
     halve_every: int = 5000
     """Iterations after which the learning rate falls to a half, again and again."""
     momentum: float = 0.9
+    """Momentum of SGD."""
     weight_decay: float = 1e-6
+    """Of all weights that are trained."""
     max_norm: float = 10.0
     """The gradient's length at most; a longer one is shortened."""
     crop_scale: tuple[float, float] = (0.1, 0.5)

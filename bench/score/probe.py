@@ -55,6 +55,7 @@ class Probe(Method):
     epochs: int = 36
     """Epochs that each linear classifier is trained for."""
     learning_rate: float = 0.01
+    """Learning rate of SGD at the start."""
     milestones: tuple[int, ...] = (5, 15, 25)
     """Epochs at which the learning rate falls to a fifth."""
     k: int = 50

@@ -6,7 +6,7 @@ import re
 import pytest
 from harness import PLUGINS, bench
 
-from bench import ROOT, registry
+from bench import ROOT, registry, shipped
 from bench.errors import BenchError
 from bench.plan import experiment, meanings, origin
 
@@ -130,14 +130,22 @@ def test_without_an_experiment_it_says_what_the_parameters_mean(capsys):
     said = capsys.readouterr().out
     assert said.startswith("dec: Deep embedded clustering")
     assert "\n  max_epochs = 100 (quick: 30)\n    Stop here at the latest; the paper" in said
-    assert "\n  momentum = 0.9\n\n" in said  # which nothing is said of, and quick has the same
+    assert "\n  momentum = 0.9\n    Momentum of SGD.\n" in said  # quick has the same
     assert max(map(len, said.splitlines())) <= 100
 
 
-def test_every_parameter_has_a_meaning_entry_also_the_inherited_ones():
-    found = {one.name: one for one in meanings.of(registry.get("sela"))}
-    assert list(found) == [f.name for f in dataclasses.fields(registry.get("sela").cls)]
-    assert found["grey"].meaning  # declared by a class that it inherits from
+@pytest.mark.parametrize("name", shipped.methods())
+def test_every_parameter_has_a_meaning_also_the_inherited_ones(name):
+    found = meanings.of(registry.get(name))
+    assert [one.name for one in found] == [
+        f.name for f in dataclasses.fields(registry.get(name).cls)
+    ]
+    assert not [one.name for one in found if not one.meaning]
+
+
+def test_a_parameter_without_words_has_no_meaning():
+    registry.load([PLUGINS])
+    assert {one.meaning for one in meanings.of(registry.get("carrier"))} == {""}
 
 
 @pytest.mark.parametrize(
