@@ -136,10 +136,9 @@ class Adaptation(Method):
         optimiser = self._optimiser(learnt, network)
         order, crops = run.generator("batches"), run.generator("augment")
         labels = torch.from_numpy(np.array(task.source.labels)).to(run.device)
-        total = self._total(len(labels))
         steps = training.Epochs(
             run,
-            total,
+            self._total(len(labels)),
             every=_LOG,
             unit="step",
             learnt=learnt,
@@ -189,13 +188,11 @@ class Adaptation(Method):
         """SGD; layers that start from given weights move more slowly than fresh ones."""
         trunk = network[0].trunk if self.weights else None
         given = list(trunk.parameters()) if isinstance(trunk, nn.Module) else []
-        known = set(map(id, given))
-        fresh = [p for p in learnt.parameters() if id(p) not in known]
+        fresh = [p for p in learnt.parameters() if not any(p is one for one in given)]
         groups: list[dict[str, Any]] = [{"params": fresh, "rate": self.learning_rate}]
         if given:
             groups.append({"params": given, "rate": self.learning_rate * self.weights_rate})
-        decay = self.weight_decay
-        return torch.optim.SGD(groups, 0.0, self.momentum, 0.0, decay, nesterov=True)
+        return torch.optim.SGD(groups, 0.0, self.momentum, 0.0, self.weight_decay, nesterov=True)
 
     def _draw(
         self, images: Images, size: int, order: torch.Generator, crops: torch.Generator, run: Run
