@@ -178,13 +178,17 @@ def chosen_experiments(arguments: argparse.Namespace) -> list[Experiment]:
     """The experiments that a verb's words name, and with --all those that run without a name.
 
     Where nothing is named, it is as with --all; verbs without that flag take all there are.
+
+    Raises:
+        BenchError: two of them have one name, or --all takes one that is named anyway.
     """
     from bench.plan import experiment
 
-    wanted = arguments.experiments
-    every = getattr(arguments, "every", None)
+    wanted, every = arguments.experiments, getattr(arguments, "every", None)
     chosen = [experiment.load(name) for name in dict.fromkeys(wanted)]
     if every or not wanted:
+        if had := [one.name for one in chosen if one.name in wanted and not one.by_name]:
+            raise BenchError(f"--all has {had[0]} already: leave out one of the two")
         others = map(experiment.load, sorted(set(experiment.names()) - set(wanted)))
         chosen += [one for one in others if every is None or not one.by_name]
     names_ = [one.name for one in chosen]

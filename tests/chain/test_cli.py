@@ -258,6 +258,15 @@ def test_all_passes_over_what_runs_by_its_name(tmp_path, capsys):
     assert "plan   supreme (quick)" in said
 
 
+def test_all_is_not_said_beside_what_it_has(tmp_path, capsys):
+    assert bench("run", "digits", "--all", "--dry-run", *places(tmp_path)) == 2
+    assert "--all has digits already: leave out one of the two" in capsys.readouterr().err
+    assert bench("run", "digits-turned", "--all", "--dry-run", *places(tmp_path)) == 0
+    said = capsys.readouterr().out
+    assert "plan   digits-turned (quick)" in said
+    assert "plan   digits (quick)" in said
+
+
 def test_a_group_stands_for_its_tasks(tmp_path, capsys):
     chosen = ("run", "ccn", "--methods", "kmeans", "--seeds", 1, "--dry-run", *places(tmp_path))
     assert bench(*chosen, "--tasks", "omniglot/alphabets", "--data-root", tmp_path) == 0
