@@ -30,9 +30,10 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.folders import Store
     from bench.store.states import read
 
-    store = Store(arguments.results)
-    results = read(common.plan_for(arguments), store)
+    plan, store = common.plan_for(arguments), Store(arguments.results)
     named_folders.refuse_mistyped(arguments)
+    store.sweep(plan.cells.values(), plan.cells)  # what a rescore that was killed has left
+    results = read(plan, store)
     common.say_damaged(store)
     finished = [key for key, state in results.states.items() if state in ("done", "stale")]
     chosen = finished if arguments.all else provenance.scored_otherwise(results)

@@ -1,6 +1,7 @@
 """Metrics computed again from stored predictions: the same by the same code, anew by other."""
 
 import json
+import shutil
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,22 @@ def test_nothing_is_lost_where_the_new_record_cannot_be_put_in_its_place(
     assert "no room" in capsys.readouterr().out
     assert contents(folder, "record.json") == before
     assert not list(folder.glob("work/*/rescored"))
+
+
+@pytest.mark.parametrize("published", [True, False], ids=["after both renames", "between them"])
+def test_what_was_killed_as_it_put_a_record_in_its_place_is_scored_again(store, capsys, published):
+    folder, files, places = store
+    before = contents(folder, "record.json")
+    (cell,) = folder.glob("runs/*/centroids/*")
+    aside = folder / "work" / cell.name.rpartition("-")[2] / "old-rescored"
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(cell, aside)
+    if not published:
+        shutil.rmtree(cell)
+    assert bench("rescore", *files, *places, "--all") == 0
+    assert "4 of 4 cells scored again: 0 changed\n" in capsys.readouterr().out
+    assert contents(folder, "record.json") == before
+    assert not aside.exists()
 
 
 def test_a_cell_packed_without_tensors_is_scored_anew_unless_they_are_what_is_scored(
