@@ -87,7 +87,7 @@ def reference(path: Path = REFERENCE) -> dict[Kind, Measured]:
                 )
                 for line in csv.DictReader(file)
             }
-    except (OSError, KeyError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):  # TypeError: a line that is cut off
         return {}
 
 

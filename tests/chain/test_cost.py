@@ -91,6 +91,16 @@ def test_estimates_of_what_was_measured_in_both_presets():
     assert "ccn" in checked
 
 
+def test_a_table_of_costs_that_is_cut_off_tells_nothing(tmp_path):
+    text = cost.REFERENCE.read_text(encoding="utf-8")
+    cut = tmp_path / "costs.csv"
+    for size in range(text.rstrip().rfind("\n") + 2, len(text), 5):
+        cut.write_text(text[:size], encoding="utf-8")
+        cost.reference.cache_clear()
+        assert len(cost.reference(cut)) in (0, text.count("\n") - 1)
+    cost.reference.cache_clear()
+
+
 def test_the_nearest_in_work_tells(monkeypatch, tmp_path):
     toml = write_experiment(tmp_path / "x.toml", "digits/cluster", [{"method": "kmeans"}])
     (cell,) = make_plan(toml).cells.values()
