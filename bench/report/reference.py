@@ -25,7 +25,7 @@ from bench.plan import FOLDER as EXPERIMENTS
 from bench.plan.experiment import Experiment
 from bench.plan.slot import Slot
 from bench.report import seals
-from bench.score import statistics
+from bench.score import metric_names, statistics
 from bench.store.states import Results, measured
 
 FOLDER = SHIPPED / "results" / "reference"
@@ -92,7 +92,9 @@ def read(path: Path) -> dict[Key, Number]:
         noted = _noted(beside, text)
         for key, line in lines(text):
             number += 1
-            values = _values(line["values"], float(line["mean"]))
+            values = _values(line["values"], float(line["mean"]), key[-1])
+            if key in found:
+                raise ValueError("this number stands there twice")
             origin = Origin(
                 frozenset({line.get("code") or ""} - {""}),
                 frozenset({line.get("data") or ""} - {""}),
@@ -103,7 +105,7 @@ def read(path: Path) -> dict[Key, Number]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise BenchError(f"{path}: cannot be read: {why}") from error
-    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise BenchError(f"{path.name} line {number}: damaged: {error}") from error
     return found
 
@@ -115,7 +117,7 @@ def lines(text: str) -> Iterator[tuple[Key, dict[str, str]]]:
         yield (name, group, row, column, x, metric), line
 
 
-def _values(text: str, mean: float) -> dict[int, float]:
+def _values(text: str, mean: float, metric: str) -> dict[int, float]:
     """Seed -> value from "0:0.5;1:0.25", which must have the mean that stands beside them."""
     values: dict[int, float] = {}
     for item in text.split(";"):
@@ -123,6 +125,8 @@ def _values(text: str, mean: float) -> dict[int, float]:
         if int(seed) in values:
             raise ValueError(f"seed {seed} stands there twice")
         values[int(seed)] = float(value)
+        if not metric_names.in_range(metric, values[int(seed)]):
+            raise ValueError(f"{metric} = {value} is no result")
     found = statistics.summarise(list(values.values())).mean
     if found is None or not abs(found - mean) <= statistics.ROUNDING:
         raise ValueError(f"its values have the mean {found}, not {mean}")

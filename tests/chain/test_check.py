@@ -276,7 +276,7 @@ def test_an_experiment_of_ones_own_never_touches_the_shipped_reference(tmp_path,
     [
         ("0:0.79", "0:0.97", "its values have the mean"),
         ("1:0.81", "0:0.81", "stands there twice"),
-        ("0:0.79", "0:nan", "cannot summarise"),
+        ("0:0.79", "0:nan", "ACC = nan is no result"),
     ],
 )
 def test_an_altered_reference_is_named(held, tmp_path, capsys, old, new, said):

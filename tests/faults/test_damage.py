@@ -5,6 +5,8 @@ from faults import damage
 from faults.ways import HOW, digit
 
 from bench.datasets import checksums
+from bench.errors import BenchError
+from bench.report import reference
 from bench.store import record
 
 KINDS, WAYS = len(damage.KINDS), len(HOW)
@@ -31,3 +33,18 @@ def test_the_judge_sees_prepared_data_that_nobody_verifies(sound, monkeypatch):
     number = damage.KINDS.index(damage.prepared_)
     faults = [damage.judge(sound, number, seed)[1] for seed in range(12)]
     assert any("other images or labels" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["t,,r,c,,ACC,0.5,,1,0:0.5,1,,", "t,,r,c,,ACC,0.9,,1,0:0.9,1,,"], "line 3: .* twice"),
+        (["t,,r,c,,ACC,3.75,,2,0:0.5;1:7,1,,"], "line 2: damaged: ACC = 7 is no result"),
+        (["t,,r,c,,own,0,,2,0:1.7e308;1:-1.7e308,1,,"], "line 2: damaged"),
+    ],
+)
+def test_a_reference_without_checksums_is_taken_as_far_as_it_makes_sense(tmp_path, lines, said):
+    path = tmp_path / "x-quick.csv"
+    path.write_text("\n".join([",".join(reference.COLUMNS), *lines]))
+    with pytest.raises(BenchError, match=said):
+        reference.read(path)
