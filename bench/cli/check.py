@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, named_folders
+from bench.cli import common, named_folders, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def add(verbs: common.Verbs) -> None:
     common.add_places(parser)
     parser.add_argument(
         "--against",
-        type=Path,
+        type=words.path,
         metavar="DIR",
         help="another results folder, in the reference's place",
     )

@@ -146,7 +146,7 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     """Where the weights are that others trained."""
     parser.add_argument(
         "--weights",
-        type=Path,
+        type=words.path,
         metavar="DIR",
         help="NAME.safetensors files (default: $BENCH_WEIGHTS, else weights/ in $BENCH_DATA or in "
         "data/ of the clone)",

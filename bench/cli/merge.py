@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from bench.cli import common
+from bench.cli import common, words
 from bench.errors import BenchError
 
 
 def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "merge", "take the cells of packs into the results")
-    parser.add_argument("packs", nargs="+", type=Path, metavar="PACK", help="what `pack` wrote")
+    parser.add_argument(
+        "packs", nargs="+", type=words.path, metavar="PACK", help="what `pack` wrote"
+    )
     common.add_results(parser)
     parser.set_defaults(action=act)
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.cli import common, named_folders
+from bench.cli import common, named_folders, words
 from bench.errors import BenchError
 
 EPILOG = """\
@@ -17,7 +17,7 @@ EPILOG = """\
 def add(verbs: common.Verbs) -> None:
     """Declare the verb."""
     parser = common.add_verb(verbs, "pack", "write finished cells to one archive", epilog=EPILOG)
-    parser.add_argument("dest", type=Path, metavar="DEST.zip", help="the archive to write")
+    parser.add_argument("dest", type=words.path, metavar="DEST.zip", help="the archive to write")
     common.add_selection(parser)
     common.add_places(parser)
     parser.add_argument(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, named_folders
+from bench.cli import common, named_folders, words
 from bench.plan.cell import PRESETS
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add(verbs: common.Verbs) -> None:
     common.add_selection(parser, every=True, preset=None)
     common.add_places(parser)
     parser.add_argument(
-        "--against", type=Path, metavar="DIR", help="another results folder, side by side"
+        "--against", type=words.path, metavar="DIR", help="another results folder, side by side"
     )
     parser.add_argument(
         "--confusion",
@@ -45,7 +45,7 @@ def add(verbs: common.Verbs) -> None:
         "prediction and the labels",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="default: report/ in the results folder"
+        "--output", type=words.path, metavar="DIR", help="default: report/ in the results folder"
     )
     parser.set_defaults(action=act)
 

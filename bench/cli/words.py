@@ -28,7 +28,18 @@ def folder(text: str) -> Path:
     """A folder, there or not; "" is none."""
     if not text.strip():
         raise argparse.ArgumentTypeError(f"'{text}' is no folder; write . for this one")
-    return Path(text)
+    return path(text)
+
+
+def path(text: str) -> Path:
+    """A path, there or not, of which the system can tell which."""
+    found = Path(text)
+    try:
+        found.resolve().exists()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to one another
+        why = getattr(error, "strerror", None) or error
+        raise argparse.ArgumentTypeError(f"{text} cannot be looked at: {why}") from error
+    return found
 
 
 def duration(text: str) -> float:

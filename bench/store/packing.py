@@ -10,6 +10,7 @@ unnoticed. The same cells give the same bytes: names sorted, dates fixed.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -102,7 +103,8 @@ def write(
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        half.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # such as that nothing can lie there
+            half.unlink()
     bare = sum(ARRAYS in cell["files"] for cell in cells.values())
     return Packed(len(cells), size, bare, damaged)
 

@@ -74,6 +74,21 @@ def test_an_empty_word_is_not_everything(flag, capsys):
     assert f"argument {flag}: ''" in capsys.readouterr().err
 
 
+LONG = "a" * 300
+UNSEEN = ["status digits --results", "check digits --against", "report digits --against",
+          "status digits --data-root", "status digits --weights", "merge"]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", UNSEEN)
+@pytest.mark.parametrize(("name", "why"), [(LONG, "File name too long"), ("loop", "")])
+def test_a_path_that_cannot_be_looked_at(words, name, why, tmp_path, capsys):
+    (tmp_path / "loop").symlink_to("loop")
+    assert bench(*words.split(), tmp_path / name) == 2
+    said = capsys.readouterr().err
+    assert f"{name}" in said
+    assert why in said
+
+
 PLUGIN = """
 from dataclasses import dataclass
 from bench.registry import method

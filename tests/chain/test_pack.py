@@ -220,6 +220,9 @@ def test_what_cannot_be_packed_is_said(swept, tmp_path, capsys):
     (tmp_path / "mine.zip").write_text("dear diary")
     assert bench("pack", tmp_path / "mine.zip", toml, *places(results)) == 2
     assert (tmp_path / "mine.zip").read_text() == "dear diary"
+    for name in ("mine.zip/a.zip", f"{'a' * 248}.zip", f"{'a' * 300}.zip"):
+        assert bench("pack", tmp_path / name, toml, *places(results)) == 2
+        assert name in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["mine.zip"]
 
 
