@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.cli import common, named_folders, words
@@ -118,12 +120,14 @@ def _update(arguments: argparse.Namespace, results: Results) -> int:
         raise BenchError('say why with --reason "…": it is kept with the reference')
     others: renewing.Others = "keep" if arguments.keep else "drop" if arguments.drop else "refuse"
     written = renewing.update(results, arguments.reason.strip(), others=others)
+    # What a program reads, or a page is made of, holds nothing but the verdicts.
+    say = partial(print, file=sys.stdout if arguments.format == "text" else sys.stderr)
     for path in written:
-        print(f"wrote  {path}")
+        say(f"wrote  {path}")
     if any(path.parent == reference.FOLDER for path in written):
-        print(f"wrote  {cost.update(_records(results), results.plan.data_root)}")
+        say(f"wrote  {cost.update(_records(results), results.plan.data_root)}")
     for name in reference.left_out(results):
-        print(f"without {name}: no cell has it")
+        say(f"without {name}: no cell has it")
     if not written:
         raise BenchError("nothing that was named has results: no reference was written")
     return 0

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, words
+from bench.cli import common, named_folders, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def cancel(arguments: argparse.Namespace) -> int:
     from bench.run import slurm
     from bench.store import jobs
 
+    named_folders.refuse_mistyped(arguments)
     given = jobs.found(arguments.results)
     for one in given:
         one.cancel()

@@ -120,6 +120,8 @@ def test_weights_that_are_not_here_are_not_listed(name, said, tmp_path, capsys):
 def test_nothing_to_cancel(tmp_path, capsys):
     assert bench("cancel", "--results", tmp_path) == 0
     assert capsys.readouterr().out.startswith("nothing to cancel: no run with these results")
+    assert bench("cancel", "--results", tmp_path / "typo") == 2
+    assert "typo is no folder: no run has left results there" in capsys.readouterr().err
 
 
 def test_status_json_counts_and_names_cells(swept, capsys):
