@@ -10,7 +10,7 @@ from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.plan.cell import PRESETS
 from bench.plan.entry import Entry, validate_entry
-from bench.score.metric_names import METRICS, NATS, SNAPSHOTS, Metric
+from bench.score.metric_names import METRICS, NATS, SNAPSHOTS, Metric, is_count
 
 _NONE = Metric("", None)
 _COMPARED = ("ranks", "cost")
@@ -158,6 +158,11 @@ class Figure:
         presets = PRESETS if self.x.quick or self.y.quick else PRESETS[:1]
         return [part for p in presets for part, _ in self.entries(curve, p, where=where)]
 
+    @property
+    def metrics(self) -> set[str]:
+        """The metrics that it shows, whoever names them; "" where it shows none."""
+        return {part.metric for curve in self.curve for part in self.every_entry(curve)}
+
     def validate(self, where: str) -> None:
         """Refuse what would otherwise come out in the middle of a run.
 
@@ -177,6 +182,8 @@ class Figure:
             on = f"{where}, curve '{curve.label}'"
             for entry in self.every_entry(curve, where=on):
                 self._validate_entry(entry, on)
+        if len(set(map(is_count, self.metrics - {""}))) > 1:
+            raise BenchError(f"{where}: counts and fractions do not share an axis")
 
     def _validate_entry(self, entry: Entry, where: str) -> None:
         """Refuse one entry that the kind cannot show."""

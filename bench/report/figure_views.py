@@ -12,7 +12,7 @@ from bench.plan.figure import Figure
 from bench.plan.slot import Slot, by_label
 from bench.report.view_types import Curve, Drawing, FigureView, Heatmap, HeatmapView
 from bench.score import statistics
-from bench.score.metric_names import METRICS, NATS, is_count
+from bench.score.metric_names import NATS, is_count, is_metric
 from bench.score.statistics import Summary
 from bench.store import traces
 from bench.store.states import USABLE, Results, measured
@@ -41,16 +41,20 @@ def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Res
 
 def _scale(figure: Figure) -> float:
     """What a value is multiplied by: fractions are drawn as percent."""
-    own = {figure.metric or curve.metric for curve in figure.curve}
-    plain = figure.logged or own & NATS or is_count(figure.metric)
+    plain = figure.logged or figure.metrics & NATS or _counts(figure)
     return 1.0 if plain else 100.0
+
+
+def _counts(figure: Figure) -> bool:
+    """Whether it shows a number of things."""
+    return any(map(is_count, figure.metrics))
 
 
 def _metric_label(figure: Figure) -> str:
     """The label of the y axis: what the figure says, or the one thing that all its curves show."""
-    own = {curve.metric for curve in figure.curve}
-    named = figure.logged or figure.metric or (own.pop() if len(own) == 1 else "")
-    known = figure.metric in METRICS and _scale(figure) == 100.0
+    own = figure.metrics
+    named = figure.logged or (own.pop() if len(own) == 1 else "")
+    known = is_metric(named) and _scale(figure) == 100.0
     return figure.y_label or (f"{named} (%)" if known else named)
 
 
@@ -133,7 +137,7 @@ def _heatmap(
         x=columns,
         y=rows,
         panels=tuple(maps),
-        top=None if is_count(figure.metric) else 100.0,
+        top=None if _counts(figure) else 100.0,
         best=bool(figure.best),
     )
 

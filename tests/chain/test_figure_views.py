@@ -1,5 +1,7 @@
 """What figures show of the records."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -87,6 +89,29 @@ def test_a_curve_has_its_printed_number_and_scale(tmp_path):
     view = shown(make_plan(write(tmp_path, CURVE)), Store(tmp_path))
     assert view.x_log
     assert view.curves[0].published == (pytest.approx(90), pytest.approx(90))
+
+
+@pytest.mark.parametrize("kind", [CURVE, BARS, HEATMAP])
+@pytest.mark.parametrize("metric", ["NDC", "NMI"])
+def test_a_metric_that_curves_name_is_shown_as_the_figures_own(metric, kind, tmp_path):
+    lines = [line for line in kind.splitlines() if not line.startswith(("metric =", "best ="))]
+    text = "\n".join(line for line in lines if "published" not in line or "task" in line)
+    text = re.sub(r", published = {[^}]*}", "", text) + "\n"
+    own = text.replace("method =", f'metric = "{metric}"\nmethod =')
+    whole = text.replace('caption = "C."', f'caption = "C."\nmetric = "{metric}"')
+    found = []
+    for figure in (own, whole):
+        (_, (view,)) = views(scored(make_plan(write(tmp_path, figure)), lambda *_: 0.5))
+        found.append(view)
+    assert found[0] == found[1]
+    values = (
+        [v for c in found[0].panels for v in sum(c.value, ())]
+        if kind is HEATMAP
+        else [v for c in found[0].curves for v in c.mean]
+    )
+    label = found[0].value_label if kind is HEATMAP else found[0].y_label
+    expected = (0.5, "NDC") if metric == "NDC" else (50.0, "NMI (%)")
+    assert (set(values), label) == ({expected[0]}, expected[1])
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,12 @@ BAD = {
         'metric = "mean entropy"',
         "entropies and fractions do not share an axis",
     ),
+    "counts": (
+        BARS.replace('metric = "ACC"\n', "").replace('"centroids"', '"centroids"\nmetric = "ACC"'),
+        'metric = "ACC"',
+        'metric = "NDC"',
+        "counts and fractions do not share an axis",
+    ),
     "its axis": (TRAINING, 'name = "t"', 'name = "t"\nx = { values = [1] }', "x has a label alone"),
     "its seeds": (TRAINING, 'name = "t"', 'name = "t"\nseeds = -1', "seeds must be at least 1"),
     "no tensor": (EMBEDDING, 'tensor = "outputs"', "", "names no tensor"),
