@@ -11,7 +11,7 @@ from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.plan import published
 from bench.plan.cell import PRESETS
-from bench.score.metric_names import FEATURES, GAIN, METRICS, is_metric
+from bench.score.metric_names import FEATURES, GAIN, METRICS, is_count, is_metric
 from bench.shipped import MEASURING
 
 UNITS = ("percent", "fraction", "count")
@@ -103,8 +103,7 @@ def validate_entry(part: Entry, where: str, *, scored: bool = True) -> None:
     """
     if part.metric and not is_metric(part.metric):
         raise unknown("metric", part.metric, METRICS, where=where)
-    if part.unit and part.unit not in UNITS:
-        raise unknown("unit", part.unit, UNITS, where=where)
+    _validate_unit(part, where)
     _validate_gain(part, where)
     if part.published:
         published.find(part.published, metric=part.metric, where=where)
@@ -135,6 +134,17 @@ def validate_entry(part: Entry, where: str, *, scored: bool = True) -> None:
             f"{where}: method '{part.method}' serves other cells and has no score; features alone "
             f"have '{FEATURES}'"
         )
+
+
+def _validate_unit(part: Entry, where: str) -> None:
+    """Refuse an unknown unit, a count's of a fraction and a fraction's of a count."""
+    if part.unit and part.unit not in UNITS:
+        raise unknown("unit", part.unit, UNITS, where=where)
+    # A number that is only quoted may be of anything that no metric's name is for.
+    measured = part.unit and part.method and part.metric
+    if measured and (part.unit == "count") != is_count(part.metric):
+        what = "a count" if is_count(part.metric) else "a fraction"
+        raise BenchError(f"{where}: unit = '{part.unit}', but {part.metric} is {what}")
 
 
 def _validate_gain(part: Entry, where: str) -> None:

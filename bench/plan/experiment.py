@@ -17,6 +17,7 @@ from typing import Any
 
 from bench import registry
 from bench.errors import BenchError, Unknown, unknown
+from bench.files import safe
 from bench.plan import FOLDER, settings, shorthand
 from bench.plan.cell import MOST_SEEDS, PRESETS
 from bench.plan.entry import Entry, validate_entry
@@ -159,10 +160,24 @@ def _validate(experiment: Experiment) -> None:
     for name in names_:
         if names_.count(name) > 1:
             raise BenchError(f"{file}: two tables or figures are called '{name}'")
+    for kind in (experiment.table, experiment.figure):
+        _validate_files([x.name for x in kind], file)
     for table in experiment.table:
         _validate_table(experiment, table)
     for figure in experiment.figure:
         figure.validate(f"{file}: figure '{figure.name}'")
+
+
+def _validate_files(names_: list[str], file: str) -> None:
+    """Refuse tables, or figures, of which one would be written over the other."""
+    by_file: dict[str, str] = {}
+    for name in names_:
+        other = by_file.setdefault(safe(f"x-{name}-x"), name)
+        if other != name:
+            raise BenchError(
+                f"{file}: '{other}' and '{name}' would be one file, whose name keeps the letters a "
+                "to z, digits, dots and hyphens alone: rename one of them"
+            )
 
 
 def _validate_table(experiment: Experiment, table: Table) -> None:

@@ -84,6 +84,16 @@ BAD = {
         'task = "tiny/cluster"\nmethod = "carrier"',
         "both name",
     ),
+    "a fraction's unit": (
+        'label = "tiny"',
+        'label = "tiny"\nunit = "count"',
+        "row 'a': unit = 'count', but ACC is a fraction",
+    ),
+    "a count's unit": (
+        'metrics = ["ACC", "NMI"]',
+        'metrics = ["NDC"]\nunit = "percent"',
+        "row 'a': unit = 'percent', but NDC is a count",
+    ),
     "unit": ('label = "tiny"', 'label = "tiny"\nunit = "per cent"', "unknown unit 'per cent'"),
     "setting": ('label = "tiny"', 'label = "tiny"\nsetting = {k = 3}', "unknown setting of"),
     "setting's value": (
@@ -113,6 +123,17 @@ def test_a_good_file(tmp_path):
     assert one.seeds("quick") == 2
     assert one.seeds("paper") == 10
     assert one.seeds("quick", own=5) == 5
+
+
+@pytest.mark.parametrize(("one", "two"), [("表一", "表二"), ("K=5", "K 5")])
+def test_tables_that_would_be_one_file_are_refused(one, two, tmp_path):
+    path = tmp_path / "two.toml"
+    second = f'[[table]]\nlike = "{one}"\nname = "{two}"\n'
+    path.write_text(GOOD.replace('name = "t"', f'name = "{one}"') + second)
+    with pytest.raises(BenchError, match=f"'{one}' and '{two}' would be one file"):
+        experiment.load(str(path))
+    path.write_text(path.read_text().replace(f'name = "{two}"', 'name = "other"'))
+    assert [table.name for table in experiment.load(str(path)).table] == [one, "other"]
 
 
 def test_a_file_with_a_byte_order_mark_is_the_same(tmp_path):
