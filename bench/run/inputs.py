@@ -121,6 +121,14 @@ def _refuse_other_data(cell: Cell, task: TaskSpec, parts: Mapping[str, PartFiles
             f"task '{task.name}' declares n_clusters = {task.n_clusters}, and its target in "
             f"'{task.target.dataset}' has {found} classes: declare that number, or mend the data"
         )
+    labelled = {"adapt": "source", "probe": "train", "finetune": "train"}.get(task.kind, "target")
+    if (own := parts[labelled].n_classes) != found:
+        # Labels are numbered by a part's own classes: one number would be two classes.
+        given = task.parts()[labelled].dataset
+        raise DamagedData(
+            f"task '{task.name}': its {labelled} in '{given}' has {own} classes, its target in "
+            f"'{task.target.dataset}' {found}: take the images of the same classes for both"
+        )
 
 
 def _draw(

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from harness import DATA, bench, write_experiment
+from harness import DATA, PLUGINS, bench, write_experiment
 
 from bench import ROOT, registry
 from bench.errors import DamagedData
@@ -257,6 +257,25 @@ def test_a_task_that_declares_another_number_of_classes_is_named(folder, capsys,
     assert bench("run", toml, "--plugins", folder, "--results", folder.parent / "r") == 3
     said = capsys.readouterr().out
     assert "declares n_clusters = 9, and its target in 'digits' has 10 classes" in said
+
+
+def test_labels_that_number_other_classes_than_the_targets_are_named(folder, capsys, forkserver):
+    """Labels are numbered by the classes that a part has: 5 is the target's 1, the source's 5."""
+    (folder / "it.py").write_text(
+        "from bench.datasets import Part, TaskSpec, register_task\n"
+        f"target = Part('digits', where={{'label': (0, 5)}})\n"
+        f"register_task(TaskSpec('digits/{folder.name}', 'adapt', '', target, 2, "
+        "source=Part('digits')))\n"
+    )
+    rows = [{"method": "nearest-mean", "seeds": 1}]
+    toml = write_experiment(
+        folder.parent / "x.toml", f"digits/{folder.name}", rows, metric="accuracy"
+    )
+    results = folder.parent / "r"
+    plugins = ["--plugins", PLUGINS, "--plugins", folder]
+    assert bench("run", toml, *plugins, "--results", results) == 3
+    said = capsys.readouterr().out
+    assert "its source in 'digits' has 10 classes, its target in 'digits' 2" in said
 
 
 def test_data_that_are_prepared_anew_during_a_run_are_named(tmp_path):
