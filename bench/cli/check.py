@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.cli import common, named_folders, words
@@ -121,13 +120,13 @@ def _update(arguments: argparse.Namespace, results: Results) -> int:
     others: renewing.Others = "keep" if arguments.keep else "drop" if arguments.drop else "refuse"
     written = renewing.update(results, arguments.reason.strip(), others=others)
     # What a program reads, or a page is made of, holds nothing but the verdicts.
-    say = partial(print, file=sys.stdout if arguments.format == "text" else sys.stderr)
+    out = sys.stdout if arguments.format == "text" else sys.stderr
     for path in written:
-        say(f"wrote  {path}")
+        common.say(f"wrote  {path}", out)
     if any(path.parent == reference.FOLDER for path in written):
-        say(f"wrote  {cost.update(_records(results), results.plan.data_root)}")
+        common.say(f"wrote  {cost.update(_records(results), results.plan.data_root)}", out)
     for name in reference.left_out(results):
-        say(f"without {name}: no cell has it")
+        common.say(f"without {name}: no cell has it", out)
     if not written:
         raise BenchError("nothing that was named has results: no reference was written")
     return 0

@@ -35,10 +35,11 @@ def path(text: str) -> Path:
     """A path, there or not, of which the system can tell which."""
     found = Path(text)
     try:
-        found.resolve().exists()
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to one another
-        why = getattr(error, "strerror", None) or error
-        raise argparse.ArgumentTypeError(f"{text} cannot be looked at: {why}") from error
+        found.stat()  # `exists` calls a circle of links absent, or fails, as Python's version goes
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be looked at: {error.strerror}") from error
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from bench.datasets import get_task
@@ -158,10 +159,11 @@ class Figure:
         presets = PRESETS if self.x.quick or self.y.quick else PRESETS[:1]
         return [part for p in presets for part, _ in self.entries(curve, p, where=where)]
 
-    @property
-    def metrics(self) -> set[str]:
+    @cached_property
+    def metrics(self) -> frozenset[str]:
         """The metrics that it shows, whoever names them; "" where it shows none."""
-        return {part.metric for curve in self.curve for part in self.every_entry(curve)}
+        parts = (part for curve in self.curve for part in self.every_entry(curve))
+        return frozenset(part.metric for part in parts)
 
     def validate(self, where: str) -> None:
         """Refuse what would otherwise come out in the middle of a run.

@@ -52,8 +52,7 @@ def _counts(figure: Figure) -> bool:
 
 def _metric_label(figure: Figure) -> str:
     """The label of the y axis: what the figure says, or the one thing that all its curves show."""
-    own = figure.metrics
-    named = figure.logged or (own.pop() if len(own) == 1 else "")
+    named = figure.logged or ("" if len(figure.metrics) > 1 else "".join(figure.metrics))
     known = is_metric(named) and _scale(figure) == 100.0
     return figure.y_label or (f"{named} (%)" if known else named)
 

@@ -224,9 +224,9 @@ def test_update_asks_for_a_reason_and_shows_the_difference_first(held, tmp_path,
     assert "--reason" in found.err
     assert "moved" in found.out
     assert path.read_bytes() == before
-    assert bench("check", held, *places(results), "--update", "--reason", "o", "--json") == 0
+    assert bench("check", held, *places(results), "--update", "--reason", "crops", "--json") == 0
     assert "moved" in str(json.loads(capsys.readouterr().out))
-    assert json.loads(path.with_suffix(".json").read_text())["reason"] == "o"
+    assert json.loads(path.with_suffix(".json").read_text())["reason"] == "crops"
     assert bench("check", held, *places(results)) == 0
 
 
