@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import tempfile
 import zipfile
 
 import harness
@@ -79,8 +80,9 @@ def test_the_same_cells_give_the_same_bytes(swept, small, tmp_path):
     assert (tmp_path / "b.zip").read_bytes() == small.read_bytes()
 
 
-def test_logs_and_messages_leave_this_machines_folders_behind(swept, tmp_path):
+def test_logs_and_messages_leave_this_machines_folders_behind(swept, tmp_path, monkeypatch):
     toml, results = swept
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     shutil.copytree(results, tmp_path / "results")
     (log,) = (tmp_path / "results/runs/tiny-cluster/centroids").glob("seed0-*/record.json")
     log.with_name("log.txt").write_text(f"reading {tmp_path}/secret/x.npy\n")
