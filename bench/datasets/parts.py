@@ -154,7 +154,8 @@ def _write(part: Part, prepared: Prepared, limit: int | None, folder: Path) -> d
     if part.classes and part.versions > 1:
         raise BenchError(f"{part}: versions are for images of one label each")
     prepared.verify()
-    index, labels, n_classes = select(part, prepared)
+    index, labels, values = select(part, prepared)
+    n_classes = len(values)
     images: Content = Rows(prepared.images, index[:limit])
     if part.versions > 1:
         try:
@@ -168,8 +169,22 @@ def _write(part: Part, prepared: Prepared, limit: int | None, folder: Path) -> d
     return write_folder(folder, files, {"n": len(labels), "n_classes": n_classes})
 
 
-def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints | Signs, int]:
-    """Indices into the prepared images, ascending; their labels; the number of classes.
+def class_names(part: Part, root: Path) -> tuple[str, ...]:
+    """What the labels 0, 1, … of a prepared part stand for, before any turns; "" has no name.
+
+    Raises:
+        BenchError: as `select`.
+    """
+    prepared = kept(part.dataset, root) or prepare(part.dataset, root)
+    if part.classes:
+        return part.classes
+    names = prepared.names.get(part.label)
+    _, _, values = select(part, prepared)
+    return tuple(names[value] if names else "" for value in values)
+
+
+def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints | Signs, Ints]:
+    """Indices into the prepared images, ascending; their labels; each class's value in its column.
 
     Raises:
         BenchError: an unknown column or value, a column of classes that holds other than `SIGNS`,
@@ -193,26 +208,26 @@ def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints | Signs, int]:
         raise BenchError(f"{part}: keep goes by label, of which images of many classes have none")
     if not index.size:
         raise BenchError(f"{part} selects no image of {prepared.folder}")
-    labels, n_classes = _labels(part, columns, prepared.names, index)
+    labels, found = _labels(part, columns, prepared.names, index)
     if part.half is not None:
         middle = (index.size + 1) // 2
         half = slice(middle, None) if part.half else slice(None, middle)
         index, labels = index[half], labels[half]
-    return index, labels, n_classes
+    return index, labels, found
 
 
 def _labels(
     part: Part, columns: Mapping[str, Ints], names: Mapping[str, tuple[str, ...]], index: Ints
-) -> tuple[Ints | Signs, int]:
-    """The labels of these images, and the number of classes."""
+) -> tuple[Ints | Signs, Ints]:
+    """The labels of these images, and the value that each class has."""
     if not part.classes:
-        classes, inverse = np.unique(columns[part.label][index], return_inverse=True)
-        return inverse.astype(np.int64), classes.size
+        values, inverse = np.unique(columns[part.label][index], return_inverse=True)
+        return inverse.astype(np.int64), values
     for name in part.classes:
         if names.get(name) != SIGNS:
             raise BenchError(f"column '{name}' of {part.dataset} does not hold {', '.join(SIGNS)}")
     found = np.stack([columns[name][index] for name in part.classes], axis=1)
-    return (found - 1).astype(np.int8), len(part.classes)
+    return (found - 1).astype(np.int8), np.arange(len(part.classes))
 
 
 def _thinned(index: Ints, labels: Ints, shares: Mapping[int, float]) -> Ints:

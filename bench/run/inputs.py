@@ -16,6 +16,7 @@ import numpy.typing as npt
 from bench import registry, tasks
 from bench.datasets import PartFiles, TaskSpec, checksums, get_task, materialise
 from bench.datasets.cache import read_meta
+from bench.datasets.parts import class_names
 from bench.errors import BenchError, DamagedData
 from bench.plan.cell import Cell, seed_for
 from bench.run.draws import draw_answers, draw_batches, draw_episodes, draw_pairs, draw_strata
@@ -70,7 +71,7 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
         }
     except BenchError as error:
         raise DamagedData(str(error)) from error
-    _refuse_other_data(cell, task, parts)
+    _refuse_other_data(cell, task, parts, root)
     partial = "; ".join(sorted({files.partial for files in parts.values()} - {""}))
     setting = task.settings(dict(cell.setting))
     target = parts["target"]
@@ -105,7 +106,9 @@ def verify(inputs: Inputs, truth: Truth) -> None:
             raise DamagedData(str(error)) from error
 
 
-def _refuse_other_data(cell: Cell, task: TaskSpec, parts: Mapping[str, PartFiles]) -> None:
+def _refuse_other_data(
+    cell: Cell, task: TaskSpec, parts: Mapping[str, PartFiles], root: Path
+) -> None:
     """Data that are not what the plan, or the task's declaration, takes them for.
 
     Raises:
@@ -121,14 +124,33 @@ def _refuse_other_data(cell: Cell, task: TaskSpec, parts: Mapping[str, PartFiles
             f"task '{task.name}' declares n_clusters = {task.n_clusters}, and its target in "
             f"'{task.target.dataset}' has {found} classes: declare that number, or mend the data"
         )
-    labelled = {"adapt": "source", "probe": "train", "finetune": "train"}.get(task.kind, "target")
-    if (own := parts[labelled].n_classes) != found:
-        # Labels are numbered by a part's own classes: one number would be two classes.
-        given = task.parts()[labelled].dataset
-        raise DamagedData(
-            f"task '{task.name}': its {labelled} in '{given}' has {own} classes, its target in "
-            f"'{task.target.dataset}' {found}: take the images of the same classes for both"
-        )
+    if role := {"adapt": "source", "probe": "train", "finetune": "train"}.get(task.kind):
+        refuse_other_classes(task, role, parts, root)
+
+
+def refuse_other_classes(
+    task: TaskSpec, role: str, parts: Mapping[str, PartFiles], root: Path
+) -> None:
+    """Labels are numbered by a part's own classes, so that one number could be two classes.
+
+    Raises:
+        DamagedData: a method that is to know the target's classes has labels of others.
+    """
+    given, target = task.parts()[role], task.target
+    own, found = parts[role].n_classes, parts["target"].n_classes
+    said = f"task '{task.name}': its {role} in '{given.dataset}' has"
+    mend = "take the images of the same classes for both"
+    if own != found:
+        raise DamagedData(f"{said} {own} classes, its target in '{target.dataset}' {found}: {mend}")
+    theirs = class_names(target, root)
+    for label, name in enumerate(class_names(given, root)):
+        # Two data sets may call a class by other words; the same word is the same class.
+        same_words = given.dataset == target.dataset and given.label == target.label
+        if name != theirs[label] and (same_words or name in theirs):
+            raise DamagedData(
+                f"{said} '{name}' as class {label}, its target in '{target.dataset}' "
+                f"'{theirs[label]}': {mend}"
+            )
 
 
 def _draw(

@@ -20,7 +20,8 @@ from bench.datasets import (
 )
 from bench.datasets.dataset import _datasets
 from bench.datasets.protocols.alphabets import ALPHABETS
-from bench.errors import BenchError, Unavailable
+from bench.errors import BenchError, DamagedData, Unavailable
+from bench.run import inputs
 
 COLOURS = ("blue", "green", "red", "white", "black")
 
@@ -279,3 +280,19 @@ def test_registering_tasks():
         register_task(TaskSpec("x/y", "cluster", "", Part("digits"), 2, quick={"source": 3}))
     with pytest.raises(BenchError, match="did you mean 'digits/cluster'"):
         get_task("digits/clusters")
+
+
+def test_a_class_of_two_data_sets_has_one_number(root, monkeypatch):
+    """The same word is the same class; another may be, as an auto here is a car there."""
+
+    def parts_of(*names):
+        name = f"tiny-{names[0]}"
+        other = dataclasses.replace(get("tiny"), name=name, labels=(*names, "white", "black"))
+        monkeypatch.setitem(_datasets, name, other)
+        (root / f"{name}.npz").write_bytes((root / "tiny.npz").read_bytes())
+        task = TaskSpec("x/adapt", "adapt", "", Part("tiny"), 5, source=Part(name))
+        return task, "source", {r: materialise(p, root) for r, p in task.parts().items()}, root
+
+    inputs.refuse_other_classes(*parts_of("azure", "olive", "pink"))
+    with pytest.raises(DamagedData, match="'green' as class 0, its target in 'tiny' 'blue'"):
+        inputs.refuse_other_classes(*parts_of("green", "blue", "red"))

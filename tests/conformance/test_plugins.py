@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from harness import DATA, PLUGINS, bench, write_experiment
+from harness import DATA, bench, write_experiment
 
 from bench import ROOT, registry
 from bench.errors import DamagedData
@@ -259,23 +259,28 @@ def test_a_task_that_declares_another_number_of_classes_is_named(folder, capsys,
     assert "declares n_clusters = 9, and its target in 'digits' has 10 classes" in said
 
 
-def test_labels_that_number_other_classes_than_the_targets_are_named(folder, capsys, forkserver):
-    """Labels are numbered by the classes that a part has: 5 is the target's 1, the source's 5."""
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [(range(10), "has 10 classes, its target in 'digits' 2"),
+     ((0, 6), "has '6' as class 1, its target in 'digits' '5'")],
+)  # fmt: skip
+def test_labels_that_number_other_classes_than_the_targets_are_named(
+    labels, said, folder, capsys, forkserver
+):
+    """Labels are numbered by the classes that a part has: 5 is the target's 1, a source's 5."""
     (folder / "it.py").write_text(
         "from bench.datasets import Part, TaskSpec, register_task\n"
+        f"source = Part('digits', where={{'label': {tuple(labels)}}})\n"
         f"target = Part('digits', where={{'label': (0, 5)}})\n"
-        f"register_task(TaskSpec('digits/{folder.name}', 'adapt', '', target, 2, "
-        "source=Part('digits')))\n"
+        f"register_task(TaskSpec('digits/{folder.name}', 'adapt', '', target, 2, source=source))\n"
     )
-    rows = [{"method": "nearest-mean", "seeds": 1}]
+    rows = [{"method": "source-only", "seeds": 1}]
     toml = write_experiment(
         folder.parent / "x.toml", f"digits/{folder.name}", rows, metric="accuracy"
     )
     results = folder.parent / "r"
-    plugins = ["--plugins", PLUGINS, "--plugins", folder]
-    assert bench("run", toml, *plugins, "--results", results) == 3
-    said = capsys.readouterr().out
-    assert "its source in 'digits' has 10 classes, its target in 'digits' 2" in said
+    assert bench("run", toml, "--plugins", folder, "--results", results) == 3
+    assert f"its source in 'digits' {said}" in capsys.readouterr().out
 
 
 def test_data_that_are_prepared_anew_during_a_run_are_named(tmp_path):
