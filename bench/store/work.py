@@ -33,6 +33,8 @@ _REPEATS = ("n_init", "max_iter")
 _ROLES = {"similarity": "auxiliary", "adapt": "source", "probe": "train", "finetune": "train"}
 """Kind of task -> the part that its methods train on, where it is not the target."""
 
+_FEATURES = 1000
+"""About as many has an image for heads on a frozen network."""
 _SCALES = (1, 2, 4, 8)
 """By which an image is enlarged until a network takes it."""
 
@@ -97,8 +99,11 @@ def _images(params: Mapping[str, Any], n: int) -> float:
 def _operations(params: Mapping[str, Any], shape: tuple[int, int, int]) -> float:
     """Operations on one image: of the network that parameters name, else as many as it has values.
 
-    Networks without a name are dense (`widths`) or convolve with one kernel.
+    Networks without a name are dense (`widths`) or convolve with one kernel. Heads with layers of
+    their own, on the features of a frozen network, are all that is trained.
     """
+    if {"transform", "heads", "hidden", "bottleneck"} <= params.keys():  # heads on a frozen network
+        return float(params["heads"] * params["hidden"] * (_FEATURES + params["bottleneck"]))
     height, width, channels = shape
     if side := params.get("size") or 0:
         height = width = side

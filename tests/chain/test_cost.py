@@ -27,6 +27,7 @@ def params(method: str, preset: str = "paper", **own: object) -> dict[str, objec
         ("kmeans", {"n_init": 40}, 2),
         ("kmeans", {"size": 56}, 4),
         ("clusternet", {"kernel": 10, "epochs": 30}, 8),
+        ("temi", {"heads": 5, "hidden": 64}, 1 / 80),  # of 50 heads of 512 units
         ("dann", {"epochs": 1}, 1000 / 640_000),  # fewer images than the iterations would take
     ],
 )
