@@ -204,14 +204,14 @@ class Store:
             if cell.key in left:
                 lock = self.lock(cell)
                 with contextlib.suppress(Timeout), lock.acquire():
-                    self._restore(cell)
+                    self.restore(cell)
                     record = self.read(cell)
                     if record is not None and record.state == "done":
                         self.clear_work(cell, keep_checkpoint=cell.key in again)
                         lock.release(done=True)
 
-    def _restore(self, cell: Placed) -> None:
-        """Put an older result back whose follower never came."""
+    def restore(self, cell: Placed) -> None:
+        """Put an older result back whose follower never came; who calls holds the cell's lock."""
         place = self.folder(cell)
         for old in sorted(self.work(cell).glob(f"{_OLD}*")):
             if not place.exists() and (old / "record.json").exists():

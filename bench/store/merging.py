@@ -125,6 +125,7 @@ def _place(one: _Staged, store: Store, result: Merged) -> None:
         result.left.append(f"{place.folder}: a run is computing it; merge again when it has ended")
         return
     try:
+        store.restore(place)
         old = store.read(place)
         if old is not None and (old.state, old.output) != (new.state, new.output):
             result.left.append(

@@ -94,6 +94,20 @@ def test_logs_and_messages_leave_this_machines_folders_behind(swept, tmp_path, m
     assert str(tmp_path.parent).encode() not in text
 
 
+def test_a_result_that_waits_to_return_to_its_place_is_there(swept, small, tmp_path):
+    """A run was killed after it had moved it aside, and before a newer one took the place."""
+    shutil.copytree(swept[1], tmp_path / "results")
+    store = Store(tmp_path / "results")
+    (place,) = (store.runs / "tiny-cluster/carrier").glob("seed0-*")
+    dataclasses.replace(record.read(place), output="0" * 64).write(place)
+    aside = store.root / "work" / record.read(place).key / "old-attempt"
+    aside.parent.mkdir(parents=True)
+    place.rename(aside)
+    (said,) = merging.merge(small, store).left
+    assert said.startswith("conflict: tiny-cluster/carrier/seed0-")
+    assert record.read(place).output == "0" * 64
+
+
 def test_a_failed_cell_travels_as_one(tmp_path, forkserver):
     row = {"method": "fault", "params": {"way": "raises"}}
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [row], n=1)
