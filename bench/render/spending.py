@@ -32,7 +32,10 @@ def draw(view: CostView) -> Figure:
     for i, (one, (colour, _)) in enumerate(zip(view.methods, styles, strict=True)):
         handles.append(_points(time, memory, one, colour, MARKERS[i % len(MARKERS)]))
     time.set_xscale("log")
-    time.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    least, most = time.get_xlim()
+    # Over three decades and more the numbers between them touch.
+    subs = (1.0,) if most > 1000 * least else (1.0, 2.0, 5.0)
+    time.xaxis.set_major_locator(LogLocator(subs=subs))
     time.xaxis.set_major_formatter("{x:g}")
     time.xaxis.set_minor_formatter(NullFormatter())
     memory.set_xlim(left=0.0)
