@@ -17,6 +17,9 @@ from bench.score.statistics import Summary
 from bench.store import traces
 from bench.store.states import USABLE, Results, measured
 
+_NAMED = 3
+"""Metrics that a label has room for."""
+
 
 def drawing(one: Experiment, figure: Figure, slots: Sequence[Slot], results: Results) -> Drawing:
     """What a figure shows, fractions as percent.
@@ -51,10 +54,11 @@ def _counts(figure: Figure) -> bool:
 
 
 def _metric_label(figure: Figure) -> str:
-    """The label of the y axis: what the figure says, or the one thing that all its curves show."""
-    named = figure.logged or ("" if len(figure.metrics) > 1 else "".join(figure.metrics))
-    known = is_metric(named) and _scale(figure) == 100.0
-    return figure.y_label or (f"{named} (%)" if known else named)
+    """The label of the y axis: what the figure says, or what its curves show."""
+    named = [figure.logged] if figure.logged else sorted(figure.metrics)
+    told = ", ".join(named) if len(named) <= _NAMED else "value"
+    known = all(map(is_metric, named)) and _scale(figure) == 100.0
+    return figure.y_label or (f"{told} (%)" if known else told)
 
 
 def _times(scale: float, values: Sequence[float | None]) -> tuple[float | None, ...]:

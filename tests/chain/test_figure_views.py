@@ -115,6 +115,24 @@ def test_a_metric_that_curves_name_is_shown_as_the_figures_own(metric, kind, tmp
 
 
 @pytest.mark.parametrize(
+    ("metrics", "label"),
+    [
+        (["NMI", "ACC"], "ACC, NMI (%)"),
+        (["NDC", "ADif"], "ADif, NDC"),
+        (["ACC", "NMI", "ARI", "AMI"], "value (%)"),
+    ],
+)
+def test_several_metrics_are_all_named_beside_the_axis(metrics, label, tmp_path):
+    head = CURVE.replace('metric = "ACC"\n', "").partition("[[figure.curve]]")[0]
+    curves = "".join(
+        f'[[figure.curve]]\nlabel = "{one}"\nmethod = "centroids"\nmetric = "{one}"\n'
+        for one in metrics
+    )
+    (_, (view,)) = views(scored(make_plan(write(tmp_path, head + curves)), lambda *_: 0.5))
+    assert view.y_label == label
+
+
+@pytest.mark.parametrize(
     ("asked", "scale"),
     [
         ('metric = "ACC"', 100),
