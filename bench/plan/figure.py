@@ -11,9 +11,8 @@ from bench.datasets import get_task
 from bench.errors import BenchError, unknown
 from bench.plan.cell import PRESETS
 from bench.plan.entry import Entry, validate_entry
-from bench.score.metric_names import METRICS, NATS, SNAPSHOTS, Metric, is_count
+from bench.score.metric_names import METRICS, NATS, SNAPSHOTS, is_count, is_metric
 
-_NONE = Metric("", None)
 _COMPARED = ("ranks", "cost")
 """Kinds that show a method as a whole."""
 _GROUPED = ("bars", *_COMPARED)
@@ -260,13 +259,28 @@ class Figure:
         if self.kind in _GROUPED and not self.groups:
             way = "name tasks or add a [[figure.group]]"
             raise BenchError(f"{where}: {self.kind} need groups: {way}")
-        if self.kind in _COMPARED and METRICS.get(self.metric, _NONE).higher_is_better is None:
-            raise BenchError(f"{where}: {self.kind} need one metric that is better high or low")
+        if self.kind in _COMPARED:
+            self._validate_compared(where)
         heads = [g.label for g in self.groups]
         if len(set(heads)) < len(heads) or "" in heads:
             raise BenchError(f"{where}: each group needs a label of its own, or a task")
         if self.kind == "training":
             self._validate_training(where)
+
+    def _validate_compared(self, where: str) -> None:
+        """Refuse a comparison of methods without one metric that says which is better."""
+        name = self.metric
+        if name and not is_metric(name):
+            raise unknown("metric", name, METRICS, where=where)
+        if name in METRICS and METRICS[name].higher_is_better is not None:
+            return
+        wrong = f"metric = '{name}' is neither" if name else "the figure names none"
+        if name and name not in METRICS:
+            wrong = f"metric = '{name}' is a probe's, and a probe is another cell than the method's"
+        raise BenchError(
+            f"{where}: {self.kind} need one metric that is better high or low, such as 'ACC'; "
+            f"{wrong}"
+        )
 
     def _validate_training(self, where: str) -> None:
         """Refuse curves over training without a value, or with values of two units."""

@@ -117,8 +117,15 @@ def test_time_goes_on_to_what_is_computed_before(tmp_path, known, seconds):
     ("old", "new", "says"),
     [
         ('tasks = ["tiny/cluster", "tiny/flat"]', "", "ranks need groups"),
-        ('metric = "ACC"', 'metric = "NDC"', "ranks need one metric that is better high or low"),
-        ('metric = "ACC"', "", "ranks need one metric"),
+        (
+            'metric = "ACC"',
+            'metric = "NDC"',
+            "ranks need one metric that is better high or low, such as 'ACC'; metric = 'NDC' is "
+            "neither",
+        ),
+        ('metric = "ACC"', "", "better high or low, such as 'ACC'; the figure names none"),
+        ('metric = "ACC"', 'metric = "knn top-1"', "metric = 'knn top-1' is a probe's"),
+        ('metric = "ACC"', 'metric = "ACCC"', "unknown metric 'ACCC': did you mean 'ACC'?"),
     ],
 )
 def test_a_bad_one_is_refused(tmp_path, old, new, says):
