@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from bench.cli import common, named_folders
+from bench.cli import common, named_folders, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def add(verbs: common.Verbs) -> None:
         help="a row for each cell and image in their place: the cluster that it was put in",
     )
     parser.add_argument("--format", choices=FORMATS, help="default: by the file's name, else csv")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument(
+        "--output", type=words.path, metavar="FILE", help="default: standard output"
+    )
     parser.set_defaults(action=act)
 
 
@@ -55,6 +57,12 @@ def act(arguments: argparse.Namespace) -> int:
 
     output: Path | None = arguments.output
     form = arguments.format or ("parquet" if output and output.suffix == ".parquet" else "csv")
+    # A file gives way to the new one: a device such as /dev/null must not.
+    if output and output.exists() and not output.is_file():
+        raise BenchError(
+            f"--output {output} is there and no plain file: name a file, or leave the flag out for "
+            "standard output"
+        )
     if form == "parquet" and output is None:
         raise BenchError("parquet is no text: name a file with --output FILE.parquet")
     frames = _predictions(arguments) if arguments.predictions else iter([frame_of(arguments)])

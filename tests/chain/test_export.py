@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -73,6 +75,17 @@ def test_parquet_says_what_it_lacks(swept, tmp_path, capsys, monkeypatch):
     assert "parquet needs pyarrow" in capsys.readouterr().err
     assert bench("export", *places(results), "--format", "parquet") == 2
     assert "name a file with --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["", ".", "pipe", "link"])
+def test_what_is_no_plain_file_is_left_as_it_is(swept, place, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")  # as /dev/null and /dev/stdout, which only a superuser could replace
+    Path("link").symlink_to("pipe")
+    assert bench("export", *places(swept[1]), "--output", place) == 2
+    assert f"--output {place or '.'} is there and no plain file" in capsys.readouterr().err
+    assert Path("pipe").is_fifo()
+    assert Path("link").is_symlink()
 
 
 def test_a_number_of_a_table_leads_to_its_cell(swept, capsys):
