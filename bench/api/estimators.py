@@ -11,6 +11,7 @@ is, to the byte, the one that `bench run` stores.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, Self
 
@@ -122,6 +123,7 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def _computed(self, own: OwnImages) -> Fitted:
         """Plan the method's cell and all that it needs, and compute them."""
         info = self._info()
+        self._refuse_wrong()
         if lacks := refuses(info, self.dtype):
             raise BenchError(str(lacks[0]))
         setting = {"n_clusters": self._count(own.target)} if own.kind == "cluster" else {}
@@ -133,9 +135,18 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         plan = own.planned(self.method, lambda specs: graph.chain(asked, specs, options, setting))
         return compute(plan, lambda cell: own.task(cell, plan.own))[-1]
 
+    def _refuse_wrong(self) -> None:
+        """Raise a BenchError for what `set_params` takes of anybody."""
+        if self.preset not in PRESETS:
+            raise unknown("preset", str(self.preset), PRESETS)
+        if self.device not in ("cpu", "cuda"):
+            raise BenchError(f"device = {self.device!r} is neither 'cpu' nor 'cuda'")
+        if not isinstance(self.task, str):
+            raise BenchError(f"task = {self.task!r} is no name, such as 'images'")
+
     def _target(self, X: npt.ArrayLike) -> Target:
         """The images, or vectors as images of one row; raises Unfit for others."""
-        if getattr(X, "ndim", None) in (3, 4):
+        if np.ndim(X) > 2:
             self.__dict__.pop("n_features_in_", None)  # of an earlier fit to vectors
             return target_of(images_of(X, "X"))
         found = validate_data(self, X, dtype=(np.float64, np.float32, np.uint8))
@@ -161,7 +172,10 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def _needed(self) -> dict[str, dict[str, Any]]:
         """Parameters of needed methods, checked."""
         found: dict[str, dict[str, Any]] = {}
-        for name, params in (self.needed or {}).items():
+        for name, params in _mapping(self.needed or {}, "needed").items():
+            _mapping(params, f"needed['{name}']")
+            if name == self.method:
+                raise BenchError(f"needed['{name}']: set parameters of {name} itself beside needed")
             checked = registry.get(name, where="needed").params(self.preset, params, where="needed")
             found[name] = {param: checked[param] for param in params}
         return found
@@ -263,6 +277,13 @@ _DOC = inspect.cleandoc(MethodEstimator.__doc__ or "").partition("\n\n")[2]
 def _empty(method: str) -> MethodEstimator:
     """For pickles."""
     return _class_of(method)()
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """The value itself; raises a BenchError where it maps nothing."""
+    if not isinstance(value, Mapping):
+        raise BenchError(f"{what} = {value!r}: write needed={{method: {{parameter: value}}}}")
+    return value
 
 
 def _plain(value: Any) -> Any:

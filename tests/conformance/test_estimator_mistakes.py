@@ -71,6 +71,20 @@ def fitted(method, X=IMAGES, source=None, auxiliary=None, **params):
             lambda: fitted("supreme", source=(IMAGES, LABELS[:9])),
             "source has 1797 images and labels of shape (9,)",
         ),
+        (
+            lambda: bench.estimator("kmeans").set_params(preset="papers").fit(IMAGES),
+            "unknown preset 'papers': did you mean 'paper'?",
+        ),
+        (lambda: fitted("kmeans", device="gpu"), "device = 'gpu' is neither 'cpu' nor 'cuda'"),
+        (lambda: fitted("kmeans", task=3), "task = 3 is no name, such as 'images'"),
+        (lambda: fitted("dec", needed=["autoencoder"]), "needed = ['autoencoder']: write needed={"),
+        (
+            lambda: fitted("kmeans", n_init=2, needed={"kmeans": {"n_init": 1}}),
+            "needed['kmeans']: set parameters of kmeans itself beside needed",
+        ),
+        (lambda: fitted("dec", needed={"autoencoder": 3}), "needed['autoencoder'] = 3: write nee"),
+        (lambda: fitted("kmeans", IMAGES[..., None, None]), "X has uint8 of shape (1797, 8, 8, 1,"),
+        (lambda: fitted("kmeans", IMAGES.tolist()), "X has int64 of shape (1797, 8, 8), expected"),
         (lambda: fitted("dec", needed={"autoencodr": {}}), "did you mean 'autoencoder'?"),
         (
             lambda: fitted("kmeans", features="weights", weights="resnet18.nowhere"),
@@ -106,6 +120,11 @@ def test_another_failure_on_vectors_is_told_as_it_is(monkeypatch):
     monkeypatch.setattr(registry.get("kmeans").cls, "fit", lambda *_: 1 // 0)
     with pytest.raises(Unfit, match="kmeans on images: ZeroDivisionError: "):
         fitted("kmeans", VECTORS)
+
+
+def test_a_list_of_images_is_as_good_as_an_array():
+    made = bench.estimator("kmeans", n_clusters=3, n_init=1)
+    assert (made.fit_predict(list(IMAGES[:60])) == made.fit_predict(IMAGES[:60])).all()
 
 
 def test_a_wrong_array_is_a_value_error_too():
