@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from bench.plan.slot import Slot
 from bench.report.reference import shipped
@@ -46,12 +47,22 @@ class Words:
 
 
 def asked(slot: Slot, results: Results) -> str:
-    """An experiment, by its name or that of its file, and what of it; no folder of this machine."""
+    """An experiment, by its name or its file's, and what of it; no folder of this machine."""
     plan = results.plan
     (one,) = (e for e in plan.experiments if e.name == slot.experiment)
-    words = [one.name if shipped(one) else one.path.name]
+    words = [one.name if shipped(one) else _file(one.path, results.runs.parent)]
     words += [] if plan.preset == "quick" else ["--preset", plan.preset]
     words += ["--methods", slot.entry.method, "--tasks", ",".join(slot.entry.all_tasks)]
     words += [] if plan.dtype == "float32" else ["--dtype", plan.dtype]
     words += [word for one_set in plan.given for word in ("--set", one_set)]
     return shlex.join(words)
+
+
+def _file(path: Path, root: Path) -> str:
+    """A TOML as a command has it: by its name, or from the results folder on where it lies there.
+
+    That folder too is called by its last name alone.
+    """
+    if not path.is_absolute():
+        return str(path)
+    return str(root.name / path.relative_to(root)) if path.is_relative_to(root) else path.name

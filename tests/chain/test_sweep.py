@@ -37,6 +37,10 @@ def test_a_sweep_on_a_task_has_a_table_and_a_curve(tmp_path, capsys, forkserver)
     ]  # fmt: skip
     assert bench(*words) == 0
     assert outputs(tmp_path) == files
+    # A page's command names the file where it lies, as it does the results folder.
+    assert bench("report", path, *places(tmp_path)) == 0
+    pages = "".join(page.read_text() for page in (tmp_path / "report" / "cells").glob("*.js"))
+    assert f'"python -m bench run {tmp_path.name}/sweeps/{path.name} ' in pages
     # The same cells as those of an experiment that says so.
     said = write_experiment(tmp_path / "x.toml", "tiny/cluster", ROWS[:1])
     assert next(iter(make_plan(said).cells)) in {cell.key for cell in cells}
