@@ -57,6 +57,7 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store import walk
     from bench.store.folders import Store
 
+    named_folders.refuse_mistyped(arguments)
     named_folders.refuse_no_results(arguments.against)
     store = Store(arguments.results, read_only=True)
     walk.refuse_links(store.root, *([] if arguments.output else ["report"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shlex
 import textwrap
 from collections import deque
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from tabulate import tabulate
 
-from bench import registry
+from bench import ROOT, registry
 from bench.cli import common
 from bench.errors import BenchError
 from bench.files import opened, printable
@@ -181,11 +182,21 @@ def find(store: Store, wanted: str) -> Path:
         for folder in store.folders()
         if folder.rpartition("-")[2].startswith(wanted) or folder == wanted
     ]
-    if not fits:
+    if not store.root.is_dir():
         raise BenchError(
-            f"no cell '{wanted[:60]}' in {store.runs}; `python -m bench status --json` names all"
+            f"no cell '{wanted[:60]}': {store.root} is no folder: no run has left results there"
+        )
+    if not fits:
+        own = store.root.resolve() == (ROOT / "results").resolve()
+        where = "" if own else f" --results {shlex.quote(str(store.root))}"
+        raise BenchError(
+            f"no cell '{wanted[:60]}' in {store.runs}; `python -m bench status --json{where}` "
+            "names all"
         )
     if len(fits) > 1:
-        named = ", ".join(folder.rpartition("-")[2] for folder in fits[:4])
-        raise BenchError(f"'{wanted}' fits {len(fits)} cells ({named}, …); give more of the key")
+        named = [folder.rpartition("-")[2] for folder in fits[:4]]
+        named += ["…"] if len(fits) > len(named) else []
+        raise BenchError(
+            f"'{wanted}' fits {len(fits)} cells ({', '.join(named)}); give more of the key"
+        )
     return store.runs / fits[0]

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,20 @@ def test_a_number_of_a_table_leads_to_its_cell(swept, capsys):
     capsys.readouterr()
     assert bench("show", keys["1"][:8], *places(results)) == 0
     assert f'"key": "{keys["1"]}"' in capsys.readouterr().out
+
+
+def test_show_says_which_cells_fit_and_what_names_them(swept, tmp_path, capsys):
+    _, results = swept
+    names = sorted(path.name.rpartition("-")[2] for path in (results / "runs").glob("*/*/seed*"))
+    wanted = {
+        "": rf"'' fits 4 cells \({', '.join(['[0-9a-f]{16}'] * 4)}\); give more of the key",
+        "zz": rf"no cell 'zz' in .*; `python -m bench status --json --results {results}` names all",
+    }
+    assert len(names) == 4
+    for cell, said in wanted.items():
+        assert bench("show", cell, *places(results)) == 2
+        assert re.search(said, capsys.readouterr().err)
+    for verb in (["show", names[0]], ["report"]):
+        assert bench(*verb, *places(tmp_path / "resluts")) == 2
+        assert "resluts is no folder: no run has left results there" in capsys.readouterr().err
+        assert not (tmp_path / "resluts").exists()
