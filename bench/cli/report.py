@@ -36,7 +36,7 @@ def add(verbs: common.Verbs) -> None:
     common.add_selection(parser, every=True, preset=None)
     common.add_places(parser)
     parser.add_argument(
-        "--against", type=words.path, metavar="DIR", help="another results folder, side by side"
+        "--against", type=words.folder, metavar="DIR", help="another results folder, side by side"
     )
     parser.add_argument(
         "--confusion",
@@ -45,7 +45,7 @@ def add(verbs: common.Verbs) -> None:
         "prediction and the labels",
     )
     parser.add_argument(
-        "--output", type=words.path, metavar="DIR", help="default: report/ in the results folder"
+        "--output", type=words.folder, metavar="DIR", help="default: report/ in the results folder"
     )
     parser.set_defaults(action=act)
 

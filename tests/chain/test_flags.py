@@ -23,6 +23,8 @@ from bench.errors import BenchError, unknown
         (["prove", "--digits", "--methods", "dec"], "--digits compares the whole experiment"),
         (["prove", "--workers", "0"], "'0' is no number of workers; write 1 or more"),
         (["data", "verify", "digits", "--json"], "--json belongs to `data list`"),
+        (["report", "--output", ""], "'' is no folder; write . for this one"),
+        (["report", "--against", ""], "'' is no folder; write . for this one"),
         (["data"], "required: ACTION ("),
         (["weights"], "required: ACTION ("),
         (["list", "methods", "--plugins", __file__], "test_flags.py is no folder"),
