@@ -22,6 +22,8 @@ from bench.typed import typed
 
 _TOLD = (weights.FOLDER, "BENCH_DATA")
 """Variables of the environment that cells read."""
+_AT_LEAST_ONE = ("cells", "cpus", "jobs")
+"""Options of which none would be a run that never ends; no other number is below 0."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def read(path: Path | None, device: str) -> Options:
     """The options in a file, or all defaults; on GPUs a job has at least one.
 
     Raises:
-        BenchError: it cannot be read, has a key that nobody knows, or a value of another type.
+        BenchError: it cannot be read, has a key that nobody knows, or a value that cannot be.
     """
     content: dict[str, Any] = {}
     if path is not None:
@@ -46,6 +48,11 @@ def read(path: Path | None, device: str) -> Options:
             why = error.strerror if isinstance(error, OSError) else error
             raise BenchError(f"--executor-options {path}: {why}") from error
     found = typed(Options, content, str(path))
+    for table in ("slurm", "dask"):
+        for name, value in vars(getattr(found, table)).items():
+            least = int(name in _AT_LEAST_ONE)
+            if isinstance(value, int | float) and not value >= least:
+                raise BenchError(f"{path}: {table}: {name} = {value} must be at least {least}")
     if device == "cuda" and not found.slurm.gpus:
         found = replace(found, slurm=replace(found.slurm, gpus=1))
     return found

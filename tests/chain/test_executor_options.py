@@ -22,3 +22,22 @@ def test_options_name_what_is_wrong(tmp_path):
     assert engines.read(None, "cuda").slurm.gpus == 1
     with pytest.raises(BenchError, match="--executor-options"):
         engines.read(tmp_path / "gone.toml", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("[slurm]\ncells = 0", "slurm: cells = 0 must be at least 1"),
+        ("[slurm]\ncpus = 0", "slurm: cpus = 0 must be at least 1"),
+        ("[slurm]\njobs = -3", "slurm: jobs = -3 must be at least 1"),
+        ("[slurm]\nminutes = -1", "slurm: minutes = -1 must be at least 0"),
+        ("[dask]\ncells = 0", "dask: cells = 0 must be at least 1"),
+        ("[dask]\nworkers = -1", "dask: workers = -1 must be at least 0"),
+        ("[dask]\npoll_seconds = nan", "dask: poll_seconds = nan must be at least 0"),
+    ],
+)
+def test_a_number_with_which_a_run_would_never_end_is_refused(line, said, tmp_path):
+    file = tmp_path / "o.toml"
+    file.write_text(line)
+    with pytest.raises(BenchError, match=said):
+        engines.read(file, "cpu")
