@@ -69,7 +69,7 @@ def gather(cell: Cell, root: Path, work: Path) -> tuple[Inputs, Truth]:
             role: materialise(part, root, limit=task.limit(role, cell.preset))
             for role, part in task.parts().items()
         }
-    except BenchError as error:
+    except (BenchError, OSError) as error:
         raise DamagedData(str(error)) from error
     _refuse_other_data(cell, task, parts, root)
     partial = "; ".join(sorted({files.partial for files in parts.values()} - {""}))
@@ -99,11 +99,27 @@ def verify(inputs: Inputs, truth: Truth) -> None:
         DamagedData: a file is not as it was prepared.
     """
     for path in sorted({truth.labels, *inputs.images.values()}):
-        mend = f"delete {path.parent} and run the command again"
+        mend = _mend(path)
         try:
             checksums.verify(path.parent, read_meta(path.parent, mend) or {}, mend)
         except BenchError as error:
             raise DamagedData(str(error)) from error
+
+
+def read_labels(path: Path) -> tasks.Ints:
+    """What only the harness reads.
+
+    Raises:
+        DamagedData: that cannot be.
+    """
+    try:
+        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedData(f"{path} cannot be read ({error}): {_mend(path)}") from error
+
+
+def _mend(path: Path) -> str:
+    return f"delete {path.parent} and run the command again"
 
 
 def _refuse_other_data(
@@ -165,7 +181,7 @@ def _draw(
         arrays = {"pairs": _query_pairs(target, setting, seed)}
     else:
         similar, known = draw_answers(
-            np.load(target.labels, allow_pickle=False),
+            read_labels(target.labels),
             setting["similar_recall"],
             setting["dissimilar_recall"],
             setting["density"],
@@ -187,7 +203,7 @@ def _query_pairs(target: PartFiles, setting: Mapping[str, Any], seed: int) -> ta
         return draw_pairs(target.n, setting["n_pairs"], seed)
     if "batch" in setting:
         return draw_batches(target.n, setting["batch"], setting["n_batches"], seed)
-    labels = np.load(target.labels, allow_pickle=False)
+    labels = read_labels(target.labels)
     if "n_similar" in setting:
         return draw_strata(labels, setting["n_similar"], setting["n_dissimilar"], seed)
     return draw_episodes(labels, setting["n_way"], setting["n_episodes"], seed)

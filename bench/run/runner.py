@@ -259,17 +259,17 @@ class Runner:
     def _publish(self, started: Started, report: Report) -> None:
         """Score a cell that ended, and put it in its place."""
         cell, attempt = started.cell, started.job.attempt
-        if report.failure in _MAYBE_THE_DATA:
-            try:
+        try:
+            if report.failure in _MAYBE_THE_DATA:
                 verify(started.job.inputs, started.truth)
-            except DamagedData as error:
-                self._give_up(cell, Lack(str(error)))
-                return
-        with writable(self._store.root):
-            result = record_of(started, report, self._commit, dirty=self._dirty)
-            log = attempt / LOG
-            if log.exists() and not log.stat().st_size:
-                log.unlink()
+            with writable(self._store.root):
+                result = record_of(started, report, self._commit, dirty=self._dirty)
+                log = attempt / LOG
+                if log.exists() and not log.stat().st_size:
+                    log.unlink()
+        except DamagedData as error:
+            self._give_up(cell, Lack(str(error)))
+            return
         self._store.publish(cell, attempt, result)
         self._store.clear_work(cell, keep_checkpoint=report.failure in _WORTH_RESUMING)
         self.records[cell.key] = result

@@ -10,7 +10,7 @@ import numpy as np
 from bench import registry
 from bench.files import replace
 from bench.plan.cell import Cell
-from bench.run.inputs import Inputs, Truth
+from bench.run.inputs import Inputs, Truth, read_labels
 from bench.score import scores, snapshots
 from bench.store import outputs
 from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS
@@ -30,9 +30,9 @@ def score(
 
     Raises:
         ValueError: the prediction cannot be scored.
-        BenchError: it cannot be read.
+        BenchError: it cannot be read, or the labels cannot.
     """
-    labels = np.load(truth.labels, allow_pickle=False)
+    labels = read_labels(truth.labels)
     pairs = np.load(inputs.drawn["pairs"]) if inputs.kind == "similarity" else None
     stored = folder / SNAPSHOTS
     if stored.exists():

@@ -1,8 +1,11 @@
 """Damaged images are no failure of the method that was given them."""
 
+import errno
 import shutil
 
-from harness import DATA, run, write_experiment
+import numpy as np
+import pytest
+from harness import DATA, make_plan, run, write_experiment
 
 from bench.datasets import checksums, get_task, materialise
 
@@ -26,3 +29,35 @@ def test_a_method_is_not_blamed_for_damaged_images(tmp_path, monkeypatch, forkse
     said = capsys.readouterr().out
     assert "unavailable fault tiny/cluster seed 0: " in said
     assert f"{images} is damaged (its SHA-256 is another): delete {images.parent}" in said
+
+
+def damage(labels, _monkeypatch):
+    labels.write_bytes(b"?" + labels.read_bytes()[1:])
+
+
+def no_disk(labels, monkeypatch):
+    read = np.load
+
+    def load(path, *args, **options):
+        if path == labels:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path, *args, **options)
+
+    monkeypatch.setattr(np, "load", load)
+
+
+@pytest.mark.parametrize("way", [damage, no_disk])
+@pytest.mark.parametrize("task", ["tiny/cluster", "tiny/pairs"])
+def test_nothing_else_is_blamed_for_labels_that_cannot_be_read(
+    task, way, tmp_path, monkeypatch, forkserver, capsys
+):
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(checksums, "AT_ONCE", 0)
+    toml = write_experiment(tmp_path / "x.toml", task, [{"method": "carrier"}])
+    make_plan(toml)
+    labels = materialise(get_task(task).target, DATA, limit=150).labels
+    way(labels, monkeypatch)
+    found = run(toml, tmp_path / "results")
+    assert not found.records
+    said = capsys.readouterr().out
+    assert f"unavailable carrier {task} seed 0: {labels} cannot be read" in said
