@@ -18,14 +18,16 @@ from typing import Any, Protocol
 
 from bench.errors import BenchError
 from bench.run.job import Job, Report
-from bench.run.remote import Batch, Group, code
+from bench.run.remote import REPORT, Batch, Group, code
 from bench.store import record
 from bench.store.folders import CHECKPOINT
-from bench.store.jobs import Given
+from bench.store.jobs import Given, read
 from bench.store.locks import RENEW_SECONDS, CellLock
 from bench.store.record import Failure
 
 _LOOK_SECONDS = 0.05
+_AT_A_TIME = 10
+"""Results that a run takes: one that is killed meanwhile loses no more of them."""
 _MOST_LOSSES = 3
 """So often a group may be lost without having got on between."""
 _FAILURES: Mapping[str, Failure] = {"TIMEOUT": "timeout", "OUT_OF_MEMORY": "out of memory"}
@@ -91,10 +93,9 @@ class Away:
     lock: CellLock
     packing: Packing
     environment: Mapping[str, str]
-    found: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Key -> what became of a cell that a run gave away which is no more."""
     _open: dict[int, _Open] = field(default_factory=dict)
-    _ended: list[tuple[Job, Report]] = field(default_factory=list)
+    _ended: list[tuple[Job, Mapping[str, Any]]] = field(default_factory=list)
+    """Cells with what became of them, as machines say it."""
     _suspects: set[str] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=count)
     _stopped: bool = False
@@ -109,12 +110,14 @@ class Away:
 
     def start(self, jobs: Sequence[Job]) -> None:
         """Take a group; what an earlier run has of it already is not computed again."""
-        group = tuple(replace(job, environment=self.environment) for job in jobs)
-        known = [(job, self.found.pop(job.key, {})) for job in group]
-        if all(_fits(job, one) for job, one in known):
-            self._ended += [(job, _fetched(job, one)) for job, one in known]
-        else:
-            self._hold(_Open(group))
+        group = []
+        for job in jobs:
+            if one := _known(job):
+                self._ended.append((job, one))
+            else:
+                group.append(replace(job, environment=self.environment))
+        if group:
+            self._hold(_Open(tuple(group)))
 
     def wait(self, seconds: float) -> list[tuple[Job, Report]]:
         """The jobs that ended within this many seconds.
@@ -125,11 +128,11 @@ class Away:
         end = time.monotonic() + seconds
         self._submit()
         while True:
+            self._watch()  # first: what it raises leaves results to a later run
             self._fetch()
-            self._watch()
             if self._ended or time.monotonic() >= end:
-                ended, self._ended = self._ended, []
-                return ended
+                taken, self._ended = self._ended[:_AT_A_TIME], self._ended[_AT_A_TIME:]
+                return [(job, _fetched(job, one)) for job, one in taken]
             time.sleep(min(_LOOK_SECONDS, max(0.0, end - time.monotonic())))
 
     def stop(self) -> None:
@@ -189,7 +192,7 @@ class Away:
             known = {one.get("key"): one for one in content}
             if number in self._open:
                 group = self._open.pop(number).group
-                self._ended += [(job, _fetched(job, known.get(job.key, {}))) for job in group]
+                self._ended += [(job, known.get(job.key, {})) for job in group]
 
     def _watch(self) -> None:
         """Look, now and then, whether all goes on; groups of batches that are gone wait again."""
@@ -229,16 +232,19 @@ class Away:
             said = f"{self.engine.name} job {job} ended before it {what} ({why})"
             failure = _FAILURES.get(why.partition(":")[0], "worker died")
             report = Report(failure=failure, message=said) if begun else Report(stop=said)
-            self._ended += [(each, report) for each in one.group]
+            for each in one.group:
+                self._ended.append((each, {"attempt": each.attempt.name, "report": vars(report)}))
 
 
-def _fits(job: Job, one: Mapping[str, Any]) -> bool:
-    """Whether what an earlier run has of a cell is what this one would compute."""
-    report, needs = one.get("report"), {role: output for role, (_, output) in job.needs.items()}
-    same = (one.get("code"), one.get("needs"), one.get("versions"))
-    whole = isinstance(report, dict) and not report.get("failure") and not report.get("stop")
-    there = _source(job, one)
-    return whole and same == (job.code, needs, record.versions()) and there is not None
+def _known(job: Job) -> Mapping[str, Any]:
+    """What a machine has computed of a cell for an earlier run, as this one would; {}: nothing."""
+    needs = {role: output for role, (_, output) in job.needs.items()}
+    wanted = {"code": job.code, "needs": needs, "versions": record.versions()}
+    for path in job.work.glob(f"attempt-*/{REPORT}"):
+        one = read(path)
+        if isinstance(one, dict) and wanted.items() <= one.items() and _source(job, one):
+            return one
+    return {}
 
 
 def _source(job: Job, one: Mapping[str, Any]) -> Path | None:
@@ -256,6 +262,7 @@ def _fetched(job: Job, one: Mapping[str, Any]) -> Report:
         shutil.rmtree(job.attempt, ignore_errors=True)
         return Report()
     source.replace(job.attempt)
+    (job.attempt / REPORT).unlink(missing_ok=True)
     known = {f.name for f in fields(Report)}
     return Report(**{k: v for k, v in one["report"].items() if k in known})
 

@@ -62,16 +62,14 @@ def read(path: Path | None, device: str) -> Options:
 def opened(name: str, options: Options, store: Store, workers: int) -> Iterator[Away]:
     """The executor of another name than local, for the time of a run.
 
-    What runs that are no more have left in the queue is cancelled; what they had finished is kept.
+    What runs that are no more have left in the queue is cancelled.
 
     Raises:
         BenchError: there is none of this name here.
     """
-    found: dict[str, Any] = {}
     for orphan in jobs.orphans(store.root):
         if orphan.executor == Slurm.name:
             slurm.cancel(orphan.name)
-        found |= {str(one.get("key")): one for _, group in orphan.results() for one in group}
     given, lock = jobs.begin(store)
     told = {one: os.environ[one] for one in _TOLD if one in os.environ}
     engine: Engine
@@ -86,6 +84,6 @@ def opened(name: str, options: Options, store: Store, workers: int) -> Iterator[
             mine, at_once = options.dask, 1
             engine = Dask(options.dask, workers)
         packing = Packing(mine.cells, 60 * mine.share_minutes, 60 * mine.unknown_minutes, at_once)
-        executor = Away(engine, given, lock, packing, told, found)
+        executor = Away(engine, given, lock, packing, told)
         stack.callback(executor.stop)
         yield executor

@@ -30,6 +30,8 @@ from bench.run.pool import Pool
 from bench.store import record
 
 Group = tuple[Job, ...]
+REPORT = "report.json"
+"""In a try's folder: how it ended well, for the run that gave it away or a later one."""
 _LOOK_SECONDS = 5.0
 """How often it looks whether its folder is still there."""
 _GRACE_SECONDS = 1.0
@@ -112,13 +114,18 @@ class Batch:
         return self.folder / f"{number}.json"
 
     def _say(self, number: int, ended: Sequence[tuple[Job, Report]]) -> None:
-        """Leave what became of a group; a folder that is gone has nobody who would read it."""
+        """Leave what became of a group, and beside each result how it was computed.
+
+        A folder that is gone has nobody who would read it.
+        """
         content = []
         for job, report in ended:
             told = dataclasses.replace(report, hardware=record.hardware(job.dtype))
             needs = {role: output for role, (_, output) in job.needs.items()}
             known = {"key": job.key, "code": job.code, "needs": needs, "versions": self.versions}
             content.append(known | {"attempt": job.attempt.name, "report": vars(told)})
+            if not (report.failure or report.stop) and job.attempt.is_dir():
+                replace(job.attempt / REPORT, json.dumps(content[-1]).encode())
         if self.folder.is_dir():
             replace(self._file(number), json.dumps(content).encode())
 

@@ -63,7 +63,7 @@ class Given:
     def results(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """Number and content of what has come back; what was written by halves is passed over."""
         for path in sorted(self.folder.glob("[0-9]*.json")):
-            content = _read(path) if path.stem.isdecimal() else None
+            content = read(path) if path.stem.isdecimal() else None
             if isinstance(content, list) and all(isinstance(one, dict) for one in content):
                 yield int(path.stem), content
 
@@ -76,7 +76,7 @@ class Given:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _read(path: Path) -> Any:
+def read(path: Path) -> Any:
     """What a JSON file holds; None where it is not there, or was written by halves."""
     with contextlib.suppress(OSError, ValueError, RecursionError), opened(path) as file:
         return json.loads(file.read())
@@ -98,7 +98,7 @@ def found(root: Path) -> list[Given]:
     for folder in sorted((root / "work").glob(f"{_PREFIX}*")):
         if folder.is_symlink() or not re.fullmatch(rf"{_PREFIX}[0-9a-f]{{8}}", folder.name):
             continue
-        content = _read(folder / _NOTES)
+        content = read(folder / _NOTES)
         sound = isinstance(content, dict) and isinstance(content.get("cells", {}), dict)
         notes = content if sound else {}
         cells = {str(key): str(job) for key, job in notes.get("cells", {}).items()}

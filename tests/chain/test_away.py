@@ -12,7 +12,7 @@ from harness import DATA, FAULTY, PLUGINS, bench, make_plan, places, write_exper
 from bench.cli.progress import Lines
 from bench.errors import BenchError, Lack
 from bench.plan import answers
-from bench.run import engines, remote
+from bench.run import remote
 from bench.run.away import Away, Packing
 from bench.run.job import Report
 from bench.run.runner import Runner, RunOptions
@@ -77,11 +77,11 @@ def toml(tmp_path):
     return write_experiment(tmp_path / "x.toml", "tiny/cluster", [*rows(3), after], n=2)
 
 
-def runner(toml, results, engine, packing=None, found=None):
+def runner(toml, results, engine, packing=None):
     store = Store(results)
     store.check_writable()
     given, lock = jobs.begin(store)
-    pool = Away(engine, given, lock, packing or Packing(), {}, found or {})
+    pool = Away(engine, given, lock, packing or Packing(), {})
     options = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY))
     return Runner(make_plan(toml), store, options, Lines(sys.stdout), pool), pool
 
@@ -130,6 +130,7 @@ def test_a_batch_that_is_lost_is_given_away_again(toml, tmp_path):
             everything(engine)
 
     engine = Written(loses)
+    engine.hold_seconds = 60.0
     one, _ = runner(toml, tmp_path / "r", engine)
     assert one.run()
     assert set(one.states.values()) == {"done"}
@@ -181,34 +182,6 @@ def test_what_never_begins_stops_the_run_and_fails_no_cell(toml, tmp_path):
     with pytest.raises(BenchError, match=r"before it began a cell \(FAILED: module: command"):
         one.run()
     assert not one.records
-
-
-def test_what_a_killed_run_had_computed_is_not_computed_again(toml, tmp_path, monkeypatch):
-    one, pool = runner(toml, tmp_path / "r", Written())
-    one._fill()
-    pool._submit()
-    (batch,) = pool.engine.batches.values()
-    done = list(batch.groups)[:2]
-    compute(batch, done[0])
-    compute(batch, done[1], Report(failure="exception", message="not this one"))
-    # The process is gone: nobody has its locks.
-    pool.lock.release()
-    for started in one._started.values():
-        started.lock.release()
-    engine = Written(everything)
-    monkeypatch.setattr(engines, "Dask", lambda *_: engine)
-    with engines.opened("dask", engines.Options(), Store(tmp_path / "r"), 1) as again:
-        assert {one["key"] for one in again.found.values()} == {
-            batch.groups[n][0].key for n in done
-        }
-        options = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY))
-        two = Runner(make_plan(toml), Store(tmp_path / "r"), options, Lines(sys.stdout), again)
-        assert two.run()
-    asked = [job.key for b in engine.batches.values() for g in b.groups.values() for job in g]
-    assert batch.groups[done[0]][0].key not in asked
-    assert batch.groups[done[1]][0].key in asked
-    assert set(two.states.values()) == {"done"}
-    assert not list((tmp_path / "r" / "work").iterdir())
 
 
 def test_short_cells_share_a_batch(toml, tmp_path, monkeypatch):
