@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 import shlex
 import shutil
 import subprocess
@@ -153,7 +153,7 @@ def _parameters(options: SlurmOptions, name: str) -> dict[str, Any]:
 def queue(name: str) -> dict[str, str] | None:
     """Id -> state of the jobs of this name that wait or run; None where Slurm does not answer."""
     words = ["squeue", "--noheader", "--array", "--format=%i %T", f"--name={name}"]
-    said = _said([*words, f"--user={getpass.getuser()}"])
+    said = _said([*words, f"--user={os.getuid()}"])
     if said is None:
         return None
     lines = [line.split() for line in said.splitlines()]
@@ -162,7 +162,7 @@ def queue(name: str) -> dict[str, str] | None:
 
 def cancel(name: str) -> None:
     """End all jobs of this name."""
-    _said(["scancel", f"--name={name}", f"--user={getpass.getuser()}"])
+    _said(["scancel", f"--name={name}", f"--user={os.getuid()}"])
 
 
 def _state(job: str) -> str:

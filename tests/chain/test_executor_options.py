@@ -1,9 +1,11 @@
-"""What is said of the file that `--executor-options` names."""
+"""What is said of the file that `--executor-options` names, and whose jobs Slurm is asked for."""
+
+import os
 
 import pytest
 
 from bench.errors import BenchError
-from bench.run import engines
+from bench.run import engines, slurm
 
 
 def test_options_name_what_is_wrong(tmp_path):
@@ -41,3 +43,12 @@ def test_a_number_with_which_a_run_would_never_end_is_refused(line, said, tmp_pa
     file.write_text(line)
     with pytest.raises(BenchError, match=said):
         engines.read(file, "cpu")
+
+
+def test_jobs_are_those_of_this_process_whatever_the_environment_calls_its_user(monkeypatch):
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    said = []
+    monkeypatch.setattr(slurm, "_said", said.append)
+    slurm.queue("bench-0")
+    slurm.cancel("bench-0")
+    assert [words[-1] for words in said] == [f"--user={os.getuid()}"] * 2
