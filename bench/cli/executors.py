@@ -43,6 +43,8 @@ def cancel(arguments: argparse.Namespace) -> int:
             slurm.cancel(one.name)
         where = one.executor or "any machine"
         common.say(f"cancelled {one.name}: {len(one.cells)} cells had been given to {where}")
+    for _ in jobs.orphans(arguments.results):
+        pass  # what runs that are no more have given away is forgotten; results are with their cells
     if not given:
         words = "no run with these results has jobs on other machines"
         print(f"nothing to cancel: {words} ({arguments.results})")
@@ -59,9 +61,11 @@ def running(given: Iterable[Given], states: Mapping[str, State]) -> Iterator[str
     from bench.run import slurm
 
     for one in given:
-        known = (slurm.queue(one.name) if one.executor == slurm.Slurm.name else None) or {}
+        known = slurm.queue(one.name) if one.executor == slurm.Slurm.name else None
         for job, cells in Counter(left(one, states).values()).items():
-            state = f" ({known[job].lower()})" if job in known else ""
+            if known is not None and job not in known:
+                continue  # it has ended
+            state = f" ({known[job].lower()})" if known else ""
             yield f"running: {one.executor} job {job}{state}: {cells} cell{'s' * (cells > 1)}"
 
 

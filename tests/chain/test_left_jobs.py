@@ -1,0 +1,53 @@
+"""What `status` and `cancel` say of jobs that have ended, or whose run has."""
+
+import json
+
+import pytest
+from chain.test_away import Written, compute, rows, runner
+from harness import bench, places, write_experiment
+
+from bench.run import slurm
+
+
+@pytest.fixture
+def left(tmp_path):
+    """A run was killed that had given six cells to Slurm, one of which has come back."""
+    toml, engine = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows(3), n=2), Written()
+    engine.name = "slurm"
+    one, pool = runner(toml, tmp_path / "r", engine)
+    one._fill()
+    pool._submit()
+    compute(engine.batches["0"], 0)
+    pool.lock.release()
+    for started in one._started.values():
+        started.lock.release()
+    return toml, tmp_path / "r"
+
+
+@pytest.mark.parametrize(
+    ("queue", "line"),
+    [
+        (None, "running: slurm job 0: 6 cells"),
+        ({"0": "PENDING"}, "running: slurm job 0 (pending): 6 cells"),
+        ({}, ""),
+    ],
+)
+def test_status_names_what_runs(queue, line, left, monkeypatch, capsys):
+    monkeypatch.setattr(slurm, "queue", lambda _: queue)
+    toml, results = left
+    assert bench("status", toml, *places(results)) == 0
+    said = capsys.readouterr().out
+    assert line in said
+    assert line or "running" not in said
+
+
+def test_a_run_that_is_no_more_is_cancelled_once(left, monkeypatch, capsys):
+    monkeypatch.setattr(slurm, "cancel", lambda _: None)
+    toml, results = left
+    assert bench("cancel", "--results", results) == 0
+    assert "6 cells had been given to slurm" in capsys.readouterr().out
+    assert bench("cancel", "--results", results) == 0
+    assert "nothing to cancel" in capsys.readouterr().out
+    assert bench("status", toml, *places(results), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["jobs"] == {}
+    assert list(results.glob("work/*/attempt-*/report.json")), "what had come back is kept"
