@@ -44,7 +44,7 @@ def cancel(arguments: argparse.Namespace) -> int:
         where = one.executor or "any machine"
         common.say(f"cancelled {one.name}: {len(one.cells)} cells had been given to {where}")
     for _ in jobs.orphans(arguments.results):
-        pass  # what runs that are no more have given away is forgotten; results are with their cells
+        pass  # runs that are no more: results lie with their cells, all else is forgotten
     if not given:
         words = "no run with these results has jobs on other machines"
         print(f"nothing to cancel: {words} ({arguments.results})")

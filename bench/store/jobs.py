@@ -52,8 +52,8 @@ class Given:
             replace(self.folder / _NOTES, json.dumps(content).encode())
 
     def cancel(self) -> None:
-        """Ask the run that gave it to end."""
-        with writable(self.folder):
+        """Ask the run that gave it to end, if it has not."""
+        with writable(self.folder), contextlib.suppress(FileNotFoundError):
             (self.folder / _CANCELLED).touch()
 
     def is_cancelled(self) -> bool:

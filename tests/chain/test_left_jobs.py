@@ -7,6 +7,8 @@ from chain.test_away import Written, compute, rows, runner
 from harness import bench, places, write_experiment
 
 from bench.run import slurm
+from bench.store import jobs
+from bench.store.folders import Store
 
 
 @pytest.fixture
@@ -51,3 +53,11 @@ def test_a_run_that_is_no_more_is_cancelled_once(left, monkeypatch, capsys):
     assert bench("status", toml, *places(results), "--json") == 0
     assert json.loads(capsys.readouterr().out)["jobs"] == {}
     assert list(results.glob("work/*/attempt-*/report.json")), "what had come back is kept"
+
+
+def test_a_run_that_ends_while_it_is_cancelled_is_no_error(tmp_path):
+    given, lock = jobs.begin(Store(tmp_path))
+    given.remove()
+    lock.release()
+    given.cancel()
+    assert not jobs.found(tmp_path)
