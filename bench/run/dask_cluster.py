@@ -53,6 +53,7 @@ class Dask:
         """
         try:
             from distributed import Client, LocalCluster
+            from distributed.comm import get_address_host_port
             from distributed.gc import disable_gc_diagnosis
         except ImportError as error:
             wanted = "pip install 'bench-clustering[dask]'"
@@ -75,6 +76,8 @@ class Dask:
             disable_gc_diagnosis(force=True)
         where = options.address or self._cluster
         try:
+            if options.address:  # a client that cannot begin prints a traceback when it is dropped
+                get_address_host_port(options.address)
             self._client = Client(where, timeout=options.patience_seconds, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise BenchError(f"no Dask scheduler answers at {options.address}: {error}") from error

@@ -6,6 +6,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.run import engines, slurm
+from bench.run.dask_cluster import Dask, DaskOptions
 
 
 def test_options_name_what_is_wrong(tmp_path):
@@ -52,3 +53,11 @@ def test_jobs_are_those_of_this_process_whatever_the_environment_calls_its_user(
     slurm.queue("bench-0")
     slurm.cancel("bench-0")
     assert [words[-1] for words in said] == [f"--user={os.getuid()}"] * 2
+
+
+@pytest.mark.parametrize("address", ["nonsense", "foo://x:1"])
+def test_an_address_that_is_none_is_named(address, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed, "Client", None)
+    with pytest.raises(BenchError, match=f"no Dask scheduler answers at {address}: "):
+        Dask(DaskOptions(address=address), 1)
