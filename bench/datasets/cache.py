@@ -42,7 +42,8 @@ _META_BYTES = 2**24
 
 def cache_root(root: Path) -> Path:
     """`$BENCH_CACHE`, or else `<root>/prepared`."""
-    return Path(os.environ.get("BENCH_CACHE") or root / "prepared")
+    # Absolute: another machine's processes start in other folders.
+    return Path(os.environ.get("BENCH_CACHE") or root / "prepared").absolute()
 
 
 def unwritable(folder: Path, error: OSError) -> BenchError:

@@ -71,7 +71,7 @@ def opened(name: str, options: Options, store: Store, workers: int) -> Iterator[
         if orphan.executor == Slurm.name:
             slurm.cancel(orphan.name)
     given, lock = jobs.begin(store)
-    told = {one: os.environ[one] for one in _TOLD if one in os.environ}
+    told = {one: str(Path(os.environ[one]).absolute()) for one in _TOLD if os.environ.get(one)}
     engine: Engine
     mine: SlurmOptions | DaskOptions
     with contextlib.ExitStack() as stack:

@@ -92,3 +92,19 @@ def test_by_a_run_that_ends_while_it_scores(toml, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         one.run()
     assert len(again(toml, tmp_path / "r", monkeypatch)) == 1
+
+
+def test_paths_that_are_told_hold_in_any_folder(toml, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENCH_CACHE", "cache")
+    monkeypatch.setenv("BENCH_WEIGHTS", "weights")
+    engine = Written(everything)
+    monkeypatch.setattr(engines, "Dask", lambda *_: engine)
+    with engines.opened("dask", engines.Options(), Store(tmp_path / "r"), 1) as pool:
+        options = RunOptions(1, DATA, plugins=(PLUGINS, FAULTY))
+        plan = make_plan(toml)
+        assert Runner(plan, Store(tmp_path / "r"), options, Lines(sys.stdout), pool).run()
+    for batch in engine.batches.values():
+        for job in (job for group in batch.groups.values() for job in group):
+            assert job.inputs.images["target"].is_relative_to(tmp_path / "cache")
+            assert job.environment["BENCH_WEIGHTS"] == str(tmp_path / "weights")
