@@ -48,7 +48,7 @@ def test_a_number_with_which_a_run_would_never_end_is_refused(line, said, tmp_pa
 
 def test_jobs_are_those_of_this_process_whatever_the_environment_calls_its_user(monkeypatch):
     monkeypatch.setenv("LOGNAME", "somebody-else")
-    said = []
+    said: list[list[str]] = []
     monkeypatch.setattr(slurm, "_said", said.append)
     slurm.queue("bench-0")
     slurm.cancel("bench-0")
