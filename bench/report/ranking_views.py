@@ -13,6 +13,7 @@ from bench.report.ranking_types import CostView, Ranked, RanksView, Spent
 from bench.score import statistics
 from bench.score.metric_names import METRICS
 from bench.score.ranking import ranking
+from bench.shipped import MEASURING
 from bench.store.states import Results, measured
 
 _GIGABYTE = 1e9
@@ -88,7 +89,9 @@ def _spent(slots: Sequence[Slot], results: Results, scale: float) -> Spent | Non
     if not shared:
         return None
     keys = [key for slot in slots for seed in shared for key in slot.cells[seed]]
-    timed = (key for key in keys if not results.records[key].resumed)
+    # A probe's time is not the method's, of whose network it is.
+    own = (key for key in keys if results.plan.cells[key].method not in MEASURING)
+    timed = (key for key in own if not results.records[key].resumed)
     known = [key for key in timed if results.records[key].cell_seconds > 0]
     if not known:
         return None

@@ -100,6 +100,29 @@ def test_costs_are_of_a_cell_and_of_whole_times_alone(tmp_path):
     assert "Left out, not measured on every task" in legend.figure_caption(view)
 
 
+def test_the_time_of_a_probe_is_not_the_methods(tmp_path):
+    def probes_take_long(results):
+        took: dict[str, Any] = {"cell": {"device": "cpu"}, "peak_memory": 10**9, "cpu_seconds": 8.0}
+        probes: dict[str, Any] = took | {"cpu_seconds": 999.0, "metrics": {}}
+        records = {
+            key: replace(one, **probes if results.plan.cells[key].method == "probe" else took)
+            for key, one in results.records.items()
+        }
+        return replace(results, records=records)
+
+    text = """
+[[figure]]
+kind = "cost"
+name = "c"
+caption = "C."
+metric = "NMI"
+tasks = ["tiny/represent"]
+curve = [{ label = "one", method = "sela" }]
+"""
+    (one,) = drawn(tmp_path, text, lambda slot, seed: 0.5, probes_take_long).methods
+    assert (one.seconds, one.gigabytes) == (8.0, 1.0)
+
+
 @pytest.mark.parametrize(("known", "seconds"), [(True, 8.0), (False, None)])
 def test_time_goes_on_to_what_is_computed_before(tmp_path, known, seconds):
     def with_needed(results):
