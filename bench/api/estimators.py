@@ -212,6 +212,8 @@ def estimator(method: str, *, preset: str = "quick", **params: Any) -> MethodEst
         BenchError: an unknown method, parameter or preset, with the nearest match; a method that
             makes no clusters of images, or that is given the true labels.
     """
+    if not isinstance(method, str):
+        raise BenchError(f"method = {method!r} is no name, such as 'kmeans'")
     info = registry.get(method)
     _refuse_unfit(info)
     if preset not in PRESETS:

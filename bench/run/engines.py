@@ -53,6 +53,9 @@ def read(path: Path | None, device: str) -> Options:
             least = int(name in _AT_LEAST_ONE)
             if isinstance(value, int | float) and not value >= least:
                 raise BenchError(f"{path}: {table}: {name} = {value} must be at least {least}")
+    for flag in found.slurm.flags:
+        if flag.replace("_", "-") in slurm.OURS:
+            raise BenchError(f"{path}: slurm.flags: {flag} is the run's own to set: leave it out")
     if device == "cuda" and not found.slurm.gpus:
         found = replace(found, slurm=replace(found.slurm, gpus=1))
     return found

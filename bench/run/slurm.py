@@ -59,6 +59,10 @@ class SlurmOptions:
         return self.gpus or self.cpus
 
 
+OURS = ("array", "error", "job-name", "output", "wrap")
+"""Flags of sbatch by which a run finds its jobs and what they say."""
+
+
 class Slurm:
     """An `Engine`."""
 

@@ -37,9 +37,11 @@ def test_options_name_what_is_wrong(tmp_path):
         ("[dask]\ncells = 0", "dask: cells = 0 must be at least 1"),
         ("[dask]\nworkers = -1", "dask: workers = -1 must be at least 0"),
         ("[dask]\npoll_seconds = nan", "dask: poll_seconds = nan must be at least 0"),
+        ("[slurm.flags]\njob-name = 'x'", "slurm.flags: job-name is the run's own to set"),
+        ("[slurm.flags]\njob_name = 'x'", "slurm.flags: job_name is the run's own to set"),
     ],
 )
-def test_a_number_with_which_a_run_would_never_end_is_refused(line, said, tmp_path):
+def test_what_a_run_would_never_end_with_is_refused(line, said, tmp_path):
     file = tmp_path / "o.toml"
     file.write_text(line)
     with pytest.raises(BenchError, match=said):
