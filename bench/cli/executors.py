@@ -104,11 +104,14 @@ def opened(
     arguments: argparse.Namespace, store: Store, options: RunOptions, *, wanted: bool
 ) -> contextlib.AbstractContextManager[Away] | None:
     """Where cells are computed; None: in processes of this machine, or nothing is wanted."""
-    if arguments.executor == "local":
-        return None
     from bench.run import engines
 
+    wanted = wanted and not arguments.dry_run
+    if arguments.executor == "local":
+        if wanted:  # what a run that is no more gave away would be computed twice
+            engines.end_orphans(store.root)
+        return None
     chosen = engines.read(arguments.executor_options, arguments.device)
-    if arguments.dry_run or not wanted:
+    if not wanted:
         return None
     return engines.opened(arguments.executor, chosen, store, options.workers)

@@ -61,6 +61,13 @@ def read(path: Path | None, device: str) -> Options:
     return found
 
 
+def end_orphans(root: Path) -> None:
+    """Cancel what runs that are no more have left in the queue; what came back stays."""
+    for orphan in jobs.orphans(root):
+        if orphan.executor == Slurm.name:
+            slurm.cancel(orphan.name)
+
+
 @contextlib.contextmanager
 def opened(name: str, options: Options, store: Store, workers: int) -> Iterator[Away]:
     """The executor of another name than local, for the time of a run.
@@ -70,9 +77,7 @@ def opened(name: str, options: Options, store: Store, workers: int) -> Iterator[
     Raises:
         BenchError: there is none of this name here.
     """
-    for orphan in jobs.orphans(store.root):
-        if orphan.executor == Slurm.name:
-            slurm.cancel(orphan.name)
+    end_orphans(store.root)
     given, lock = jobs.begin(store)
     told = {one: str(Path(os.environ[one]).absolute()) for one in _TOLD if os.environ.get(one)}
     engine: Engine

@@ -55,6 +55,20 @@ def test_a_run_that_is_no_more_is_cancelled_once(left, monkeypatch, capsys):
     assert list(results.glob("work/*/attempt-*/report.json")), "what had come back is kept"
 
 
+def test_a_run_on_this_machine_ends_the_jobs_of_one_that_is_no_more(
+    left, monkeypatch, capsys, forkserver
+):
+    cancelled: list[str] = []
+    monkeypatch.setattr(slurm, "cancel", cancelled.append)
+    toml, results = left
+    assert bench("run", toml, *places(results), "--dry-run") == 0
+    assert cancelled == []
+    assert bench("run", toml, *places(results)) == 0
+    (name,) = cancelled
+    assert not jobs.found(results)
+    assert name.startswith("bench-")
+
+
 def test_a_run_that_ends_while_it_is_cancelled_is_no_error(tmp_path):
     given, lock = jobs.begin(Store(tmp_path))
     given.remove()
