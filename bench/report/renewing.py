@@ -57,7 +57,7 @@ def update(
     """
     texts: dict[Path, str] = {}
     for one in results.plan.experiments:
-        if slots := _measured(one, results):
+        if slots := _measured(one, results, others):
             path = path_of(one, results.plan.shown, folder)
             before = read(path)
             now = {key_of(s): s for s in slots}
@@ -73,14 +73,18 @@ def update(
     return [replace(path, text.encode()) for path, text in texts.items()]
 
 
-def _measured(one: Experiment, results: Results) -> list[Slot]:
+def _measured(one: Experiment, results: Results, others: Others) -> list[Slot]:
     """The numbers of an experiment that its cells have.
+
+    Where others are kept, a number of which no cell is there was not measured here.
 
     Raises:
         BenchError: a cell that could be done is not.
     """
     slots = [s for s in results.plan.slots if s.experiment == one.name and s.entry.scored]
     slots = [s for s in slots if not unavailable(s, results)]
+    if others == "keep":
+        slots = [s for s in slots if any(results.states[k] != "missing" for k in s.keys)]
     if wrong := {results.states[k] for s in slots for k in s.keys} - {"done"}:
         raise BenchError(
             f"{one.name}: some cells are {' and '.join(sorted(wrong))}; "

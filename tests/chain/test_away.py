@@ -64,9 +64,9 @@ def everything(engine):
         engine.ended[one] = "finished"
 
 
-def rows(n):
+def rows(n, notes="x"):
     return [
-        {"label": str(i), "method": "counted", "params": {"number": i, "notes": "x"}}
+        {"label": str(i), "method": "counted", "params": {"number": i, "notes": str(notes)}}
         for i in range(n)
     ]
 

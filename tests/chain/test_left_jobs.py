@@ -14,7 +14,8 @@ from bench.store.folders import Store
 @pytest.fixture
 def left(tmp_path):
     """A run was killed that had given six cells to Slurm, one of which has come back."""
-    toml, engine = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows(3), n=2), Written()
+    cells = rows(3, notes=tmp_path / "notes")
+    toml, engine = write_experiment(tmp_path / "x.toml", "tiny/cluster", cells, n=2), Written()
     engine.name = "slurm"
     one, pool = runner(toml, tmp_path / "r", engine)
     one._fill()
