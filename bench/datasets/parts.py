@@ -175,9 +175,9 @@ def class_names(part: Part, root: Path) -> tuple[str, ...]:
     Raises:
         BenchError: as `select`.
     """
-    prepared = kept(part.dataset, root) or prepare(part.dataset, root)
     if part.classes:
         return part.classes
+    prepared = kept(part.dataset, root) or prepare(part.dataset, root)
     names = prepared.names.get(part.label)
     _, _, values = select(part, prepared)
     return tuple(names[value] if names else "" for value in values)
@@ -198,9 +198,9 @@ def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints | Signs, Ints]:
         if column not in columns:
             raise unknown(f"column of {part.dataset}", column, columns)
     keep = np.ones(len(prepared.images), dtype=bool)
-    for column, values in where.items():
+    for column, wanted in where.items():
         names = prepared.names.get(column, ())
-        keep &= np.isin(columns[column], [_number(v, names, part, column) for v in values])
+        keep &= np.isin(columns[column], [_number(v, names, part, column) for v in wanted])
     index = np.flatnonzero(keep)
     if not part.classes:
         index = _thinned(index, columns[part.label], part.keep)
@@ -208,12 +208,12 @@ def select(part: Part, prepared: Prepared) -> tuple[Ints, Ints | Signs, Ints]:
         raise BenchError(f"{part}: keep goes by label, of which images of many classes have none")
     if not index.size:
         raise BenchError(f"{part} selects no image of {prepared.folder}")
-    labels, found = _labels(part, columns, prepared.names, index)
+    labels, values = _labels(part, columns, prepared.names, index)
     if part.half is not None:
         middle = (index.size + 1) // 2
         half = slice(middle, None) if part.half else slice(None, middle)
         index, labels = index[half], labels[half]
-    return index, labels, found
+    return index, labels, values
 
 
 def _labels(

@@ -107,15 +107,16 @@ def verify(inputs: Inputs, truth: Truth) -> None:
 
 
 def read_labels(path: Path) -> tasks.Ints:
-    """What only the harness reads.
+    """A part's labels.npy, which the harness alone opens.
 
     Raises:
-        DamagedData: that cannot be.
+        DamagedData: it cannot be read.
     """
     try:
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+        labels: tasks.Ints = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DamagedData(f"{path} cannot be read ({error}): {_mend(path)}") from error
+    return labels
 
 
 def _mend(path: Path) -> str:
@@ -159,9 +160,9 @@ def refuse_other_classes(
     if own != found:
         raise DamagedData(f"{said} {own} classes, its target in '{target.dataset}' {found}: {mend}")
     theirs = class_names(target, root)
+    # Two data sets may call a class by other words; the same word is the same class.
+    same_words = given.dataset == target.dataset and given.label == target.label
     for label, name in enumerate(class_names(given, root)):
-        # Two data sets may call a class by other words; the same word is the same class.
-        same_words = given.dataset == target.dataset and given.label == target.label
         if name != theirs[label] and (same_words or name in theirs):
             raise DamagedData(
                 f"{said} '{name}' as class {label}, its target in '{target.dataset}' "

@@ -31,7 +31,7 @@ def fitted(method, X=IMAGES, source=None, auxiliary=None, **params):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: bench.estimator(None), "method = None is no name, such as 'kmeans'"),  # type: ignore[arg-type]
+        (lambda: fitted(None), "method = None is no name, such as 'kmeans'"),
         (lambda: fitted("kmean"), "unknown method 'kmean': did you mean 'kmeans'?"),
         (lambda: fitted("dec", batch_sise=3), "unknown parameter of dec 'batch_sise': did you"),
         (lambda: fitted("dec", batch_size="3"), "dec.batch_size = '3' is no whole number"),
