@@ -20,7 +20,7 @@ from bench.errors import BenchError
 from bench.run.job import Job, Report
 from bench.run.remote import REPORT, Batch, Group, code
 from bench.store import record
-from bench.store.folders import CHECKPOINT
+from bench.store.folders import CHECKPOINT, writable
 from bench.store.jobs import Given, read
 from bench.store.locks import RENEW_SECONDS, CellLock
 from bench.store.record import Failure
@@ -261,8 +261,9 @@ def _fetched(job: Job, one: Mapping[str, Any]) -> Report:
     if source is None or not job.attempt.is_dir():
         shutil.rmtree(job.attempt, ignore_errors=True)
         return Report()
-    source.replace(job.attempt)
-    (job.attempt / REPORT).unlink(missing_ok=True)
+    with writable(job.work):
+        source.replace(job.attempt)
+        (job.attempt / REPORT).unlink(missing_ok=True)
     known = {f.name for f in fields(Report)}
     return Report(**{k: v for k, v in one["report"].items() if k in known})
 

@@ -35,8 +35,9 @@ _UNKNOWN = 255
 """Exit status of a worker whose server is gone."""
 _WATCH_SECONDS = 0.1
 """How often the memory of limited cells is looked at."""
-_STARTING = threading.Lock()
-"""What a start changes of this process for a moment, threads of Dask's must not see."""
+_ALONE = threading.Lock()
+"""Held to start or ask processes: a start changes this one for a moment, and how a worker ended can
+be read once, by whichever thread of Dask's asks. The other would take it for exit status 255."""
 
 
 @dataclass
@@ -76,7 +77,7 @@ class Pool:
         Raises:
             BenchError: no worker can be started here.
         """
-        with _STARTING:
+        with _ALONE:
             context = server.context()
         device = self._device()
         told = {"CUDA_VISIBLE_DEVICES": device} if self.devices else {}
@@ -85,7 +86,7 @@ class Pool:
         # No daemon, which could have no processes of its own; it ends with this one all the same.
         process = context.Process(target=begin.main, args=(placed, sender), daemon=False)
         try:
-            with _STARTING, server.without_main():
+            with _ALONE, server.without_main():
                 process.start()
         except EOFError as error:  # it was asked for a worker, and gave no answer
             raise BenchError(_ENDED) from error
@@ -108,19 +109,22 @@ class Pool:
             if reports is not None:
                 self._dismiss(running)
                 ended += zip(running.jobs, reports, strict=True)
-        gone = [p for p in self._leaving if not p.is_alive()]
-        for process in gone:
-            self._leaving.remove(process)
-            process.close()
-        if gone:
-            server.end_orphans()
+        with _ALONE:
+            gone = [p for p in self._leaving if not p.is_alive()]
+            for process in gone:
+                self._leaving.remove(process)
+                process.close()
+            if gone:
+                server.end_orphans()
         return ended
 
     def stop(self) -> None:
         """Kill every worker; their cells are missing afterwards, with their checkpoints kept."""
         for running in list(self._running):
             self._dismiss(running)
-        if self._leaving:
+        if not self._leaving:
+            return
+        with _ALONE:
             for process in self._leaving:
                 process.join()
                 process.close()
@@ -147,7 +151,8 @@ class Pool:
     def _ended(self, running: _Running) -> list[Report] | None:
         """How a worker ended, by job; None while it runs."""
         # Asked before the channel is read: a worker may report and be gone right after that.
-        alive = running.process.is_alive()
+        with _ALONE:
+            alive = running.process.is_alive()
         with contextlib.suppress(EOFError, OSError):
             while running.channel.poll():
                 message = running.channel.recv()

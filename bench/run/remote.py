@@ -87,9 +87,11 @@ class Batch:
                         self._say(number, [])  # whoever gave it away makes it again
                 done: dict[int, list[tuple[Job, Report]]] = {}
                 for job, report in pool.wait(_LOOK_SECONDS):
-                    _refuse_others_signal(report)
                     done.setdefault(running.pop(job.key), []).append((job, report))
-                for number, ended in done.items():
+                # Those that ended well first: at another's end from outside they are finished.
+                for number, ended in sorted(done.items(), key=lambda one: _troubled(one[1])):
+                    for _, report in ended:
+                        _refuse_others_signal(report)
                     self._say(number, ended)
         finally:
             pool.stop()
@@ -107,7 +109,7 @@ class Batch:
             if here.get(name) != wanted:
                 return f"{node} has {name} {here.get(name)}, the run {wanted}: make them the same"
         if self.code != code():
-            return f"{node} has other code: another clone, or one edited since: start the run again"
+            return f"{node} has other code: another clone, or one edited since it or the run began"
         return ""
 
     def _file(self, number: int) -> Path:
@@ -133,6 +135,10 @@ class Batch:
 def _leave(*_: object) -> None:
     """The scheduler ends this job, and every process of it."""
     raise SystemExit(f"ended from outside at {time.ctime()}")
+
+
+def _troubled(ended: Sequence[tuple[Job, Report]]) -> bool:
+    return any(report.failure or report.stop for _, report in ended)
 
 
 def _refuse_others_signal(report: Report) -> None:

@@ -278,9 +278,9 @@ class Runner:
 
     def _give_up(self, cell: Cell, reason: Lack) -> None:
         """The data that a plan counted on turn out to be damaged: they are not here after all."""
+        self._store.clear_work(cell)  # no other's, whose locks are not held
         for key in (cell.key, *self._order.lost(cell.key)):
             gone = self._plan.cells[key]
-            self._store.clear_work(gone)
             self.lacks[key] = (reason,)
             self.states[key] = "unavailable"
             self._display.gave_up(gone, str(reason))

@@ -1,14 +1,16 @@
 """What machines had computed is computed once, however the run ended that gave it to them."""
 
+import errno
 import sys
+from pathlib import Path
 
 import pytest
-from chain.test_away import Written, compute, everything, rows, runner
+from chain.test_away import Written, compute, everything, predict, rows, runner
 from harness import DATA, FAULTY, PLUGINS, make_plan, write_experiment
 
 from bench.cli.progress import Lines
 from bench.errors import BenchError
-from bench.run import away, engines
+from bench.run import away, engines, remote
 from bench.run.job import Report
 from bench.run.runner import Runner, RunOptions
 from bench.store.folders import Store
@@ -108,3 +110,55 @@ def test_paths_that_are_told_hold_in_any_folder(toml, tmp_path, monkeypatch):
         for job in (job for group in batch.groups.values() for job in group):
             assert job.inputs.images["target"].is_relative_to(tmp_path / "cache")
             assert job.environment["BENCH_WEIGHTS"] == str(tmp_path / "weights")
+
+
+def test_by_a_batch_that_is_ended_from_outside_in_that_moment(toml, tmp_path, monkeypatch):
+    """One cell has ended well when a signal for the whole job takes another's worker."""
+    one, pool = runner(toml, tmp_path / "r", Written())
+    one._fill()
+    pool._submit()
+    (batch,) = pool.engine.batches.values()
+    signalled = Report(failure="worker died", message="the worker was ended by SIGTERM")
+
+    class Ending:
+        """A pool whose workers end at once: the first by the signal, the second well."""
+
+        def __init__(self, *_, **__):
+            self.free, self.jobs = 2, []
+
+        def start(self, jobs):
+            self.free -= 1
+            self.jobs += jobs
+
+        def wait(self, _):
+            for job in self.jobs[1:]:
+                predict(job)
+            return list(zip(self.jobs, [signalled, Report()], strict=True))
+
+        def stop(self):
+            """Nothing runs."""
+
+    monkeypatch.setattr(remote, "Pool", Ending)
+    monkeypatch.setattr(remote, "_GRACE_SECONDS", 0.0)
+    first, second, *_ = batch.groups
+    with pytest.raises(RuntimeError, match="ended from outside"):
+        batch()
+    assert not batch._file(first).exists()
+    assert batch._file(second).exists()
+    pool.stop()
+    for started in one._started.values():
+        started.lock.release()
+
+
+def test_a_result_that_cannot_be_put_in_its_place_is_one_sentence(toml, tmp_path, monkeypatch):
+    replace = Path.replace
+
+    def full(path, to):
+        if path.name.startswith("attempt-"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(path, to)
+
+    monkeypatch.setattr(Path, "replace", full)
+    one, _ = runner(toml, tmp_path / "r", Written(everything))
+    with pytest.raises(BenchError, match="is full: make room and start again"):
+        one.run()

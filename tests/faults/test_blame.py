@@ -61,3 +61,19 @@ def test_nothing_else_is_blamed_for_labels_that_cannot_be_read(
     assert not found.records
     said = capsys.readouterr().out
     assert f"unavailable carrier {task} seed 0: {labels} cannot be read" in said
+
+
+def test_what_needs_a_cell_that_is_given_up_keeps_its_checkpoint(tmp_path, monkeypatch, forkserver):
+    """Another run may be computing it: this one does not hold its lock."""
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(checksums, "AT_ONCE", 0)
+    labels = ("counted", "counted-after")
+    rows = [{"label": x, "method": x, "params": {"number": 0, "notes": "x"}} for x in labels]
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows)
+    after = next(c for c in make_plan(toml).cells.values() if c.needs)
+    kept = tmp_path / "results" / "work" / after.key / "checkpoint.safetensors"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    damage(materialise(get_task("tiny/cluster").target, DATA, limit=150).labels, monkeypatch)
+    assert not run(toml, tmp_path / "results").records
+    assert kept.exists()

@@ -14,7 +14,7 @@ import pytest
 from harness import all_gone, places, run, start, states_of, wait_for, write_experiment
 
 from bench.errors import BenchError
-from bench.run import processes, server
+from bench.run import pool, processes, server
 from bench.run.pool import Pool
 
 WORK = ("loader", "pool", "spawn", "forkserver")
@@ -202,3 +202,36 @@ def test_a_server_that_ends_while_it_is_asked_for_a_worker(monkeypatch):
     monkeypatch.setattr(server, "context", lambda: context)
     with pytest.raises(BenchError, match="was ended from outside; the same command continues"):
         Pool(1).start([])
+
+
+class Leaving:
+    """A worker that is gone, and notes whether it was asked by one thread alone."""
+
+    pid, exitcode = None, 7
+
+    def __init__(self, asked):
+        self.asked = asked
+
+    def is_alive(self):
+        self.asked.append(pool._ALONE.locked())
+        return False
+
+    join = is_alive
+
+    def close(self):
+        """Nothing is open."""
+
+
+def test_one_thread_at_a_time_asks_how_a_worker_ended(monkeypatch):
+    """It can be read once: another thread of Dask's that asks as well takes it for status 255."""
+    asked = []
+    monkeypatch.setattr(server, "end_orphans", lambda: asked.append(pool._ALONE.locked()))
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    workers = Pool(2, _leaving=[Leaving(asked)])
+    assert workers.wait(0.0) == []
+    assert workers._ended(pool._Running((), Leaving(asked), receiver, 0.0, reports=[])) == []
+    workers._leaving.append(Leaving(asked))
+    workers.stop()
+    assert asked == [True] * 5
+    sender.close()
+    receiver.close()
