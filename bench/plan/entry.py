@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench import registry
-from bench.datasets import get_task
+from bench.datasets import TaskSpec, get_task
 from bench.errors import BenchError, unknown
 from bench.plan import published
 from bench.plan.cell import PRESETS
-from bench.score.metric_names import FEATURES, GAIN, METRICS, is_count, is_metric
+from bench.score.metric_names import FEATURES, GAIN, METRICS, WITHIN, is_count, is_metric
 from bench.shipped import MEASURING
 
 UNITS = ("percent", "fraction", "count")
+_CLUSTERING = ("ACC", "NMI", "NMI-arithmetic", "ARI", "AMI", "AMI-max", "NDC", "ADif", WITHIN)
+_PAIRS = ("N-way accuracy", *(name for name in METRICS if "similar " in name))
+_MEASURES = {
+    "cluster": _CLUSTERING,
+    "pairs": _CLUSTERING,
+    "represent": _CLUSTERING,
+    "adapt": ("accuracy", GAIN),
+    "similarity": _PAIRS,
+}
+"""Kind of task -> its metrics; what a network is worth is named by layer or probe beside them."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +125,12 @@ def validate_entry(part: Entry, where: str, *, scored: bool = True) -> None:
         task.settings(part.setting, where=where)
     if part.probe:
         _validate_probe(part, where)
-    if not part.method:
-        return
+    if part.method:
+        _validate_method(part, tasks, where, scored=scored)
+
+
+def _validate_method(part: Entry, tasks: Sequence[TaskSpec], where: str, *, scored: bool) -> None:
+    """Refuse a method with parameters, tasks or a metric that it cannot have."""
     info = registry.get(part.method, where=where)
     for preset in PRESETS:
         quick = part.quick if preset == "quick" else {}
@@ -129,10 +144,25 @@ def validate_entry(part: Entry, where: str, *, scored: bool = True) -> None:
                 f"{where}: method '{part.method}' takes {'/'.join(info.kinds)} tasks, "
                 f"'{task.name}' is a {task.kind} task"
             )
-    if info.artifact and scored and part.metric != FEATURES:
+    if not scored:
+        return
+    if info.artifact and part.metric != FEATURES:
         raise BenchError(
             f"{where}: method '{part.method}' serves other cells and has no score; features alone "
             f"have '{FEATURES}'"
+        )
+    for task in tasks if not info.artifact else ():
+        _validate_metric(part.metric, task, where)
+
+
+def _validate_metric(metric: str, task: TaskSpec, where: str) -> None:
+    """Refuse a metric that no cell of such a task has."""
+    networks = task.kind in ("represent", *MEASURING) and metric not in METRICS
+    names = _MEASURES.get(task.kind, ())
+    if not networks and metric not in names:
+        what = f"which has {', '.join(names)}" if names else "which has none"
+        raise BenchError(
+            f"{where}: {metric} is no metric of the {task.kind} task '{task.name}', {what}"
         )
 
 

@@ -82,10 +82,17 @@ def test_a_gain_stays_one_over_the_same_method(tmp_path):
     assert {column.gain_over for column in columns} == {"source-only"}
 
 
-def test_a_sweep_that_cannot_be_leaves_no_file(tmp_path, capsys):
-    words = ["kmeans.n_init=5,6", "digits/represent", "--metrics", "top-1"]
-    assert bench("sweep", *words, *places(tmp_path)) == 2
-    assert "method 'kmeans' takes cluster tasks" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("task", "metric", "said"),
+    [
+        ("digits/represent", "top-1", "method 'kmeans' takes cluster tasks"),
+        ("digits/cluster", "knn top-1", "is no metric of the cluster task 'digits/cluster', which"),
+        ("digits/cluster", "top-1", "is no metric of the cluster task 'digits/cluster', which"),
+    ],
+)
+def test_a_sweep_that_cannot_be_leaves_no_file(task, metric, said, tmp_path, capsys):
+    assert bench("sweep", "kmeans.n_init=5,6", task, "--metrics", metric, *places(tmp_path)) == 2
+    assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
