@@ -52,7 +52,7 @@ def add(verbs: common.Verbs) -> None:
 
 def act(arguments: argparse.Namespace) -> int:
     """Write the report of whole tables."""
-    from bench.render import site
+    from bench.render import site, verdicts
     from bench.render.command import Words
     from bench.store import walk
     from bench.store.folders import Store
@@ -64,21 +64,25 @@ def act(arguments: argparse.Namespace) -> int:
     records = store.records()
     common.say_damaged(store)
     found = [_results(plan, records, store) for plan in _plans(arguments, records)]
+    said, other = _told_apart(store.root, arguments.against)
     report = site.Report(
         parts=[_part(one) for one in found],
-        said=f"{store.root.name}/",
+        said=said,
         words=Words(_places(arguments)),
         private=named_folders.private(arguments, store),
         damaged=[reason.replace(f"{store.root}/", "") for reason in store.damaged.values()],
         confusion=arguments.confusion,
-        other=f"{arguments.against.resolve().name}/" if arguments.against else "",
+        other=other,
         comparisons=_compared(arguments, found) if arguments.against else None,
     )
     written = site.write(report, arguments.output or store.root / "report")
     pages = [path for path in written if path.parent.name == "tables"]
     cells = sum(len(one.states) for one in found)
     common.say(f"wrote  {written[0]}: {len(pages)} tables, {cells} cells")
-    return 0
+    if report.comparisons is None:
+        return 0
+    common.say(f"check  {verdicts.summary(report.comparisons)[0]}")
+    return 3 if verdicts.status(report.comparisons) == 3 else 0
 
 
 def _plans(arguments: argparse.Namespace, records: Mapping[str, Record]) -> list[Plan]:
@@ -120,6 +124,15 @@ def _compared(arguments: argparse.Namespace, found: Sequence[Results]) -> list[C
         for mine in found
         for one in comparisons.against(mine, _results(mine.plan, records, theirs))
     ]
+
+
+def _told_apart(results: Path, against: Path | None) -> tuple[str, str]:
+    """What pages call both folders: the ends of their paths, as short as they differ."""
+    mine, other = results.resolve().parts, against.resolve().parts if against else ()
+    length = 1
+    while mine[-length:] == other[-length:] and length < min(len(mine), len(other)):
+        length += 1
+    return "/".join(mine[-length:]) + "/", "/".join(other[-length:]) + "/" if against else ""
 
 
 def _places(arguments: argparse.Namespace) -> tuple[str, ...]:
