@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli import common, named_folders, words
 from bench.errors import BenchError
+from bench.plural import many
 
 if TYPE_CHECKING:
     from bench.run.away import Away
@@ -42,7 +43,7 @@ def cancel(arguments: argparse.Namespace) -> int:
         if one.executor == slurm.Slurm.name:
             slurm.cancel(one.name)
         where = one.executor or "any machine"
-        common.say(f"cancelled {one.name}: {len(one.cells)} cells had been given to {where}")
+        common.say(f"cancelled {one.name}: {many(len(one.cells), 'cell')} given to {where}")
     for _ in jobs.orphans(arguments.results):
         pass  # runs that are no more: results lie with their cells, all else is forgotten
     if not given:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from bench.cli import common, named_folders, words
 from bench.errors import BenchError
+from bench.plural import many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,7 @@ def act(arguments: argparse.Namespace) -> int:
         return 0
     with replacing(output) as file:
         rows = _write_parquet(frames, file) if form == "parquet" else _write_csv(frames, file)
-    print(f"wrote  {output}: {rows} rows")
+    print(f"wrote  {output}: {many(rows, 'row')}")
     return 0
 
 
@@ -110,7 +111,7 @@ def _predictions(arguments: argparse.Namespace) -> Iterator[pd.DataFrame]:
     yield from assigned.of_cells(cells, root, left_out)
     common.say_damaged(store)
     for why, count in Counter(left_out.values()).items():
-        common.say(f"note: {count} cells without predictions: {why}", sys.stderr)
+        common.say(f"note: {many(count, 'cell')} without predictions: {why}", sys.stderr)
 
 
 def _finished(arguments: argparse.Namespace, store: Store) -> list[tuple[Path, Record]]:

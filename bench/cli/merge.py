@@ -7,6 +7,7 @@ import sys
 
 from bench.cli import common, words
 from bench.errors import BenchError
+from bench.plural import many
 
 
 def add(verbs: common.Verbs) -> None:
@@ -42,5 +43,5 @@ def act(arguments: argparse.Namespace) -> int:
             status = 1
         more = f", {done.here} {'was' if done.here == 1 else 'were'} here" if done.here else ""
         more += f", {len(done.left)} left out" if done.left else ""
-        print(f"merged {done.merged} cells{more}: {path}")
+        print(f"merged {many(done.merged, 'cell')}{more}: {path}")
     return status

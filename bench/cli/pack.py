@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.cli import common, named_folders, words
 from bench.errors import BenchError
+from bench.plural import many
 
 EPILOG = """\
   python -m bench pack half.zip digits --seed-list 0,1,2,3,4     half a run, to merge elsewhere
@@ -43,7 +44,7 @@ def act(arguments: argparse.Namespace) -> int:
     store = Store(arguments.results)
     private, plan = named_folders.private(arguments, store), common.plan_for(arguments)
     done = packing.write(dest, store, plan.cells, tensors=arguments.tensors, private=private)
-    print(f"packed {done.cells} cells, {_size(done.size)}: {dest}")
+    print(f"packed {many(done.cells, 'cell')}, {_size(done.size)}: {dest}")
     if done.without_tensors:
         hint = "; --tensors packs what is here" if not arguments.tensors else ""
         print(f"note: {done.without_tensors} of them without their tensors{hint}")

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.cli import lacks
 from bench.files import printable
 from bench.plan.cell import Cell
+from bench.plural import many
 from bench.store import cost
 from bench.store.record import Record, State
 from bench.store.states import STATES, Results, counts
@@ -162,7 +163,7 @@ def print_plan(results: Results, wanted: Set[str], workers: int, costs: cost.Cos
         state = counts({k: results.states[k] for k in keys})
         missing = [plan.cells[k] for k in keys & wanted]
         seconds, known_by = cost.total(missing, costs)
-        parts = [f"{len(keys)} cells, {state['done']} done, {len(missing)} to compute"]
+        parts = [f"{many(len(keys), 'cell')}, {state['done']} done, {len(missing)} to compute"]
         if seconds:
             about = cost.words(seconds / workers)
             parts.append(f"about {about} on {workers} worker{'s' if workers > 1 else ''}")

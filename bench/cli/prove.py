@@ -14,6 +14,7 @@ from tabulate import tabulate
 from bench import ROOT
 from bench.cli import common, words
 from bench.errors import BenchError
+from bench.plural import many
 
 if TYPE_CHECKING:
     from bench.prove.evidence import Verdict
@@ -136,7 +137,7 @@ def _print(
     blind = [f"{c.label}: {c.degenerate}" for c in now.cells.values() if c.degenerate]
     for line in blind:
         print(f"sees nothing: {line}")
-    print(f"{len(now.cells)} cells, {before.seconds + now.seconds:.0f} CPU s")
+    print(f"{many(len(now.cells), 'cell')}, {before.seconds + now.seconds:.0f} CPU s")
     sys.stdout.flush()
     bad = [v for v in (*verdicts.values(), scores) if v.word in ("differs", "unjudged")]
     return not bad and not blind

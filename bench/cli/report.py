@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli import common, named_folders, words
 from bench.plan.cell import PRESETS
+from bench.plural import many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +79,7 @@ def act(arguments: argparse.Namespace) -> int:
     written = site.write(report, arguments.output or store.root / "report")
     pages = [path for path in written if path.parent.name == "tables"]
     cells = sum(len(one.states) for one in found)
-    common.say(f"wrote  {written[0]}: {len(pages)} tables, {cells} cells")
+    common.say(f"wrote  {written[0]}: {many(len(pages), 'table')}, {many(cells, 'cell')}")
     if report.comparisons is None:
         return 0
     common.say(f"check  {verdicts.summary(report.comparisons)[0]}")

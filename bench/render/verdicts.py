@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 from tabulate import tabulate
 
+from bench.plural import many
 from bench.render import escape
 from bench.report.verdict_types import Comparison, seeds_in_words
 
@@ -33,7 +34,7 @@ def counts(comparisons: Iterable[Comparison]) -> dict[str, int]:
 def summary(comparisons: Sequence[Comparison]) -> list[str]:
     """Two or three lines: how many numbers are what, how far bits changed and what differs."""
     words = ", ".join(f"{n} {verdict}" for verdict, n in counts(comparisons).items())
-    lines = [f"{len(comparisons)} numbers against their reference: {words or 'none'}"]
+    lines = [f"{many(len(comparisons), 'number')} against their reference: {words or 'none'}"]
     changed = [c for c in comparisons if c.verdict in ("bits changed", "moved", "unguarded")]
     causes = Counter(c.note for c in changed if c.note)
     if changed:

@@ -206,7 +206,7 @@ def test_cancel_ends_the_run_and_status_names_its_jobs(toml, tmp_path, capsys):
     with pytest.raises(BenchError, match="cancelled by `bench cancel`"):
         one.run()
     assert "running: dask job 0: 8 cells" in said[0]
-    assert "8 cells had been given to dask" in capsys.readouterr().out
+    assert "8 cells given to dask" in capsys.readouterr().out
     assert bench("cancel", "--results", tmp_path / "r") == 0
     assert "nothing to cancel" in capsys.readouterr().out
 

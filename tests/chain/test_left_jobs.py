@@ -48,7 +48,7 @@ def test_a_run_that_is_no_more_is_cancelled_once(left, monkeypatch, capsys):
     monkeypatch.setattr(slurm, "cancel", lambda _: None)
     toml, results = left
     assert bench("cancel", "--results", results) == 0
-    assert "6 cells had been given to slurm" in capsys.readouterr().out
+    assert "6 cells given to slurm" in capsys.readouterr().out
     assert bench("cancel", "--results", results) == 0
     assert "nothing to cancel" in capsys.readouterr().out
     assert bench("status", toml, *places(results), "--json") == 0

@@ -223,7 +223,7 @@ def test_predictions_that_cannot_be_told_are_said(ran, tmp_path, capsys):
     assert command("export", "--predictions", *places(copy)) == 0
     out, err = capsys.readouterr()
     assert len(pd.read_csv(io.StringIO(out))) == 1797
-    assert "note: 1 cells without predictions: " in err
+    assert "note: 1 cell without predictions: " in err
     assert "its SHA-256 is not the record's" in err
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -224,13 +225,14 @@ class Leaving:
 
 def test_one_thread_at_a_time_asks_how_a_worker_ended(monkeypatch):
     """It can be read once: another thread of Dask's that asks as well takes it for status 255."""
-    asked = []
+    asked: list[bool] = []
     monkeypatch.setattr(server, "end_orphans", lambda: asked.append(pool._ALONE.locked()))
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    workers = Pool(2, _leaving=[Leaving(asked)])
+    gone: Any = Leaving(asked)
+    workers = Pool(2, _leaving=[gone])
     assert workers.wait(0.0) == []
-    assert workers._ended(pool._Running((), Leaving(asked), receiver, 0.0, reports=[])) == []
-    workers._leaving.append(Leaving(asked))
+    assert workers._ended(pool._Running((), gone, receiver, 0.0, reports=[])) == []
+    workers._leaving.append(gone)
     workers.stop()
     assert asked == [True] * 5
     sender.close()

@@ -8,7 +8,7 @@ from bench import ROOT
 
 ORDER = """
 errors
-shipped typed files tasks carried
+shipped typed files plural tasks carried
 declared
 method_info
 nn.images nn.schedules
