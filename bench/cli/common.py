@@ -180,7 +180,7 @@ def chosen_experiments(arguments: argparse.Namespace) -> list[Experiment]:
     Where nothing is named, it is as with --all; verbs without that flag take all there are.
 
     Raises:
-        BenchError: two of them have one name, or --all takes one that is named anyway.
+        BenchError: two of them would write one file, or --all takes one that is named anyway.
     """
     from bench.plan import experiment
 
@@ -191,10 +191,7 @@ def chosen_experiments(arguments: argparse.Namespace) -> list[Experiment]:
             raise BenchError(f"--all has {had[0]} already: leave out one of the two")
         others = map(experiment.load, sorted(set(experiment.names()) - set(wanted)))
         chosen += [one for one in others if every is None or not one.by_name]
-    names_ = [one.name for one in chosen]
-    for one in chosen:
-        if names_.count(one.name) > 1:
-            raise BenchError(f"two experiments are called '{one.name}': rename {one.path}")
+    experiment.refuse_one_place(chosen)
     return chosen
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,24 +161,32 @@ def _validate(experiment: Experiment) -> None:
     for name in names_:
         if names_.count(name) > 1:
             raise BenchError(f"{file}: two tables or figures are called '{name}'")
-    for kind in (experiment.table, experiment.figure):
-        _validate_files([x.name for x in kind], file)
+    refuse_one_place([experiment])
     for table in experiment.table:
         _validate_table(experiment, table)
     for figure in experiment.figure:
         figure.validate(f"{file}: figure '{figure.name}'")
 
 
-def _validate_files(names_: list[str], file: str) -> None:
-    """Refuse tables, or figures, of which one would be written over the other."""
-    by_file: dict[str, str] = {}
-    for name in names_:
-        other = by_file.setdefault(safe(f"x-{name}-x"), name)
-        if other != name:
-            raise BenchError(
-                f"{file}: '{other}' and '{name}' would be one file, whose name keeps the letters a "
-                "to z, digits, dots and hyphens alone: rename one of them"
-            )
+def refuse_one_place(experiments: Sequence[Experiment]) -> None:
+    """Refuse experiments of which one's tables or figures would be written over another's.
+
+    Raises:
+        BenchError: names both.
+    """
+    names_, by_file = [one.name for one in experiments], dict[str, str]()
+    for one in experiments:
+        if names_.count(one.name) > 1:
+            raise BenchError(f"two experiments are called '{one.name}': rename {one.path}")
+        for kind in ("table", "figure"):
+            for part in getattr(one, kind):
+                named = f"{kind} '{part.name}' of {one.name}"
+                other = by_file.setdefault(f"{kind} {safe(f'{one.name}-{part.name}-x')}", named)
+                if other != named:
+                    raise BenchError(
+                        f"{other} and {named} would be one file, whose name keeps the letters a to "
+                        "z, digits, dots and hyphens alone: rename one of them"
+                    )
 
 
 def _validate_table(experiment: Experiment, table: Table) -> None:

@@ -130,7 +130,7 @@ def test_tables_that_would_be_one_file_are_refused(one, two, tmp_path):
     path = tmp_path / "two.toml"
     second = f'[[table]]\nlike = "{one}"\nname = "{two}"\n'
     path.write_text(GOOD.replace('name = "t"', f'name = "{one}"') + second)
-    with pytest.raises(BenchError, match=f"'{one}' and '{two}' would be one file"):
+    with pytest.raises(BenchError, match=f"table '{one}' of two and table '{two}' of two would be"):
         experiment.load(str(path))
     path.write_text(path.read_text().replace(f'name = "{two}"', 'name = "other"'))
     assert [table.name for table in experiment.load(str(path)).table] == [one, "other"]

@@ -41,6 +41,17 @@ def test_both_at_once_are_refused(tmp_path, capsys):
     assert "two experiments are called 'digits': rename" in capsys.readouterr().err
 
 
+def test_two_of_which_one_writes_over_the_other_are_refused(tmp_path, capsys):
+    rows = [{"method": "centroids"}]
+    for name, table in (("a", "b-c"), ("a-b", "c")):
+        path = write_experiment(tmp_path / f"{name}.toml", "tiny/cluster", rows)
+        path.write_text(re.sub("(?m)^name = .*", f'name = "{table}"', path.read_text(), count=1))
+    words = ["status", tmp_path / "a.toml", tmp_path / "a-b.toml", *places(tmp_path)]
+    assert bench(*words) == 2
+    said = "table 'b-c' of a and table 'c' of a-b would be one file"
+    assert said in capsys.readouterr().err
+
+
 def test_a_run_says_whose_tables_it_replaces(tmp_path, capsys):
     toml = write_experiment(tmp_path / "digits.toml", "tiny/cluster", [{"method": "centroids"}])
     assert bench("run", toml, *places(tmp_path), "--dry-run") == 0
