@@ -58,7 +58,8 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         task: A name, from which seeds are drawn, "images" or that of a registered task.
         device: "cpu" or "cuda".
         dtype: "float32" or "bfloat16", for methods that accept it.
-        needed: Method -> parameter -> value, of the methods that it needs first.
+        needed: Method -> parameter -> value, of the methods that it needs first; others change
+            nothing.
 
     Attributes:
         labels_: int64, (N,), each image's cluster in 0..K-1, in the order of the images; of

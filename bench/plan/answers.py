@@ -50,4 +50,4 @@ def device_lacks(device: str) -> tuple[Lack, ...]:
     # Asked of the driver, not of the runtime: a process that has touched CUDA cannot be forked.
     if torch.cuda.device_count():
         return ()
-    return (Lack("no CUDA device here; use --device cpu"),)
+    return (Lack("no CUDA device here: choose the device cpu"),)

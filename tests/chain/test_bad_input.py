@@ -255,7 +255,7 @@ def test_a_missing_device_is_a_state(tmp_path, monkeypatch):
     made = make_plan(toml, device="cuda")
     answers.device_lacks.cache_clear()
     assert [str(why) for (why,) in made.unavailable.values()] == [
-        "no CUDA device here; use --device cpu"
+        "no CUDA device here: choose the device cpu"
     ]
     assert list(states.read(made, Store(tmp_path)).states.values()) == ["unavailable"]
 
