@@ -8,21 +8,24 @@ import contextlib
 import gc
 import importlib
 import os
+import sys
 import warnings
 
-from bench import registry, shipped
+from bench import registry
 from bench.run import (
     processes,
     server,
     worker,  # noqa: F401 - and torch with it, which sets every worker up
 )
 
+_WITH_OPTIMISERS = ("bench.nn.training", "bench.nn.clustering.heads", "bench.nn.probes")
+
 _wanted = os.environ.pop(server.METHODS, "")
 with contextlib.suppress(Exception):
     registry.use(registry.plugins_of_environment())
     for _name in _wanted.split(",") if _wanted else registry.load():
         registry.get(_name)
-if not _wanted or shipped.methods().keys() & _wanted.split(","):
+if any(name in sys.modules for name in _WITH_OPTIMISERS):
     # The first optimiser of each worker would import it for 1.5 s.
     importlib.import_module("torch._dynamo")
 
