@@ -1,9 +1,7 @@
 """Stop a run anywhere: the same command goes on, loses nothing and does nothing twice."""
 
 import os
-import random
 import signal
-import time
 from collections import Counter
 
 import psutil
@@ -13,7 +11,6 @@ from harness import (
     counted,
     drive,
     make_plan,
-    outputs,
     places,
     predictions,
     run,
@@ -26,41 +23,6 @@ from kill_run import kill_tree, rewritten
 
 from bench.store import states
 from bench.store.folders import Store
-
-
-def killed(toml, results, cells, seconds):
-    """A run that is killed so many seconds after so many cells are done."""
-    process = start("run", toml, *places(results), "--workers", 2)
-    wait_for(lambda: len(stamps(results)) >= cells, process)
-    time.sleep(seconds)
-    kill_tree(process)
-
-
-def test_a_killed_run_goes_on_where_it_stopped(tmp_path, forkserver):
-    toml, notes = counted(tmp_path), tmp_path / "notes"
-    assert bench("run", toml, *places(tmp_path / "whole")) == 0
-    wanted = outputs(tmp_path / "whole")
-    assert len(wanted) >= 4
-    notes.unlink()
-    rng, broken = random.Random(1), tmp_path / "broken"
-    before: dict[str, int] = {}
-    for goal in (1, 5, 9):
-        killed(toml, broken, goal, rng.uniform(0, 0.5))
-        assert not rewritten(before, broken)
-        before = stamps(broken)
-    assert len(before) < len(stamps(tmp_path / "whole")), "the kills came too late to test anything"
-    process = start("run", toml, *places(broken))
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    assert not rewritten(before, broken)
-    assert outputs(broken) == wanted
-    assert predictions(broken) == predictions(tmp_path / "whole")
-    ends = Counter(line.rsplit(" ", 1)[0] for line in notes.read_text().splitlines())
-    assert len(stamps(broken)) == sum(key.startswith("end") for key in ends)
-    # A kill between a cell's end and its record may cost that cell, and it alone.
-    twice = [key for key, n in ends.items() if key.startswith("end") and n > 1]
-    assert len(twice) <= 3 * 2
-    assert not list((broken / "work").glob("*/attempt-*"))
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path):
