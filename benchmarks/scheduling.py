@@ -27,7 +27,7 @@ import numpy as np
 
 from bench import registry
 from bench.plan import experiment, graph
-from bench.run import engines, grouping
+from bench.run import engines, grouping, server
 from bench.run.dask_cluster import DaskOptions
 from bench.run.job import Job, Report
 from bench.run.order import Order
@@ -149,7 +149,8 @@ def run_on(
     asked = RunOptions(workers, folder / "data", plugins=(folder / "own",))
     store.check_writable()
     with contextlib.ExitStack() as stack:
-        pool = None
+        pool = None  # its workers import what `bench run` lets them import
+        stack.enter_context(server.preloading(cell.method for cell in made.cells.values()))
         if executor != "local":
             pool = stack.enter_context(engines.opened(executor, chosen, store, workers))
         runner = Runner(made, store, asked, overhead.Silent(), pool)
