@@ -16,7 +16,7 @@ _LONGEST_NAME = 100
 """Bytes of it; file systems take 255."""
 
 _ABOVE_ZERO = (
-    "batch_size", "classes_per_batch", "clip", "crops", "decay_every", "every", "halve_every",
+    "batch_size", "classes_per_batch", "clip", "crops", "decay_every", "halve_every",
     "images_per_class", "inverse_penalty", "k", "learning_rate", "max_norm", "n_init",
     "neighbours", "refresh", "sharpness", "sigma", "std", "student_temperature", "temperature",
     "warmup_learning_rate", "width",

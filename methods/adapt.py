@@ -34,7 +34,7 @@ from torch.nn import functional
 
 from bench import weights
 from bench.nn import networks, training
-from bench.nn.images.tensors import flip, to_tensor
+from bench.nn.images.tensors import flip, to_tensor, with_channels
 from bench.nn.images.views import Views
 from bench.nn.losses import domain, pairs
 from bench.nn.networks import transferred
@@ -199,7 +199,7 @@ class Adaptation(Method):
     ) -> tuple[Tensor, Tensor]:
         """The rows of `size` random images, or of all where there are fewer, and their crops."""
         rows = torch.randperm(len(images), generator=order)[:size]
-        x = domain.with_channels(to_tensor(images[rows.numpy()], run.device), self.channels)
+        x = with_channels(to_tensor(images[rows.numpy()], run.device), self.channels)
         x = self._views().augmented(x, crops)
         return rows, flip(x, crops) if self.mirror else x
 
@@ -213,7 +213,7 @@ class Adaptation(Method):
         """The class of each whole image, integers, (N,)."""
 
         def logits(x: Tensor) -> Tensor:
-            whole = self._views().clean(domain.with_channels(x, self.channels))
+            whole = self._views().clean(with_channels(x, self.channels))
             with training.autocast(run.device, run.dtype):
                 return self._outputs(network, whole)[1]
 

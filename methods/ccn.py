@@ -175,7 +175,7 @@ class PairClustering(Method):
         assignments = found.argmax(dim=1).numpy()
         if not self.keep:
             return Prediction(assignments=assignments)
-        tensors = {**training.weights(network), "outputs": found}
+        tensors = {**training.weights(network), networks.OUTPUTS: found}
         return Prediction(assignments=assignments, tensors=tensors, architecture=architecture)
 
     def _start(self, network: nn.Module, run: Run) -> None:

@@ -54,8 +54,7 @@ class FeedForward(Method):
         """Each image's cluster is the network's largest output."""
         needed = run.needed("trained")
         views = described(needed.architecture)
-        weights = {name: t for name, t in needed.tensors.items() if name != "outputs"}
-        network = networks.load(needed.architecture, weights).to(run.device)
+        network = networks.load(needed.architecture, needed.tensors).to(run.device)
 
         def outputs(x: Tensor) -> Tensor:
             with training.autocast(run.device, run.dtype):

@@ -59,7 +59,6 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         device: "cpu" or "cuda".
         dtype: "float32" or "bfloat16", for methods that accept it.
         needed: Method -> parameter -> value, of the methods that it needs first; others change
-            nothing. others change
             nothing.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,8 +112,7 @@ class FinishedCell:
         tensors, architecture = self.tensors, self.output.architecture
         if not architecture:
             raise BenchError(f"cell {self.key}: its tensors ({', '.join(tensors)}) are no network")
-        own = {name: value for name, value in tensors.items() if name != "outputs"}
-        network: nn.Module = networks.load(architecture, own)
+        network: nn.Module = networks.load(architecture, tensors)
         return network.eval()
 
 
@@ -145,5 +143,5 @@ def load(
         store.verify(str(folder.relative_to(store.runs)), found)
     if found.state == "failed":
         raise BenchError(f"cell {found.key} failed: {found.failure}: {found.message}")
-    flags = argparse.Namespace(data_root=Path(data_root) if data_root else None)
-    return FinishedCell(found, folder, common.data_root(flags))
+    root = common.data_root(Path(data_root) if data_root else None)
+    return FinishedCell(found, folder, root)

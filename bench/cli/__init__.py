@@ -111,8 +111,8 @@ class _Version(argparse.Action):
     """Prints the versions of bench and of what moves results."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from bench.store import record
+        from bench.store import machine
 
-        libraries = ", ".join(f"{name} {found}" for name, found in record.versions().items())
-        print(f"bench {record.own_version()}\n{libraries}")
+        libraries = ", ".join(f"{name} {found}" for name, found in machine.versions().items())
+        print(f"bench {machine.own_version()}\n{libraries}")
         parser.exit()

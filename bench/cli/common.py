@@ -161,12 +161,11 @@ def use_weights(arguments: argparse.Namespace) -> None:
         os.environ[weights.FOLDER] = str(arguments.weights.resolve())
 
 
-def data_root(arguments: argparse.Namespace) -> Path:
-    """The data root that the flags and the environment ask for."""
-    chosen = arguments.data_root or Path(os.environ.get("BENCH_DATA") or ROOT / "data")
-    if arguments.data_root and not chosen.is_dir():
+def data_root(chosen: Path | None) -> Path:
+    """The data root: `--data-root`, or what the environment says, or the clone's own."""
+    if chosen and not chosen.is_dir():
         raise BenchError(f"--data-root {chosen} is no folder")
-    return Path(chosen).resolve()
+    return Path(chosen or os.environ.get("BENCH_DATA") or ROOT / "data").resolve()
 
 
 def load_plugins(arguments: argparse.Namespace) -> None:
@@ -230,7 +229,7 @@ def asked_of(arguments: argparse.Namespace) -> Asked | None:
     if chosen["every"] is False and not chosen["experiments"]:  # as `chosen_experiments`
         chosen["every"] = True
     files = (Path(name).absolute() for name in arguments.experiments if name.endswith(".toml"))
-    return Asked(chosen, data_root(arguments), tuple(files))
+    return Asked(chosen, data_root(arguments.data_root), tuple(files))
 
 
 def whole(plan: Plan, options: Options) -> Plan:
@@ -264,7 +263,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         device=arguments.device,
         elsewhere=getattr(arguments, "executor", "local") != "local",
         dtype=arguments.dtype,
-        data_root=data_root(arguments),
+        data_root=data_root(arguments.data_root),
         given=given.read(arguments.given, "--set"),
     )
 

@@ -47,7 +47,7 @@ def act(arguments: argparse.Namespace) -> int:
             f"data {arguments.action_name}: name a data set; `python -m bench data list` does"
         )
     common.load_plugins(arguments)
-    root = common.data_root(arguments)
+    root = common.data_root(arguments.data_root)
     for name in arguments.names:
         get(name)
     for name in arguments.names:
@@ -84,13 +84,15 @@ def fetch_missing(arguments: argparse.Namespace) -> None:
     from bench.datasets.task_specs import get_task
 
     common.load_plugins(arguments)
-    root = common.data_root(arguments)
+    options = common.options_of(arguments)
+    root = options.data_root
     tasks = {
         task
         for one in common.chosen_experiments(arguments)
         for entry in one.entries()
-        for task in entry.all_tasks
-        if entry.runs and (not arguments.tasks or task in arguments.tasks)
+        if entry.runs and options.takes(entry)
+        for task in (*entry.all_tasks, entry.probe)
+        if task
     }
     wanted = {pair for task in tasks for pair in get_task(task).datasets()}
     lacking = sorted({name for name, split in wanted if lack(name, root, [split])})

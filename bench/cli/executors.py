@@ -67,7 +67,7 @@ def running(given: Iterable[Given], states: Mapping[str, State]) -> Iterator[str
             if known is not None and job not in known:
                 continue  # it has ended
             state = f" ({known[job].lower()})" if known else ""
-            yield f"running: {one.executor} job {job}{state}: {cells} cell{'s' * (cells > 1)}"
+            yield f"running: {one.executor} job {job}{state}: {many(cells, 'cell')}"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -106,7 +106,7 @@ def _predictions(arguments: argparse.Namespace) -> Iterator[pd.DataFrame]:
 
     store, left_out = Store(arguments.results, read_only=True), dict[str, str]()
     cells = _finished(arguments, store)
-    root = common.data_root(arguments)
+    root = common.data_root(arguments.data_root)
     yield assigned.empty()
     yield from assigned.of_cells(cells, root, left_out)
     common.say_damaged(store)

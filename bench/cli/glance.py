@@ -6,24 +6,30 @@ Methods import torch, which takes seconds; their names and first lines stand in 
 from __future__ import annotations
 
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import shipped
 from bench.plan import FOLDER
 
+if TYPE_CHECKING:
+    from bench.method_info import MethodInfo
+    from bench.shipped import Shipped
+
 
 def methods() -> list[dict[str, Any]]:
     """The rows of `list methods`, by name, where no method has to be imported for it."""
-    return [
-        {
-            "name": one.name,
-            "tasks": list(one.kinds),
-            "oracle": one.uses_target_labels,
-            "serves others": one.artifact,
-            "summary": one.summary,
-        }
-        for one in shipped.methods().values()
-    ]
+    return [method(one) for one in shipped.methods().values()]
+
+
+def method(one: Shipped | MethodInfo) -> dict[str, Any]:
+    """Its row of `list methods`."""
+    return {
+        "name": one.name,
+        "tasks": list(one.kinds),
+        "oracle": one.uses_target_labels,
+        "serves others": one.artifact,
+        "summary": one.summary,
+    }
 
 
 def experiments() -> list[dict[str, Any]]:

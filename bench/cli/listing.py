@@ -12,7 +12,6 @@ from tabulate import tabulate
 
 from bench import registry, shipped
 from bench.cli import common, glance
-from bench.method_info import MethodInfo
 
 KINDS = ("methods", "tasks", "datasets", "experiments")
 _LONG = ("licence", "citation", "how to get it")
@@ -58,7 +57,7 @@ def say_datasets(arguments: argparse.Namespace, names: Sequence[str]) -> int:
         BenchError: nobody registered one of them; the message names the nearest.
     """
     common.load_plugins(arguments)
-    rows = [_dataset(name, common.data_root(arguments)) for name in names]
+    rows = [_dataset(name, common.data_root(arguments.data_root)) for name in names]
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return 0
@@ -78,23 +77,13 @@ def _plain(value: Any) -> str:
 def _methods(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     if not arguments.plugins and not shipped.unread():
         return glance.methods()
-    return [_method(info) for _, info in sorted(registry.load(arguments.plugins).items())]
-
-
-def _method(info: MethodInfo) -> dict[str, Any]:
-    return {
-        "name": info.name,
-        "tasks": list(info.kinds),
-        "oracle": info.uses_target_labels,
-        "serves others": info.artifact,
-        "summary": info.summary,
-    }
+    return [glance.method(info) for _, info in sorted(registry.load(arguments.plugins).items())]
 
 
 def _tasks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     from bench.datasets import availability, tasks
 
-    root = common.data_root(arguments)
+    root = common.data_root(arguments.data_root)
     rows = []
     for task in tasks().values():
         splits: dict[str, list[str]] = {}
@@ -116,7 +105,7 @@ def _tasks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 def _datasets(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     from bench.datasets import names
 
-    root = common.data_root(arguments)
+    root = common.data_root(arguments.data_root)
     return [_dataset(name, root) for name in names()]
 
 

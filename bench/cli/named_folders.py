@@ -43,6 +43,6 @@ def given(arguments: argparse.Namespace, *, experiments: bool = False) -> str:
 def private(arguments: argparse.Namespace, store: Store) -> tuple[Path, ...]:
     """Folders of this machine, which logs may name and nobody else need read."""
     return (
-        store.root, data_root(arguments), ROOT, Path.home(), Path(tempfile.gettempdir()),
+        store.root, data_root(arguments.data_root), ROOT, Path.home(), Path(tempfile.gettempdir()),
         Path(sys.prefix), Path(sys.base_prefix), Path.cwd(),
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.plural import many
 from bench.render.wording import difference, measured_cell, spread, usual_seeds
 from bench.report import summary
 from bench.report.summary import Summary
@@ -35,7 +36,7 @@ def _headline(table: TableView) -> list[str]:
     title = ", ".join(dict.fromkeys(part for part in (table.name, *head) if part))
     unit = " (%)" if column[0].slot.unit == "percent" else ""
     left = len(column) - len(shown)
-    more = [f"       {left} more row{'s' * (left != 1)}"] if left else []
+    more = [f"       {many(left, 'more row')}"] if left else []
     return [
         f"{table.experiment}: {title}{unit}, n = {usual}",
         *(f"       {row:<{width}}  {numbers}" for row, numbers in shown),

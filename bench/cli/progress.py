@@ -166,7 +166,7 @@ def print_plan(results: Results, wanted: Set[str], workers: int, costs: cost.Cos
         parts = [f"{many(len(keys), 'cell')}, {state['done']} done, {len(missing)} to compute"]
         if seconds:
             about = cost.words(seconds / workers)
-            parts.append(f"about {about} on {workers} worker{'s' if workers > 1 else ''}")
+            parts.append(f"about {about} on {many(workers, 'worker')}")
         if guessed := known_by["another preset"] + known_by["another task"]:
             sources = [s for s in ("another preset", "another task") if known_by[s]]
             parts.append(f"{guessed} of them estimated from {' or '.join(sources)} by their budget")
@@ -215,9 +215,9 @@ def print_written(written: Sequence[Path]) -> None:
     stems = {path.with_suffix("") for path in written}
     kinds = Counter(stem.parent.name for stem in stems)
     fronts = [path for path in written if path.parent.name not in ("tables", "figures")]
-    many = [f"{kinds[f'{one}s']} {one}{'s' * (kinds[f'{one}s'] != 1)}" for one in _OUTPUTS]
+    counted = [many(kinds[f"{one}s"], one) for one in _OUTPUTS]
     named = f", named in {' and '.join(map(_short, fronts))}" if fronts else ""
-    print(f"wrote  {' and '.join(many)}{named}")
+    print(f"wrote  {' and '.join(counted)}{named}")
 
 
 def _short(path: Path) -> str:

@@ -110,7 +110,7 @@ def _say_machine(machines: list[dict[str, object]]) -> None:
     """Say so when the committed digests come from other machines than this."""
     from bench.prove import golden
 
-    if golden.machine() not in machines:
+    if golden.this_machine() not in machines:
         print(
             "note: the committed digests were made with other versions or another processor: "
             "equal ones show that neither matters; of others, `prove --at COMMIT` tells whether "
@@ -118,7 +118,7 @@ def _say_machine(machines: list[dict[str, object]]) -> None:
         )
         for other in machines:
             print(f"      they: {other}")
-        print(f"      here: {golden.machine()}")
+        print(f"      here: {golden.this_machine()}")
 
 
 def _print(
@@ -152,11 +152,13 @@ def _keep(before: Replay, now: Replay, scores: Verdict, *, update: bool, at: boo
     if scores.word == "equal":
         shown.append((equal.SCORING, before.scoring, now.scoring))
     known = equal.read()
-    more = equal.add(known, shown, proof=golden.machine(), device=golden.DEVICE, dtype=golden.DTYPE)
+    more = equal.add(
+        known, shown, proof=golden.this_machine(), device=golden.DEVICE, dtype=golden.DTYPE
+    )
     if more.lines != known.lines:
         print(f"wrote  {equal.write(more)}: {len(more.lines) - len(known.lines)} more are equal")
     if update:
-        machines = [golden.machine()]
+        machines = [golden.this_machine()]
         if (
             not at
             and before.cells

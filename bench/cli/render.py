@@ -53,8 +53,9 @@ def act(arguments: argparse.Namespace) -> int:
 
     store = Store(arguments.results)
     walk.refuse_links(store.root, *(f"tables/{style}" for style in arguments.style))
+    plan = common.plan_for(arguments)  # first: it knows the methods of plug-ins
     options = common.options_of(arguments)
-    results = read(common.whole(common.plan_for(arguments), options), store)
+    results = read(common.whole(plan, options), store)
     common.say_damaged(store)
     made = views(results)
     for path in write_pasted(made[0], store.root, arguments.style):

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from bench.cli import common, named_folders
+from bench.plural import many
 
 EPILOG = """\
 Metrics, and the scores of snapshots in curves, are computed again by the scoring as it is now; a
@@ -28,21 +29,22 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.run import rescoring
     from bench.store import provenance
     from bench.store.folders import Store
-    from bench.store.states import read
+    from bench.store.states import USABLE, read
 
     plan, store = common.plan_for(arguments), Store(arguments.results)
     named_folders.refuse_mistyped(arguments)
     store.sweep(plan.cells.values(), plan.cells)  # what a rescore that was killed has left
     results = read(plan, store)
     common.say_damaged(store)
-    finished = [key for key, state in results.states.items() if state in ("done", "stale")]
+    finished = [key for key, state in results.states.items() if state in USABLE]
+    root = common.data_root(arguments.data_root)
     chosen = finished if arguments.all else provenance.scored_otherwise(results)
     changed = failed = 0
     with tempfile.TemporaryDirectory(prefix="bench-rescore-") as folder:
         for key in chosen:
             cell = results.plan.cells[key]
             try:
-                moved = rescoring.rescore(cell, store, common.data_root(arguments), Path(folder))
+                moved = rescoring.rescore(cell, store, root, Path(folder))
             except rescoring.Impossible as error:
                 failed += 1
                 common.say(f"left   {cell}: {error}")
@@ -59,6 +61,6 @@ def _told(finished: int, chosen: int, changed: int, failed: int) -> str:
     if not finished:
         return "no finished cell to score"
     if not chosen:
-        return f"{finished} cell{'s' * (finished > 1)}, all scored by today's code"
-    words = f"{chosen - failed} of {finished} cells scored again: {changed} changed"
+        return f"{many(finished, 'cell')}, all scored by today's code"
+    words = f"{chosen - failed} of {many(finished, 'cell')} scored again: {changed} changed"
     return f"{words}, {failed} could not be scored" if failed else words

@@ -107,7 +107,7 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
     from bench.cli import numbers_shown, progress
-    from bench.plan import answers
+    from bench.plan import graph
     from bench.store import kept_plan, states
     from bench.store.folders import Store
 
@@ -116,10 +116,13 @@ def act(arguments: argparse.Namespace) -> int:
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, plugins))
     asked = common.asked_of(arguments)
     plan = _planned(arguments, asked)
-    store = Store(arguments.results, read_only=arguments.dry_run)
+    store, chosen = (
+        Store(arguments.results, read_only=arguments.dry_run),
+        common.options_of(arguments),
+    )
     if not arguments.dry_run:
         store.check_writable()
-        plan = data.made_ready(plan, common.options_of(arguments))
+        plan = data.made_ready(plan, chosen)
         if asked:
             kept_plan.keep(asked, plan)
     results, options = states.read(plan, store), _run_options(arguments, plugins)
@@ -135,7 +138,7 @@ def act(arguments: argparse.Namespace) -> int:
         results = states.read(plan, store)
     for reason in store.damaged.values():
         common.say(f"note   {reason}")
-    if set(found.values()) == {"unavailable"} and answers.device_lacks(arguments.device):
+    if set(found.values()) == {"unavailable"} and graph.device_lacks(chosen):
         print("note   nothing can be measured on this device: tables stay as they are")
         return NOTHING
     tables, written = _write(arguments, results, store)
@@ -198,11 +201,11 @@ def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
     """The plan, with what it does not hold said where somebody may look for it."""
     from bench.plan import experiment
     from bench.report import reference
-    from bench.store import record
+    from bench.store import machine
 
     if arguments.download and not arguments.dry_run:
         data.fetch_missing(arguments)
-    if arguments.dtype == "bfloat16" and arguments.device == "cpu" and record.lacks_bfloat16():
+    if arguments.dtype == "bfloat16" and arguments.device == "cpu" and machine.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
     plan = common.plan_for(arguments, asked)
     for one in plan.experiments:
@@ -221,7 +224,7 @@ def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> Ru
 
     return RunOptions(
         workers=_workers(arguments),
-        data_root=common.data_root(arguments),
+        data_root=common.data_root(arguments.data_root),
         timeout=arguments.timeout,
         budget=arguments.budget,
         memory=arguments.memory or 0,

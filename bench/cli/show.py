@@ -163,8 +163,9 @@ def _tail(file: BinaryIO) -> tuple[int, list[str]]:
     kept: deque[bytes] = deque(maxlen=_TAIL)
     count = 0
     while line := file.readline(_LONGEST):
-        count += 1
+        count += line.endswith(b"\n")
         kept.append(line)
+    count += bool(kept) and not kept[-1].endswith(b"\n")
     return count, [line.decode(errors="replace").rstrip("\r\n") for line in kept]
 
 
@@ -174,8 +175,10 @@ def find(store: Store, wanted: str) -> Path:
     Raises:
         BenchError: none or several fit.
     """
+    from bench.store.record import RECORD
+
     with contextlib.suppress(OSError, ValueError):  # a name too long for any file is no file
-        if (Path(wanted) / "record.json").exists():
+        if (Path(wanted) / RECORD).exists():
             return Path(wanted).resolve()
     fits = [
         folder

@@ -115,7 +115,8 @@ def _cells_of(plan: Plan, entry: Entry, task: str, seed: int, options: Options) 
     return [key, _add(plan, measuring, options, needs=(("network", key),))]
 
 
-def _device_lacks(options: Options) -> tuple[Lack, ...]:
+def device_lacks(options: Options) -> tuple[Lack, ...]:
+    """Why no cell can run on the device, () when they can; other machines are not asked."""
     return () if options.elsewhere else answers.device_lacks(options.device)
 
 
@@ -203,7 +204,7 @@ def _stem(
         setting=frozen({k: v for k, v in chosen.items() if v != defaults[k]}),
         data=data,
         needs=tuple(needs),
-        lacks=lacks or _device_lacks(options) or answers.refuses(info, options.dtype),
+        lacks=lacks or device_lacks(options) or answers.refuses(info, options.dtype),
         unavailable=cache(partial(answers.answer, built, "unavailable", asked.method)),
     )
 

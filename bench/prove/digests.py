@@ -12,9 +12,8 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.store import outputs
-
-_BEARERS = ("needing", "given")
-"""Methods of the witness that stand for no method."""
+from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS
+from bench.store.record import RECORD
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def read(results: Path) -> dict[str, Seen]:
         BenchError: a record cannot be read.
     """
     folders = {}
-    for path in sorted((results / "runs").glob("*/*/*/record.json")):
+    for path in sorted((results / "runs").glob(f"*/*/*/{RECORD}")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             folders[record["key"]] = (path.parent, record)
@@ -86,18 +85,16 @@ def read(results: Path) -> dict[str, Seen]:
 def _seen(folder: Path, record: dict[str, Any], name: Any) -> Seen:
     cell, done = record["cell"], record["state"] == "done"
     curves: dict[str, Any] = {}
-    if (folder / "curves.json").exists():
-        curves = json.loads((folder / "curves.json").read_text(encoding="utf-8"))
+    if (folder / CURVES).exists():
+        curves = json.loads((folder / CURVES).read_text(encoding="utf-8"))
     logged, snapshots = curves.get("logged", {}), curves.get("snapshots", {})
-    stored = folder / "snapshots.npy"
+    stored = folder / SNAPSHOTS
     kept = stored.read_bytes().hex() if stored.exists() else ""
     of = "" if cell["method"] == "needing" else subject(cell["method"], cell["params"])
     return Seen(
         method=of,
         label=name(record["key"]),
-        output=outputs.digest(folder / "prediction.safetensors")[:16]
-        if done
-        else record["failure"],
+        output=outputs.digest(folder / PREDICTION)[:16] if done else record["failure"],
         logged=_hash([_values(logged), snapshots.get("step", []), kept])[:16],
         scores=_hash([record["metrics"], snapshots])[:16],
         needs=tuple(sorted(name(key) for key in cell["needs"].values())),
@@ -117,7 +114,7 @@ def _degenerate(folder: Path, logged: dict[str, list[list[float]]]) -> str:
     counts = {label: len({value for _, value in points}) for label, points in logged.items()}
     if counts.get("loss") == 1 and len(logged["loss"]) > 1:
         return "its loss never moves"
-    found = outputs.load(folder / "prediction.safetensors", tensors=True)
+    found = outputs.load(folder / PREDICTION, tensors=True)
     one = found.assignments is not None and len(np.unique(found.assignments)) < 2
     # Logged values at full precision show a change that a single cluster hides.
     if one and not found.classes and max(counts.values(), default=0) < 3:

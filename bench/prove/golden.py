@@ -18,7 +18,7 @@ from bench.files import replace
 from bench.prove import evidence
 from bench.prove.digests import Seen
 from bench.prove.replay import Replay
-from bench.store import code, equal, record
+from bench.store import code, equal, machine
 
 PATH = SHIPPED / "results" / "reference" / "witness.json"
 DEVICE, DTYPE = "cpu", "float32"
@@ -27,10 +27,10 @@ Machine = dict[str, Any]
 _MEND = "run `python -m bench prove --update` and commit what it writes"
 
 
-def machine() -> Machine:
+def this_machine() -> Machine:
     """What may change a digest beside the code: processor and versions of libraries."""
-    found = record.versions()
-    return {"cpu": record.hardware(), "versions": {n: found.get(n, "") for n in record.DECISIVE}}
+    found = machine.versions()
+    return {"cpu": machine.hardware(), "versions": {n: found.get(n, "") for n in machine.DECISIVE}}
 
 
 def read(path: Path = PATH) -> tuple[Replay, list[Machine]]:

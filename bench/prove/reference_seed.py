@@ -10,7 +10,7 @@ from bench.errors import BenchError
 from bench.plan import experiment
 from bench.prove.replay import python
 from bench.report import reference
-from bench.store import record
+from bench.store import machine
 
 NOTHING_COMPARED = 3
 """Exit status where what differs may be the machine's doing."""
@@ -56,14 +56,14 @@ def _cache(folder: Path) -> str:
 
 def _elsewhere(origin: reference.Origin) -> str:
     """What of a number's processor and libraries is not here, in words; "" when all is."""
-    here = record.versions()
+    here = machine.versions()
     words = [
         f"{name} {' and '.join(sorted(versions))}, here {here.get(name, 'none')}"
         for name, versions in sorted(origin.versions.items())
-        if name in record.DECISIVE and versions != {here.get(name)}
+        if name in machine.DECISIVE and versions != {here.get(name)}
     ]
-    if origin.hardware != {record.hardware()}:
-        words.append(f"{' and '.join(sorted(origin.hardware))}, here {record.hardware()}")
+    if origin.hardware != {machine.hardware()}:
+        words.append(f"{' and '.join(sorted(origin.hardware))}, here {machine.hardware()}")
     return ", ".join(words)
 
 
@@ -76,10 +76,13 @@ def _measured(folder: Path) -> dict[reference.Key, float]:
 
     registry.load()
     options = graph.Options(seeds=(0,), data_root=folder / "data")
-    before = os.environ.get("BENCH_CACHE", "")
+    before = os.environ.get("BENCH_CACHE")
     try:
         os.environ["BENCH_CACHE"] = _cache(folder)  # where the run has prepared what it plans with
         plan = graph.make([experiment.load("digits")], options)
     finally:
-        os.environ["BENCH_CACHE"] = before
+        if before is None:
+            del os.environ["BENCH_CACHE"]
+        else:
+            os.environ["BENCH_CACHE"] = before
     return reference.values_of_seed(states.read(plan, Store(folder / "results")), 0)

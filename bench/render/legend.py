@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from bench.plural import many
 from bench.render.wording import DELTA, MINUS, SEEDS, VERDICTS, usual_seeds
 from bench.report.picture_types import ImagesView
 from bench.report.ranking_types import CostView, RanksView
@@ -108,7 +109,7 @@ def _of_ranks(view: RanksView) -> list[str]:
 def _of_costs(view: CostView) -> list[str]:
     """What points and lines are."""
     parts = [
-        f"Means over {view.tasks} task{'s' * (view.tasks > 1)} and seeds; vertical: {SPREAD}n = "
+        f"Means over {many(view.tasks, 'task')} and seeds; vertical: {SPREAD}n = "
         f"{SEEDS} unless shown. Time is that of one core on a CPU, of the wall on a GPU; a line "
         "goes on to the time with all that is computed before it and shared, each counted whole "
         "(none where that was resumed)."

@@ -27,7 +27,7 @@ from bench.render.wording import CellText
 from bench.report import summary
 from bench.report.verdict_types import Comparison
 from bench.report.view_types import Drawing, TableView, lacks
-from bench.store.record import own_version
+from bench.store.machine import own_version
 from bench.store.states import STATES, Results
 
 _TEMPLATES = Path(__file__).parent / "templates"

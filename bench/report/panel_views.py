@@ -147,7 +147,7 @@ def matrix(key: str, slot: Slot, results: Results) -> Matrix | None:
         return None
     try:
         return _matrix(_Cell(slot.entry, key, results))
-    except (BenchError, Unavailable, ValueError):
+    except (BenchError, ValueError):
         return None
 
 

@@ -35,7 +35,8 @@ class Measured:
     values: Mapping[int, float] = field(default_factory=dict)
     """Seed -> measured value, of the cells that are done (stale ones included)."""
     states: Mapping[str, int] = field(default_factory=dict)
-    """Number of seeds in each state: done, failed, missing, stale, blocked, unavailable."""
+    """Number of seeds in each state: done, failed, missing, stale, blocked, unavailable; and
+    undefined, of cells without a value."""
     summary: Summary = NOTHING
     judgement: Judgement = UNJUDGED
     best: bool = False
@@ -173,7 +174,7 @@ class FigureView:
 
 @dataclass(frozen=True)
 class Heatmap:
-    """One map of a heat map; `mean`, `n` and `failed` have a row for each y, an entry for each x.
+    """One map of a heat map; `value`, `n` and `failed` have a row for each y, an entry for each x.
 
     Raises:
         BenchError: their shapes differ.

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from bench.errors import BenchError
 from bench.run.job import Job, Report
 from bench.run.remote import REPORT, Batch, Group, code
-from bench.store import record
+from bench.store import machine
 from bench.store.folders import CHECKPOINT, writable
 from bench.store.jobs import Given, read
 from bench.store.locks import RENEW_SECONDS, CellLock
@@ -183,7 +183,7 @@ class Away:
     def _batch(self, numbers: Iterable[int]) -> Batch:
         groups = {number: self._open[number].group for number in numbers}
         folder, at_once = self.given.folder, self.packing.at_once
-        return Batch(groups, folder, at_once, code(), record.versions())
+        return Batch(groups, folder, at_once, code(), machine.versions())
 
     def _fetch(self) -> None:
         """Take what has come back."""
@@ -239,7 +239,7 @@ class Away:
 def _known(job: Job) -> Mapping[str, Any]:
     """What a machine has computed of a cell for an earlier run, as this one would; {}: nothing."""
     needs = {role: output for role, (_, output) in job.needs.items()}
-    wanted = {"code": job.code, "needs": needs, "versions": record.versions()}
+    wanted = {"code": job.code, "needs": needs, "versions": machine.versions()}
     for path in job.work.glob(f"attempt-*/{REPORT}"):
         one = read(path)
         if isinstance(one, dict) and wanted.items() <= one.items() and _source(job, one):

@@ -21,7 +21,7 @@ from bench.run import blame
 from bench.run.job import CHECKPOINT_SECONDS
 from bench.run.shared import Shared
 from bench.score import scores
-from bench.store import checkpoint, code, equal, outputs, record
+from bench.store import checkpoint, code, equal, machine, outputs
 from bench.store.folders import ARRAYS, CHECKPOINT, PREDICTION
 from bench.tasks import Prediction
 
@@ -113,7 +113,7 @@ class WorkerRun:
             "needs": {role: digest for role, (_, digest) in self._needs.items()},
             "dtype": self.dtype,
             "code": code.fingerprint(module),
-            "machine": [record.hardware(), torch.__config__.show(), torch.get_num_threads()],
+            "machine": [machine.hardware(), torch.__config__.show(), torch.get_num_threads()],
         }
         identity = json.dumps(found, sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
@@ -145,7 +145,7 @@ class WorkerRun:
         """Write the method's state with what was logged so far, if it is time to."""
         if self._work is None or time.monotonic() - self._written < self._interval:
             return
-        made_by = {"code": self._fingerprint, "versions": record.decisive()}
+        made_by = {"code": self._fingerprint, "versions": machine.decisive()}
         harness = {"logged": self.logged, "snapshots": self.snapshots, "made_by": made_by}
         content = {"method": dict(state), "harness": harness}
         with blame.ours():
@@ -181,7 +181,7 @@ class WorkerRun:
         """Raises BenchError where a checkpoint's code or libraries may give other bytes."""
         if not made_by:
             raise BenchError(f"{path}: it does not say what code made it")
-        was, here = made_by["versions"], record.decisive()
+        was, here = made_by["versions"], machine.decisive()
         if was != here:
             other = sorted(name for name in {**was, **here} if was.get(name) != here.get(name))
             raise BenchError(f"{path}: made with another {', '.join(other)}")

@@ -8,9 +8,7 @@ from bench import registry
 from bench.datasets import get_task
 from bench.plan.cell import Cell, key_of
 from bench.plan.graph import Plan
-
-_DRAWN = ("similarity", "pairs")
-"""Kinds of task whose inputs differ from seed to seed."""
+from bench.run.inputs import DRAWN
 
 
 def groups(keys: Iterable[str], plan: Plan) -> dict[str, list[str]]:
@@ -23,7 +21,7 @@ def groups(keys: Iterable[str], plan: Plan) -> dict[str, list[str]]:
     for key in keys:
         cell = plan.cells[key]
         many = registry.get(cell.method).cls.fit_many is not None
-        if many and get_task(cell.task).kind not in _DRAWN:
+        if many and get_task(cell.task).kind not in DRAWN:
             alike.setdefault(key_of(cell.identity() | {"seed": 0}), []).append(cell)
     found: dict[str, list[str]] = {}
     for cells in alike.values():

@@ -22,6 +22,9 @@ from bench.plan.cell import Cell, seed_for
 from bench.run.draws import draw_answers, draw_batches, draw_episodes, draw_pairs, draw_strata
 from bench.tasks import Labelled, MultiLabelled, PairAnswers, Task
 
+DRAWN = ("similarity", "pairs")
+"""Kinds of task whose inputs differ from seed to seed."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -174,7 +177,7 @@ def _draw(
     cell: Cell, kind: str, setting: Mapping[str, Any], target: PartFiles, work: Path
 ) -> dict[str, Path]:
     """Write what this cell's seed draws: the same bytes for every method on the task."""
-    if kind not in ("similarity", "pairs"):
+    if kind not in DRAWN:
         return {}
     seed = seed_for(cell.seed, cell.task, "split")
     if kind == "similarity":

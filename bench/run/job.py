@@ -62,5 +62,8 @@ class Report:
     """The GPU's name; "" on a CPU."""
     hardware: str = ""
     """Of another machine that computed it; "" on this one."""
+    group: int = 0
+    """Cells that another machine computed with it in one process, itself among them; 0: on this
+    one, where the run knows."""
     stop: str = ""
     """Why the run cannot go on, in one sentence: no fault of the cell, which stays missing."""

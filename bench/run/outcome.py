@@ -9,7 +9,7 @@ from bench.plan.cell import Cell
 from bench.run.inputs import Truth
 from bench.run.job import Job, Report
 from bench.run.scoring import score
-from bench.store import outputs, record, traces
+from bench.store import machine, outputs, traces
 from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS
 from bench.store.locks import CellLock
 from bench.store.record import Record
@@ -71,11 +71,11 @@ def record_of(started: Started, report: Report, commit: str, *, dirty: bool) -> 
         cpu_seconds=report.cpu_seconds,
         peak_memory=report.peak_memory,
         peak_device_memory=report.peak_device_memory,
-        group=started.group,
+        group=report.group or started.group,
         resumed=report.resumed,
         started=started.when,
-        hardware=report.device or report.hardware or record.hardware(cell.dtype),
-        versions=record.versions(),
+        hardware=report.device or report.hardware or machine.hardware(cell.dtype),
+        versions=machine.versions(),
         commit=commit,
         dirty=dirty,
     )

@@ -27,7 +27,7 @@ from bench.files import replace
 from bench.run import cores, server
 from bench.run.job import Job, Report
 from bench.run.pool import Pool
-from bench.store import record
+from bench.store import machine
 
 Group = tuple[Job, ...]
 REPORT = "report.json"
@@ -104,7 +104,7 @@ class Batch:
 
     def _differs(self) -> str:
         """What is not here as it is where the run was started; "" where all is."""
-        here, node = record.versions(), platform.node()
+        here, node = machine.versions(), platform.node()
         for name, wanted in self.versions.items():
             if here.get(name) != wanted:
                 return f"{node} has {name} {here.get(name)}, the run {wanted}: make them the same"
@@ -122,7 +122,8 @@ class Batch:
         """
         content = []
         for job, report in ended:
-            told = dataclasses.replace(report, hardware=record.hardware(job.dtype))
+            where = machine.hardware(job.dtype)
+            told = dataclasses.replace(report, hardware=where, group=len(ended))
             needs = {role: output for role, (_, output) in job.needs.items()}
             known = {"key": job.key, "code": job.code, "needs": needs, "versions": self.versions}
             content.append(known | {"attempt": job.attempt.name, "report": vars(told)})

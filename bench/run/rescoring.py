@@ -17,6 +17,7 @@ from bench.run.inputs import gather
 from bench.run.scoring import score
 from bench.store import code, outputs, traces
 from bench.store.folders import CURVES, SNAPSHOTS, Store
+from bench.store.record import RECORD
 
 
 class Impossible(BenchError):
@@ -90,5 +91,5 @@ def _copy(folder: Path, attempt: Path) -> None:
             return
         shutil.copy2(source, target, follow_symlinks=False)
 
-    record = shutil.ignore_patterns("record.json")
+    record = shutil.ignore_patterns(RECORD)
     shutil.copytree(folder, attempt, symlinks=True, ignore=record, copy_function=link)

@@ -181,13 +181,16 @@ def _file(name: str) -> Path | None:
 def _imports(tree: ast.Module, module: str) -> list[str]:
     """Names of modules, or of things in modules, that this module imports, made absolute."""
     names: list[str] = []
+    file = _file(module)
+    own = file is not None and file.name == "__init__.py"
+    package = module if own else module.rpartition(".")[0]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                parent = module.rsplit(".", node.level)[0]
+                parent = package.rsplit(".", node.level - 1)[0]
                 base = f"{parent}.{base}" if base else parent
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return names

@@ -29,7 +29,7 @@ from bench.plan.cell import address
 from bench.store import durable, index, walk
 from bench.store import record as records
 from bench.store.locks import CellLock
-from bench.store.record import Record
+from bench.store.record import RECORD, Record
 
 PREDICTION = "prediction.safetensors"
 ARRAYS = "arrays.safetensors"
@@ -118,7 +118,7 @@ class Store:
         """The record of one cell, straight from its folder; None when missing or damaged."""
         try:
             walk.refuse_links(self.root, f"runs/{cell.folder}")
-            (self.folder(cell) / "record.json").lstat()
+            (self.folder(cell) / RECORD).lstat()
             return self._verified(cell.folder)
         except FileNotFoundError:
             return None
@@ -173,7 +173,7 @@ class Store:
                 durable.sync(aside.parent)
             attempt.rename(place)
             durable.sync(place.parent)
-            status = (place / "record.json").lstat()
+            status = (place / RECORD).lstat()
             line = index.line(cell.folder, index.stamp_of(status), record.sealed())
             index.append(self.runs / index.NAME, [line])
 
@@ -214,7 +214,7 @@ class Store:
         """Put an older result back whose follower never came; who calls holds the cell's lock."""
         place = self.folder(cell)
         for old in sorted(self.work(cell).glob(f"{_OLD}*")):
-            if not place.exists() and (old / "record.json").exists():
+            if not place.exists() and (old / RECORD).exists():
                 with writable(self.root):
                     durable.make_folder(place.parent)
                     old.rename(place)

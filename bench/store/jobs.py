@@ -22,6 +22,7 @@ from typing import Any
 
 from filelock import Timeout
 
+from bench.errors import BenchError
 from bench.files import opened, replace
 from bench.store.folders import Store, writable
 from bench.store.locks import CellLock
@@ -84,12 +85,23 @@ def read(path: Path) -> Any:
 
 
 def begin(store: Store) -> tuple[Given, CellLock]:
-    """The folder of a run that begins, and its lock, taken."""
-    folder = store.root / "work" / f"{_PREFIX}{secrets.token_hex(4)}"
-    with writable(store.root):
-        folder.mkdir(mode=0o700, parents=True)
-    given = Given(folder)
-    return given, given.lock().acquire()
+    """The folder of a run that begins, and its lock, taken.
+
+    Raises:
+        BenchError: the results folder cannot be written, or locked.
+    """
+    while True:
+        folder = store.root / "work" / f"{_PREFIX}{secrets.token_hex(4)}"
+        with writable(store.root):
+            folder.mkdir(mode=0o700, parents=True)
+        given = Given(folder)
+        try:
+            return given, given.lock().acquire()
+        except Timeout:
+            continue  # another run takes it for one that is no more, and away: `orphans`
+        except BenchError:
+            if folder.is_dir():
+                raise
 
 
 def found(root: Path) -> list[Given]:

@@ -115,12 +115,12 @@ def _place(one: _Staged, store: Store, result: Merged) -> None:
     """Publish a cell, unless it is here, is being computed, or another output is here."""
     place, new = one.place, one.record
     target = store.runs / place.folder
-    if not target.parent.resolve().is_relative_to(store.runs.resolve()):
-        result.left.append(f"{place.folder}: a link in {store.runs} leads out of it")
-        return
-    lock = store.lock(place)
     try:
+        lock = store.lock(place)
         lock.acquire()
+    except BenchError as error:  # a link stands in its place
+        result.left.append(f"{place.folder}: {error}")
+        return
     except Timeout:
         result.left.append(f"{place.folder}: a run is computing it; merge again when it has ended")
         return

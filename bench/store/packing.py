@@ -27,11 +27,10 @@ from bench.files import opened
 from bench.plan.cell import address
 from bench.store import outputs, traces
 from bench.store.folders import ARRAYS, CURVES, LOG, PREDICTION, SNAPSHOTS, TRACEBACK, Store
-from bench.store.record import Record
+from bench.store.record import RECORD, Record
 
 LAYOUT = 1
 MANIFEST = "manifest.json"
-RECORD = "record.json"
 FILES = (RECORD, PREDICTION, ARRAYS, CURVES, SNAPSHOTS, LOG, TRACEBACK)
 """What a cell's folder may hold in a pack."""
 SEAL = b"bench pack, SHA-256 of what precedes: "

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from bench.plan.slot import Slot
-from bench.store import code, equal, record
+from bench.plural import many
+from bench.store import code, equal, machine
 from bench.store.record import Record
-from bench.store.states import Results
-
-_MEASURED = ("done", "stale")
+from bench.store.states import USABLE, Results
 
 
 def scored_otherwise(results: Results) -> list[str]:
@@ -21,7 +20,7 @@ def scored_otherwise(results: Results) -> list[str]:
     known, now = equal.read(), code.scoring()
     found = []
     for key, state in results.states.items():
-        if state in _MEASURED:
+        if state in USABLE:
             one, cell = results.records[key], results.plan.cells[key]
             lacking = one.arrays and not one.metrics
             if (
@@ -45,15 +44,15 @@ def other_versions(one: Record) -> dict[str, tuple[str, str]]:
 
 
 def _other(versions: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
-    here = record.decisive()
-    pairs = {n: (versions.get(n) or "", here.get(n, "")) for n in record.DECISIVE}
+    here = machine.decisive()
+    pairs = {n: (versions.get(n) or "", here.get(n, "")) for n in machine.DECISIVE}
     return {name: pair for name, pair in pairs.items() if pair[0] and pair[0] != pair[1]}
 
 
 def _counted(keys: Iterable[str], results: Results) -> Counter[tuple[str | None, ...]]:
     """Versions, in the order of `DECISIVE` -> how many of the measured cells have them."""
-    measured = (results.records[k] for k in keys if results.states[k] in _MEASURED)
-    return Counter(tuple(map(one.versions.get, record.DECISIVE)) for one in measured)
+    measured = (results.records[k] for k in keys if results.states[k] in USABLE)
+    return Counter(tuple(map(one.versions.get, machine.DECISIVE)) for one in measured)
 
 
 def mixed(slots: Iterable[Slot], results: Results) -> str:
@@ -64,13 +63,13 @@ def mixed(slots: Iterable[Slot], results: Results) -> str:
     asked = (key for slot in slots for key in slot.keys)
     counter = _counted(results.plan.closure(asked), results)
     told = []
-    for i, name in enumerate(record.DECISIVE):
+    for i, name in enumerate(machine.DECISIVE):
         cells: Counter[str] = Counter()
         for versions, count in counter.items():
             if version := versions[i]:
                 cells[version] += count
         if len(cells) > 1:
-            words = (f"{v} ({n} cell{'s' * (n > 1)})" for v, n in sorted(cells.items()))
+            words = (f"{v} ({many(n, 'cell')})" for v, n in sorted(cells.items()))
             told.append(f"{name} {', '.join(words)}")
     return " and ".join(told)
 
@@ -92,7 +91,7 @@ def notes(results: Results) -> list[str]:
     """What to say of all measured cells together, a sentence each."""
     lines, found = [], _counted(results.states, results)
     for versions, count in found.items():
-        if other := _other(dict(zip(record.DECISIVE, versions, strict=True))):
+        if other := _other(dict(zip(machine.DECISIVE, versions, strict=True))):
             named = ", ".join(f"{n} {was} (here {now})" for n, (was, now) in other.items())
             lines.append(
                 f"{count} cells were measured with {named}: `python -m bench prove` says whether "

@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,15 +28,14 @@ Failure = Literal[
     "out of memory",
     "worker died",
 ]
-DECISIVE = ("numpy", "scikit-learn", "timm", "torch", "torchvision")
-"""Libraries whose version may change a result."""
 _MOST_BYTES = 1 << 22
 """Of a record, which has some two thousand."""
 _LARGEST = 2.0**53
 """No count, time or size is larger: sums and squares of such numbers are finite."""
 _ROUNDING = 1e-9
 """By which a metric may pass either end of its range, as `metric_names.in_range` has it."""
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm", "safetensors")
+RECORD = "record.json"
+"""In the cell's folder."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write `record.json` into a folder."""
-        (folder / "record.json").write_text(self.text(), encoding="utf-8")
+        (folder / RECORD).write_text(self.text(), encoding="utf-8")
 
     def text(self) -> str:
         """The content of `record.json`."""
@@ -218,7 +215,7 @@ def read(folder: Path) -> Record:
     Raises:
         BenchError: there is none, or it is damaged; names the file.
     """
-    path = folder / "record.json"
+    path = folder / RECORD
     try:
         content = json.loads(content_of(path, _MOST_BYTES).decode())
         return parse(content, str(path))
@@ -226,73 +223,3 @@ def read(folder: Path) -> Record:
         raise BenchError(f"{path}: damaged record: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise BenchError(f"{path}: damaged record: {error}") from error
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Python's version and that of each library a result may depend on."""
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def decisive() -> dict[str, str]:
-    """Those of `versions` that may change a result."""
-    return {name: version for name, version in versions().items() if name in DECISIVE}
-
-
-def own_version() -> str:
-    """That of bench, as it was installed."""
-    try:
-        return metadata.version("bench-clustering")
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-@cache
-def lacks_bfloat16() -> bool:
-    """Whether the processor has no instructions for products of bfloat16, as far as it says."""
-    flags = _flags()
-    return bool(flags) and not {"avx512_bf16", "amx_bf16"} & flags
-
-
-@cache
-def hardware(dtype: str = "float32") -> str:
-    """The processor's name, its widest instructions, and whether bfloat16 takes a detour."""
-    words = [_processor()]
-    # Many clouds hide the model: two processors of one name may give other bits.
-    widest = next((name for flag, name in _KERNELS if flag in _flags()), "")
-    words += [widest] if widest else []
-    words += ["no instructions for bfloat16"] if dtype == "bfloat16" and lacks_bfloat16() else []
-    return ", ".join(words)
-
-
-_KERNELS = (("avx512f", "AVX-512"), ("avx2", "AVX2"))
-
-
-@cache
-def _flags() -> frozenset[str]:
-    """What the processor can, by the kernel's names; none where nobody says."""
-    for line in _processor_lines():
-        if line.startswith("flags"):
-            return frozenset(line.split(":", 1)[1].split())
-    return frozenset()
-
-
-def _processor() -> str:
-    """The processor's name, as the operating system gives it."""
-    for line in _processor_lines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _processor_lines() -> list[str]:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []

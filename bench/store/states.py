@@ -123,7 +123,10 @@ def to_run(
     again |= {"stale"} if rerun_stale else set()
     chosen: set[str] = set()
     for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
-        ready = all(n in chosen or found[n] in ("done", "stale") for _, n in cell.needs)
+        needed = [n for _, n in cell.needs]
+        # A stale one is computed again with it, and so must be able to run.
+        ready = all(n in chosen or found[n] in USABLE for n in needed)
+        ready &= not any(found[n] == "stale" and n in lacks for n in needed)
         if found[key] in again | {"blocked"} and ready and key not in lacks:
             chosen.add(key)
     for key, cell in reversed(plan.cells.items()):

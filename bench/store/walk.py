@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.store import index
+from bench.store.record import RECORD
 
 
 def refuse_links(root: Path, *places: str) -> None:
@@ -36,7 +37,7 @@ def cells(runs: Path, damaged: dict[str, str]) -> Iterator[tuple[str, index.Stam
             for name in _folders(runs, f"{task}/{method}/", damaged):
                 folder = f"{task}/{method}/{name}"
                 try:
-                    status = os.lstat(f"{runs}/{folder}/record.json")
+                    status = os.lstat(f"{runs}/{folder}/{RECORD}")
                 except OSError:
                     yield folder, None
                 else:

@@ -4,13 +4,14 @@ import sys
 
 import numpy as np
 import pytest
+from harness import bench
 from scipy.optimize import linear_sum_assignment
 from tiny_dataset import COLOURS, LABELS, PIXELS, declare
 
-from bench import ROOT
+from bench import ROOT, datasets
 from bench.datasets import get, names, prepare, register_dataset
 from bench.datasets.fingerprint import canonical_order, fingerprint, pixel_hashes, records
-from bench.errors import BenchError
+from bench.errors import BenchError, Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +106,24 @@ def test_importing_datasets_is_quick():
     )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "fetched"),
+    [
+        (["ccn", "--tasks", "omniglot/alphabets", "--methods", "kmeans"], ["omniglot"]),
+        (["sela-cifar", "--tasks", "cifar10/represent-light"],
+         ["cifar10", "cifar100"]),
+    ],
+)  # fmt: skip
+def test_what_is_fetched_is_what_a_selection_takes(words, fetched, tmp_path, monkeypatch, capsys):
+    """Groups of tasks have names, and a row may have its network probed on other data."""
+
+    def nowhere(name, *_, **__):
+        raise Unavailable(f"{name} is not to be had")
+
+    monkeypatch.setattr(datasets, "prepare", nowhere)
+    root = ["--data-root", tmp_path, "--results", tmp_path / "r"]
+    assert bench("run", *words, "--download", *root) == 3
+    said = capsys.readouterr().out
+    assert [line.split()[-1] for line in said.splitlines() if "fetching" in line] == fetched

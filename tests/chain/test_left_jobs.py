@@ -9,6 +9,7 @@ from harness import bench, places, write_experiment
 from bench.run import slurm
 from bench.store import jobs
 from bench.store.folders import Store
+from bench.store.locks import CellLock
 
 
 @pytest.fixture
@@ -42,6 +43,24 @@ def test_status_names_what_runs(queue, line, left, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert line in said
     assert line or "running" not in said
+
+
+def test_a_folder_that_another_run_takes_away_is_made_again(tmp_path, monkeypatch):
+    """Between a folder and its lock another run may take it for one of a run that is no more."""
+    taken: list[jobs.Given] = []
+    acquire = CellLock.acquire
+
+    def late(lock):
+        monkeypatch.setattr(CellLock, "acquire", acquire)
+        taken.extend(jobs.orphans(tmp_path))
+        return acquire(lock)
+
+    monkeypatch.setattr(CellLock, "acquire", late)
+    given, lock = jobs.begin(Store(tmp_path))
+    assert len(taken) == 1
+    assert given.folder.is_dir()
+    assert jobs.found(tmp_path) == [given]
+    lock.release()
 
 
 def test_a_run_that_is_no_more_is_cancelled_once(left, monkeypatch, capsys):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from bench import ROOT, registry
-from bench.cli import glance, listing
+from bench.cli import glance
 from bench.plan import experiment
 
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "pandas", "matplotlib")
@@ -48,7 +48,7 @@ def test_what_only_looks_imports_nothing_heavy_and_writes_nothing(words, tmp_pat
 def test_methods_at_a_glance_are_those_that_are_registered():
     shipped = ("bench_methods.", "bench_baselines.", "bench.score.")
     infos = {n: i for n, i in registry.load().items() if i.module.startswith(shipped)}
-    assert glance.methods() == [listing._method(info) for _, info in sorted(infos.items())]
+    assert glance.methods() == [glance.method(info) for _, info in sorted(infos.items())]
 
 
 def test_experiments_at_a_glance_are_those_that_are_read():

@@ -201,14 +201,15 @@ def test_a_cell_that_a_run_is_computing_is_left_to_it(swept, small, tmp_path):
     assert merged.left == [f"{cell.folder}: a run is computing it; merge again when it has ended"]
 
 
-def test_a_link_that_leads_out_of_the_store_is_not_followed(small, tmp_path):
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "results/runs").mkdir(parents=True)
-    (tmp_path / "results/runs/tiny-cluster").symlink_to(tmp_path / "outside")
+@pytest.mark.parametrize("to", ["outside", "results/runs/others"])
+def test_a_link_in_the_store_is_not_followed(to, small, tmp_path):
+    (tmp_path / to).mkdir(parents=True)
+    (tmp_path / "results/runs").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "results/runs/tiny-cluster").symlink_to(tmp_path / to)
     merged = merging.merge(small, Store(tmp_path / "results"))
     assert merged.merged == 0
     assert len(merged.left) == 2
-    assert not list((tmp_path / "outside").iterdir())
+    assert not list((tmp_path / to).iterdir())
 
 
 # --- what is packed -----------------------------------------------------------------------------

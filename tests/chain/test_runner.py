@@ -229,6 +229,10 @@ def test_nothing_is_computed_from_a_need_that_failed_or_cannot_be_had(tmp_path):
     assert to_run(made, found, {}, retry_failed=True, rerun_stale=True) == {needed, needing}
     gone = {needed: (Lack("gone"),), needing: (Lack("gone"),)}
     assert to_run(made, found, gone, retry_failed=True, rerun_stale=True) == set()
+    # A stale one is usable, but has to be computed again first, for which its own need lacks.
+    found, gone = {needed: "stale", needing: "missing"}, {needed: (Lack("packed"),)}
+    assert to_run(made, found, {}, retry_failed=False, rerun_stale=False) == {needed, needing}
+    assert to_run(made, found, gone, retry_failed=False, rerun_stale=False) == set()
 
 
 def test_what_others_wait_for_comes_first_and_seed_0_before_seed_1(tmp_path, forkserver):

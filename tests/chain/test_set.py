@@ -1,9 +1,11 @@
 """`--set METHOD.PARAM=VALUE`: another value as if the TOML said so, in tables of its own."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
+from conformance.test_plugins import METHOD
 from harness import PLUGINS, bench, make_plan, outputs, places, write_experiment
 
 from bench import registry
@@ -25,6 +27,18 @@ def test_the_keys_are_those_of_a_toml_that_says_so(toml, tmp_path):
     asked = make_plan(toml, given={"centroids": {"iterations": 7}})
     assert asked.cells.keys() == said.cells.keys() != make_plan(toml).cells.keys()
     assert (said.shown, asked.shown) == ("quick", "quick, centroids.iterations=7")
+
+
+@pytest.mark.parametrize("verb", ["status", "render", "check", "report"])
+def test_the_parameter_of_a_plug_in_can_be_set_by_whatever_verb(verb, tmp_path, capsys):
+    folder = tmp_path / f"own{uuid.uuid4().hex[:8]}"
+    folder.mkdir()
+    (folder / "it.py").write_text(METHOD.format(n=folder.name))
+    name = f"m-{folder.name}"
+    toml = write_experiment(tmp_path / "o.toml", "tiny/cluster", [{"method": name}], n=1)
+    words = [toml, *places(tmp_path / "r"), "--plugins", folder, "--set", f"{name}.a=2"]
+    (tmp_path / "r").mkdir()
+    assert bench(verb, *words) in (0, 3), capsys.readouterr().err
 
 
 def test_what_is_set_has_tables_of_its_own_and_no_reference(toml, tmp_path, capsys, forkserver):

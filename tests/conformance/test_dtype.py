@@ -12,7 +12,7 @@ from harness import FAULTY, PLUGINS, bench, make_plan, places, write_experiment
 
 from bench import registry
 from bench.errors import BenchError
-from bench.store import record
+from bench.store import machine, record
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_tables_and_records_say_which_type_and_never_mix(toml, tmp_path, forkser
     found = [json.loads(p.read_text()) for p in results.glob("runs/*/centroids/*/record.json")]
     said = {r["cell"]["dtype"]: r["hardware"] for r in found}
     assert said["bfloat16"].endswith(", no instructions for bfloat16")
-    assert said["float32"] == record.hardware()
+    assert said["float32"] == machine.hardware()
 
 
 @pytest.mark.parametrize("name", ["kcl", "mcl"])

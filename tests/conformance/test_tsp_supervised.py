@@ -46,9 +46,9 @@ def test_each_fold_is_predicted_once_and_a_stopped_run_goes_on():
 def test_it_refuses_what_it_cannot_use():
     images = np.zeros((9, 2, 2, 1), np.uint8)
     run = run_on(np.zeros((9, 2)))
-    with pytest.raises(ValueError, match="needs labels of 5 images"):
+    with pytest.raises(ValueError, match="came without the target's labels"):
         Supervised().fit(ClusterTask("t", images, 2), run)
-    with pytest.raises(ValueError, match="needs labels of 5 images"):
+    with pytest.raises(ValueError, match="3 images are too few for 5 folds"):
         Supervised().fit(task(np.array([0, 1, 0])), run)
     with pytest.raises(ValueError, match="at least 2"):
         Supervised(folds=1)

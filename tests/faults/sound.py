@@ -24,7 +24,7 @@ from bench.report.view_types import Drawing, TableView
 from bench.run.context import WorkerRun
 from bench.run.inputs import gather
 from bench.run.scoring import score
-from bench.store import code, outputs, packing, record, states, traces
+from bench.store import code, machine, outputs, packing, record, states, traces
 from bench.store.folders import CURVES, PREDICTION, SNAPSHOTS, Store
 from bench.tasks import Prediction
 
@@ -102,7 +102,7 @@ def _finish(cell, store: Store) -> None:
         key=cell.key, cell=cell.identity(), state="done", metrics=metrics, code=code.of_cell(cell),
         scoring=code.scoring(), output=outputs.digest(attempt / PREDICTION),
         curves=traces.digest(attempt / CURVES), snapshots=traces.digest(attempt / SNAPSHOTS),
-        versions=record.versions(), hardware="a CPU", started="2026-01-01T00:00:00.000+00:00",
+        versions=machine.versions(), hardware="a CPU", started="2026-01-01T00:00:00.000+00:00",
     )  # fmt: skip
     store.publish(cell, attempt, made)
     store.clear_work(cell)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.nn.images.tensors import with_channels
 from bench.nn.losses import domain
 
 
@@ -114,13 +115,13 @@ def test_features_that_do_not_fit_are_refused():
 
 def test_domains_are_given_the_same_channels():
     x = torch.rand(2, 3, 4, 5)
-    grey = domain.with_channels(x, 1)
+    grey = with_channels(x, 1)
     wanted = 0.299 * x[:, 0] + 0.587 * x[:, 1] + 0.114 * x[:, 2]
     torch.testing.assert_close(grey, wanted[:, None])
-    assert torch.equal(domain.with_channels(grey, 3), torch.cat([grey] * 3, dim=1))
-    assert domain.with_channels(x, 3) is x
+    assert torch.equal(with_channels(grey, 3), torch.cat([grey] * 3, dim=1))
+    assert with_channels(x, 3) is x
     with pytest.raises(ValueError, match="images have 4 channels, wanted are 1"):
-        domain.with_channels(torch.rand(2, 4, 5, 5), 1)
+        with_channels(torch.rand(2, 4, 5, 5), 1)
 
 
 def test_untracked_statistics_are_used_but_not_kept():

@@ -14,7 +14,7 @@ method_info
 nn.images nn.schedules
 nn.networks nn.losses nn.clustering
 nn.training
-nn.probes
+nn.probes nn.out_of_fold
 registry weights
 datasets
 score

@@ -6,7 +6,7 @@ import pytest
 from harness import make_plan, write_experiment
 
 from bench.errors import BenchError
-from bench.store import code, equal, provenance, record, states
+from bench.store import code, equal, machine, provenance, states
 from bench.store.record import Record
 
 PROOF = {"cpu": "some", "versions": {"torch": "2.14"}}
@@ -59,7 +59,7 @@ def measured(tmp_path, monkeypatch):
     (cell,) = plan.cells.values()
     monkeypatch.setattr(equal, "read", lambda: equal.Equal({}, (), {}))
     one = Record(
-        cell.key, cell.identity(), "done", code=code.of_cell(cell), versions=record.versions()
+        cell.key, cell.identity(), "done", code=code.of_cell(cell), versions=machine.versions()
     )
     return plan, one
 

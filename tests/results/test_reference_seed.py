@@ -6,7 +6,7 @@ import pytest
 
 from bench.prove import reference_seed
 from bench.report import reference
-from bench.store import record
+from bench.store import machine
 
 
 @pytest.fixture
@@ -15,10 +15,10 @@ def numbers(monkeypatch):
     found: dict[str, Any] = {}
 
     def give(then, now, hardware=None, torch=None):
-        versions = {"torch": torch or record.versions()["torch"]}
+        versions = {"torch": torch or machine.versions()["torch"]}
         origin = reference.Origin(
             versions={n: frozenset({v}) for n, v in versions.items()},
-            hardware=frozenset({hardware or record.hardware()}),
+            hardware=frozenset({hardware or machine.hardware()}),
         )
         key = ("digits", "", "K-means", "digits", "", "ACC")
         found.update(then={key: reference.Number({0: then}, origin)}, now={key: now})

@@ -7,7 +7,7 @@ from harness import bench, make_plan, places, write_experiment
 
 from bench.render.tables import markdown
 from bench.report import table_views
-from bench.store import code, provenance, record, states
+from bench.store import code, machine, provenance, record, states
 from bench.store.record import Record
 
 HERE = {"torch": "2.14.1", "timm": "1.0.31", "scipy": "1.17"}
@@ -52,7 +52,7 @@ def test_one_version_needs_no_note(results):
     assert provenance.mixtures(with_versions(results, 0, timm="")) == []  # nobody wrote it down
 
 
-@pytest.mark.parametrize("library", record.DECISIVE)
+@pytest.mark.parametrize("library", machine.DECISIVE)
 def test_each_decisive_library_is_told_where_it_differs_within_a_table(results, library):
     mixed = with_versions(results, 1, **{"torch": "2.14.1", library: "0.9"})
     mixed = with_versions(mixed, 2, **{library: "1.0"})

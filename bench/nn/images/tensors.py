@@ -35,6 +35,26 @@ def to_tensor(images: npt.NDArray[np.uint8], device: str | torch.device = "cpu")
     return pixels.permute(0, 3, 1, 2).float().div_(255.0)
 
 
+def with_channels(x: Tensor, channels: int) -> Tensor:
+    """Images with as many channels as a network, or the images of another domain, have.
+
+    Args:
+        x: Float, (N, 1 or 3, height, width).
+        channels: 1: the luma of ITU-R BT.601, .299 R + .587 G + .114 B; 3: grey three times.
+
+    Raises:
+        ValueError: neither is one of the two.
+    """
+    if x.shape[1] == channels:
+        return x
+    if {x.shape[1], channels} != {1, 3}:
+        raise ValueError(f"images have {x.shape[1]} channels, wanted are {channels}: not 1 and 3")
+    if channels == 3:
+        return x.expand(-1, 3, -1, -1)
+    luma = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype, device=x.device)
+    return (x * luma[:, None, None]).sum(dim=1, keepdim=True)
+
+
 def upload(x: Tensor, device: str | torch.device) -> Tensor:
     """A tensor of the CPU on a device; a GPU's work that was asked for before is not waited for."""
     if torch.device(device).type != "cuda" or x.device.type != "cpu":

@@ -114,26 +114,6 @@ def untracked(network: nn.Module) -> Iterator[None]:
             norm.momentum = momentum
 
 
-def with_channels(x: Tensor, channels: int) -> Tensor:
-    """Images of one domain with as many channels as those of another.
-
-    Args:
-        x: Float, (N, 1 or 3, height, width).
-        channels: 1: the luma of ITU-R BT.601, .299 R + .587 G + .114 B; 3: grey three times.
-
-    Raises:
-        ValueError: neither is one of the two.
-    """
-    if x.shape[1] == channels:
-        return x
-    if {x.shape[1], channels} != {1, 3}:
-        raise ValueError(f"images have {x.shape[1]} channels, wanted are {channels}: not 1 and 3")
-    if channels == 3:
-        return x.expand(-1, 3, -1, -1)
-    luma = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype, device=x.device)
-    return (x * luma[:, None, None]).sum(dim=1, keepdim=True)
-
-
 class _Reversal(torch.autograd.Function):
     """The identity, with a gradient of its own."""
 

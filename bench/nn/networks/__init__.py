@@ -22,6 +22,9 @@ from torch import Tensor
 from bench import shipped
 from bench.nn.networks.base import KNOWN, Network
 
+OUTPUTS = "outputs"
+"""Tensor that a method keeps among a network's weights: what it gave for the target's images."""
+
 
 @cache
 def _defined() -> None:
@@ -125,12 +128,16 @@ def seeded(seed: int) -> Iterator[None]:
 def load(architecture: str, tensors: Mapping[str, Tensor]) -> Network:
     """A network with the given weights, such as a needed cell's.
 
+    Args:
+        architecture: From `describe`.
+        tensors: Its weights; `OUTPUTS` among them is passed over.
+
     Raises:
         ValueError: the description is at fault, or the weights do not fit it.
     """
     network = build(architecture)
     try:
-        network.load_state_dict(dict(tensors))
+        network.load_state_dict({name: t for name, t in tensors.items() if name != OUTPUTS})
     except RuntimeError as error:
         raise ValueError(f"weights do not fit {architecture}: {error}") from error
     return network

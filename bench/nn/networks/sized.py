@@ -7,12 +7,12 @@ from typing import TypeGuard
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.nn.images.tensors import with_channels
 from bench.nn.networks.from_timm import TimmNet
 from bench.nn.networks.vit import ViT
 
 CROP = 224 / 256
 """Side of the centre crop after resizing, as a fraction."""
-_LUMA = (0.299, 0.587, 0.114)
 
 
 def has_size(network: nn.Module) -> TypeGuard[TimmNet | ViT]:
@@ -40,6 +40,5 @@ def sized(x: Tensor, network: TimmNet | ViT, *, crop: bool = False, invert: bool
     start = (within - size) // 2
     x = x[:, :, start : start + size, start : start + size].clamp(0.0, 1.0)
     if isinstance(network, ViT) and x.shape[1] != network.channels:
-        luma = x.new_tensor(_LUMA)[:, None, None]
-        x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else (x * luma).sum(1, keepdim=True)
+        x = with_channels(x, network.channels)
     return x
