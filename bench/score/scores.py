@@ -66,7 +66,7 @@ def check_snapshots(snapshots: Mapping[int, Any], task: Task) -> None:
 
 
 def check_integers(name: str, values: Any, n: int, top: int | None) -> None:
-    """Refuse what is no array of n integers in 0..top-1."""
+    """Refuse what is no array of n integers in 0..top-1; "classes" may have several for each."""
     if values is None:
         raise InvalidPrediction(f"fit returned no {name}")
     array = np.asarray(values)

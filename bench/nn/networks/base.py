@@ -17,7 +17,7 @@ class Network(nn.Module):
         """Enter a network under the name that descriptions have.
 
         Raises:
-            ValueError: another class has that name.
+            ValueError: a class that is called otherwise has that name.
         """
         super().__init_subclass__(**others)
         if name and name in KNOWN and KNOWN[name].__qualname__ != cls.__qualname__:
