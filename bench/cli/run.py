@@ -116,10 +116,8 @@ def act(arguments: argparse.Namespace) -> int:
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, plugins))
     asked = common.asked_of(arguments)
     plan = _planned(arguments, asked)
-    store, chosen = (
-        Store(arguments.results, read_only=arguments.dry_run),
-        common.options_of(arguments),
-    )
+    store = Store(arguments.results, read_only=arguments.dry_run)
+    chosen = common.options_of(arguments)
     if not arguments.dry_run:
         store.check_writable()
         plan = data.made_ready(plan, chosen)
