@@ -12,7 +12,7 @@ from harness import FAULTY, PLUGINS, bench, make_plan, places, write_experiment
 
 from bench import registry
 from bench.errors import BenchError
-from bench.store import machine, record
+from bench.store import machine
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_tables_and_records_say_which_type_and_never_mix(toml, tmp_path, forkser
     results = tmp_path / "results"
     assert bench("run", toml, *places(results), "--workers", 1) == 0
     before = {p: p.read_bytes() for p in (results / "tables").iterdir()}
-    monkeypatch.setattr(record, "lacks_bfloat16", lambda: True)
+    monkeypatch.setattr(machine, "lacks_bfloat16", lambda: True)
     words = ("--dtype", "bfloat16", "--methods", "centroids", "--workers", 1)
     assert bench("run", toml, *places(results), *words) == 0
     assert all(p.read_bytes() == content for p, content in before.items())

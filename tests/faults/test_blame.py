@@ -68,7 +68,8 @@ def test_what_needs_a_cell_that_is_given_up_keeps_its_checkpoint(tmp_path, monke
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(checksums, "AT_ONCE", 0)
     labels = ("counted", "counted-after")
-    rows = [{"label": x, "method": x, "params": {"number": 0, "notes": "x"}} for x in labels]
+    params = {"number": 0, "notes": str(tmp_path / "notes")}
+    rows = [{"label": x, "method": x, "params": params} for x in labels]
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows)
     after = next(c for c in make_plan(toml).cells.values() if c.needs)
     kept = tmp_path / "results" / "work" / after.key / "checkpoint.safetensors"

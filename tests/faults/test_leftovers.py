@@ -11,7 +11,7 @@ from harness import bench, make_plan, places, run, states_of, write_experiment
 
 from bench.errors import BenchError
 from bench.run import runner
-from bench.store import checkpoint, equal, machine, merging, packing, record
+from bench.store import checkpoint, equal, machine, merging, packing
 from bench.store.folders import CHECKPOINT, Store
 
 
@@ -53,7 +53,7 @@ def test_a_checkpoint_of_other_code_is_not_gone_on_from(
 def test_a_checkpoint_of_another_library_is_not_gone_on_from(tmp_path, monkeypatch, capsys):
     here = machine.decisive()
     saved(tmp_path / "work")
-    monkeypatch.setattr(record, "decisive", lambda: {**here, "torch": "0"})
+    monkeypatch.setattr(machine, "decisive", lambda: {**here, "torch": "0"})
     assert worker_run(tmp_path / "work").resume() is None
     assert "made with another torch" in capsys.readouterr().out
 
