@@ -130,9 +130,8 @@ def _compared(arguments: argparse.Namespace, found: Sequence[Results]) -> list[C
 def _told_apart(results: Path, against: Path | None) -> tuple[str, str]:
     """What pages call both folders: the ends of their paths, as short as they differ."""
     mine, other = results.resolve().parts, against.resolve().parts if against else ()
-    length = 1
-    while mine[-length:] == other[-length:] and length < min(len(mine), len(other)):
-        length += 1
+    differ = (n for n in range(1, len(mine)) if mine[-n:] != other[-n:])
+    length = next(differ, 1)  # of a folder and itself: its name
     return "/".join(mine[-length:]) + "/", "/".join(other[-length:]) + "/" if against else ""
 
 

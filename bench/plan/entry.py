@@ -12,20 +12,18 @@ from bench.datasets import TaskSpec, get_task
 from bench.errors import BenchError, unknown
 from bench.plan import published
 from bench.plan.cell import PRESETS
-from bench.score.metric_names import FEATURES, GAIN, METRICS, WITHIN, is_count, is_metric
+from bench.score.metric_names import FEATURES, GAIN, METRICS, is_count, is_metric
 from bench.shipped import MEASURING
 
 UNITS = ("percent", "fraction", "count")
-_CLUSTERING = ("ACC", "NMI", "NMI-arithmetic", "ARI", "AMI", "AMI-max", "NDC", "ADif", WITHIN)
-_PAIRS = ("N-way accuracy", *(name for name in METRICS if "similar " in name))
-_MEASURES = {
-    "cluster": _CLUSTERING,
-    "pairs": _CLUSTERING,
-    "represent": _CLUSTERING,
-    "adapt": ("accuracy", GAIN),
-    "similarity": _PAIRS,
+_SCORED = {
+    "cluster": "clusters",
+    "pairs": "clusters",
+    "represent": "clusters",
+    "adapt": "classes",
+    "similarity": "pairs",
 }
-"""Kind of task -> its metrics; what a network is worth is named by layer or probe beside them."""
+"""Kind of task -> what of its predictions is scored, beside what their network is worth."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ def _validate_method(part: Entry, tasks: Sequence[TaskSpec], where: str, *, scor
 def _validate_metric(metric: str, task: TaskSpec, where: str) -> None:
     """Refuse a metric that no cell of such a task has."""
     networks = task.kind in ("represent", *MEASURING) and metric not in METRICS
-    names = _MEASURES.get(task.kind, ())
+    names = [name for name, one in METRICS.items() if one.of == _SCORED.get(task.kind)]
     if not networks and metric not in names:
         what = f"which has {', '.join(names)}" if names else "which has none"
         raise BenchError(

@@ -19,6 +19,7 @@ from bench.run import (
 )
 
 _WITH_OPTIMISERS = ("bench.nn.training", "bench.nn.clustering.heads", "bench.nn.probes")
+"""Whatever trains a network or a head imports one of these."""
 
 _wanted = os.environ.pop(server.METHODS, "")
 with contextlib.suppress(Exception):

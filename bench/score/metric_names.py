@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Metric(NamedTuple):
@@ -19,6 +19,8 @@ class Metric(NamedTuple):
     """Range of its values, both ends included."""
     top: int = 0
     """Guesses of a class that it counts as right; chance is then top / K. 0: chance is 0."""
+    of: Literal["clusters", "classes", "pairs", "features", "network"] = "clusters"
+    """What it scores; a network's is named by layer or probe: "linear conv5 top-1"."""
 
 
 FEATURES = "label consistency"
@@ -42,19 +44,21 @@ METRICS: dict[str, Metric] = {
     ),
     "ADif": Metric("difference of that number from the number of classes", False, True, high=inf),
     WITHIN: Metric(f"tasks whose ADif is {NEAR} at most", True, True, high=inf),
-    "accuracy": Metric("classification accuracy", True, top=1),
-    GAIN: Metric("classification accuracy less that of another method", True, low=-1.0),
-    "top-1": Metric("classification accuracy", True, top=1),
-    "top-5": Metric("accuracy of the five classes ranked highest", True, top=5),
-    "mAP": Metric("mean over classes of VOC2007's average precision", True),
-    "mIU": Metric("mean over classes of intersection over union", True),
-    "similar precision": Metric("precision of the pairs called similar", True),
-    "similar recall": Metric("recall of the pairs of one class", True),
-    "dissimilar precision": Metric("precision of the pairs called dissimilar", True),
-    "dissimilar recall": Metric("recall of the pairs of two classes", True),
-    "N-way accuracy": Metric("share of queries whose exemplar scores highest", True),
-    FEATURES: Metric("nearest neighbours of one class, of features", True),
-    "similar F1": Metric("harmonic mean of similar precision and recall", True),
+    "accuracy": Metric("classification accuracy", True, top=1, of="classes"),
+    GAIN: Metric(
+        "classification accuracy less that of another method", True, low=-1.0, of="classes"
+    ),
+    "top-1": Metric("classification accuracy", True, top=1, of="network"),
+    "top-5": Metric("accuracy of the five classes ranked highest", True, top=5, of="network"),
+    "mAP": Metric("mean over classes of VOC2007's average precision", True, of="network"),
+    "mIU": Metric("mean over classes of intersection over union", True, of="network"),
+    "similar precision": Metric("precision of the pairs called similar", True, of="pairs"),
+    "similar recall": Metric("recall of the pairs of one class", True, of="pairs"),
+    "dissimilar precision": Metric("precision of the pairs called dissimilar", True, of="pairs"),
+    "dissimilar recall": Metric("recall of the pairs of two classes", True, of="pairs"),
+    "N-way accuracy": Metric("share of queries whose exemplar scores highest", True, of="pairs"),
+    FEATURES: Metric("nearest neighbours of one class, of features", True, of="features"),
+    "similar F1": Metric("harmonic mean of similar precision and recall", True, of="pairs"),
 }
 
 
@@ -64,7 +68,9 @@ NATS = frozenset(name for name in SNAPSHOTS if name.endswith("entropy"))
 """Those of them that are no fractions."""
 
 METRICS |= {
-    f"{kind} {ratio} {end}": Metric(f"{words} end of the 95 % interval of {kind} {ratio}", None)
+    f"{kind} {ratio} {end}": Metric(
+        f"{words} end of the 95 % interval of {kind} {ratio}", None, of="pairs"
+    )
     for kind in ("similar", "dissimilar")
     for ratio in ("precision", "recall")
     for end, words in (("low", "lower"), ("high", "upper"))

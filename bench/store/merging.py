@@ -117,10 +117,11 @@ def _place(one: _Staged, store: Store, result: Merged) -> None:
     target = store.runs / place.folder
     try:
         lock = store.lock(place)
-        lock.acquire()
     except BenchError as error:  # a link stands in its place
         result.left.append(f"{place.folder}: {error}")
         return
+    try:
+        lock.acquire()
     except Timeout:
         result.left.append(f"{place.folder}: a run is computing it; merge again when it has ended")
         return

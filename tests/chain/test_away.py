@@ -11,7 +11,7 @@ from harness import DATA, FAULTY, PLUGINS, bench, make_plan, places, write_exper
 
 from bench.cli.progress import Lines
 from bench.errors import BenchError, Lack
-from bench.plan import answers
+from bench.plan import answers, graph
 from bench.run import remote
 from bench.run.away import Away, Packing
 from bench.run.job import Report
@@ -243,6 +243,9 @@ def test_a_submitter_needs_no_gpu_of_its_own(toml, tmp_path, monkeypatch, capsys
     assert "no CUDA device here" in capsys.readouterr().out
     assert bench("run", toml, *places(tmp_path / "r"), *words, "--executor", "slurm") == 0
     assert "10 to compute" in capsys.readouterr().out
+    told = graph.Options(device="cuda", elsewhere=True)
+    assert graph.device_lacks(told) == ()
+    assert graph.device_lacks(dataclasses.replace(told, elsewhere=False))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from bench.cli.progress import Lines
 from bench.errors import BenchError
 from bench.run import away, engines, remote
 from bench.run.job import Report
+from bench.run.outcome import record_of
 from bench.run.runner import Runner, RunOptions
 from bench.store.folders import Store
 
@@ -162,3 +163,24 @@ def test_a_result_that_cannot_be_put_in_its_place_is_one_sentence(toml, tmp_path
     one, _ = runner(toml, tmp_path / "r", Written(everything))
     with pytest.raises(BenchError, match="is full: make room and start again"):
         one.run()
+
+
+def test_seeds_that_a_machine_computed_together_share_its_time(toml, tmp_path):
+    """Those that are left of a group, where an earlier run has the others."""
+    one, pool = runner(toml, tmp_path / "r", Written())
+    one._fill()
+    pool._submit()
+    (batch,) = pool.engine.batches.values()
+    jobs = [batch.groups[number][0] for number in (0, 1, 2)]
+    batch._say(0, [(job, Report()) for job in jobs[:2]])
+    batch._say(2, [(jobs[2], Report())])
+    said = {job["key"]: job["report"]["group"] for _, told in pool.given.results() for job in told}
+    assert [said[job.key] for job in jobs] == [2, 2, 1]
+    started = one._started[jobs[0].key]
+    started.group = 5
+    found = record_of(started, Report(failure="exception", group=2), "", dirty=False)
+    assert found.group == 2
+    assert record_of(started, Report(failure="exception"), "", dirty=False).group == 5
+    pool.stop()
+    for started in one._started.values():
+        started.lock.release()

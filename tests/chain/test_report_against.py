@@ -16,5 +16,8 @@ def test_two_folders_of_one_name_are_told_apart_and_nothing_in_common_is_said(tm
     page = (tmp_path / "pages" / "compare.html").read_text()
     assert "old/results/" in page
     assert "new/results/" in page
+    assert bench(*words, tmp_path / "new" / "results") == 0
+    assert str(tmp_path) not in (tmp_path / "pages" / "compare.html").read_text()
+    capsys.readouterr()
     assert bench(*words, tmp_path / "none") == 3
     assert "numbers against their reference: " in capsys.readouterr().out

@@ -39,6 +39,4 @@ def sized(x: Tensor, network: TimmNet | ViT, *, crop: bool = False, invert: bool
     x = functional.interpolate(x, (within, within), mode="bicubic", antialias=True)
     start = (within - size) // 2
     x = x[:, :, start : start + size, start : start + size].clamp(0.0, 1.0)
-    if isinstance(network, ViT) and x.shape[1] != network.channels:
-        x = with_channels(x, network.channels)
-    return x
+    return with_channels(x, network.channels) if isinstance(network, ViT) else x
