@@ -38,7 +38,8 @@ def draw(view: CostView) -> Figure:
     time.xaxis.set_major_locator(LogLocator(subs=subs))
     time.xaxis.set_major_formatter("{x:g}")
     time.xaxis.set_minor_formatter(NullFormatter())
-    memory.set_xlim(left=0.0)
+    # Room for the whole marker of the largest: the default goes by the spread, not from zero.
+    memory.set_xlim(0.0, 1.05 * max(one.gigabytes for one in view.methods) or 1.0)
     figure.legend(handles, labels, loc="outside lower center", ncols=across, **LEGEND)
     return figure
 
