@@ -167,8 +167,8 @@ def print_plan(results: Results, wanted: Set[str], workers: int, costs: cost.Cos
         if seconds:
             about = cost.words(seconds / workers)
             parts.append(f"about {about} on {many(workers, 'worker')}")
-        if guessed := known_by["another preset"] + known_by["another task"]:
-            sources = [s for s in ("another preset", "another task") if known_by[s]]
+        if guessed := sum(known_by[source] for source in cost.ESTIMATES):
+            sources = [source for source in cost.ESTIMATES if known_by[source]]
             parts.append(f"{guessed} of them estimated from {' or '.join(sources)} by their budget")
         if known_by["unknown"]:
             parts.append(f"{known_by['unknown']} of unknown cost")

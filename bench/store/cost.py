@@ -1,7 +1,8 @@
 """How long cells take: from records here, else from those that the reference was measured with.
 
 What nobody has measured is estimated: seconds of the same method, in proportion to the work that
-the parameters of both ask for (`bench.store.work`), which is rough.
+the parameters of both ask for (`bench.store.work`), which is rough; and where nothing is known of a
+cell's own device, by the seconds of another one, which says little.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from bench.store.record import Record
 REFERENCE = SHIPPED / "results" / "reference" / "costs.csv"
 Kind = tuple[str, str, str]
 """Method, task and preset."""
-Source = Literal["measured", "another preset", "another task", "unknown"]
+Source = Literal["measured", "another preset", "another task", "another device", "unknown"]
+ESTIMATES: tuple[Source, ...] = ("another preset", "another task", "another device")
+_REFERENCE_DEVICE = "cpu"
 
 
 class Measured(NamedTuple):
@@ -46,16 +49,19 @@ class Cost(NamedTuple):
     """How it is known: cells of the same kind were measured, or the nearest in work of another."""
 
 
-def medians(records: Iterable[Record], root: Path) -> dict[Kind, Measured]:
-    """Of finished cells, or shares in a group, by kind.
+def medians(
+    records: Iterable[Record], root: Path, device: str = _REFERENCE_DEVICE
+) -> dict[Kind, Measured]:
+    """Of cells that a device finished, or shares in a group, by kind.
 
     Args:
         records: Those of failed and of resumed cells, whose times are not whole, do not count.
         root: The data root, for the number of images.
+        device: "cpu" or "cuda".
     """
     found: dict[Kind, list[Measured]] = {}
     for r in records:
-        if r.state == "done" and not r.resumed:
+        if r.state == "done" and not r.resumed and r.cell["device"] == device:
             kind = (r.cell["method"], r.cell["task"], r.cell["preset"])
             work = _work(*kind, r.cell, root)
             found.setdefault(kind, []).append(Measured(r.cell_seconds, work))
@@ -78,7 +84,7 @@ def _work(method: str, task: str, preset: str, cell: Mapping[str, Any], root: Pa
 
 @cache
 def reference(path: Path = REFERENCE) -> dict[Kind, Measured]:
-    """The medians that came with the project; empty where there are none."""
+    """The medians of a CPU that came with the project; empty where there are none."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return {
@@ -92,7 +98,7 @@ def reference(path: Path = REFERENCE) -> dict[Kind, Measured]:
 
 
 def update(records: Iterable[Record], root: Path, path: Path = REFERENCE) -> Path:
-    """Keep the medians of these records, with those of other cells as they are."""
+    """Keep the medians of what a CPU took for these, with those of other cells as they are."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("method", "task", "preset", "seconds", "work"))
@@ -115,28 +121,42 @@ class Costs:
         self._records, self._root = records, root
 
     @cached_property
-    def _known(self) -> dict[Kind, Measured]:
-        """Found when the first cell asks: a run with nothing to do asks for none."""
-        return reference() | medians(self._records, self._root)
+    def _known(self) -> dict[str, dict[Kind, Measured]]:
+        """By device; found when the first cell asks: a run with nothing to do asks for none."""
+        devices = {r.cell["device"] for r in self._records} | {_REFERENCE_DEVICE}
+        found = {d: medians(self._records, self._root, d) for d in sorted(devices)}
+        return found | {_REFERENCE_DEVICE: reference() | found[_REFERENCE_DEVICE]}
 
     @cached_property
-    def _by_method(self) -> dict[str, list[tuple[Kind, Measured]]]:
-        found: dict[str, list[tuple[Kind, Measured]]] = {}
-        for kind, measured in self._known.items():
-            found.setdefault(kind[0], []).append((kind, measured))
+    def _by_method(self) -> dict[tuple[str, str], list[tuple[Kind, Measured]]]:
+        """Device and method -> what is known of it."""
+        found: dict[tuple[str, str], list[tuple[Kind, Measured]]] = {}
+        for device, known in self._known.items():
+            for kind, measured in known.items():
+                found.setdefault((device, kind[0]), []).append((kind, measured))
         return found
 
     def of(self, cell: Cell) -> Cost:
         """The seconds that a cell may take."""
-        kind = (cell.method, cell.task, cell.preset)
+        own = self._on(cell.device, cell)
+        if own.source != "unknown":
+            return own
+        others = (self._on(device, cell) for device in self._known if device != cell.device)
+        known = [cost for cost in others if cost.source != "unknown"]
+        return Cost(known[0].seconds, "another device") if known else own
+
+    def _on(self, device: str, cell: Cell) -> Cost:
+        """The seconds that it may take there."""
+        kind, known = (cell.method, cell.task, cell.preset), self._known.get(device, {})
         data = work.size(cell.task, cell.preset, self._root)
         wanted = work.of(dict(cell.params), data)
-        if kind in self._known:
-            seconds, done = self._known[kind]
+        if kind in known:
+            seconds, done = known[kind]
             # Without the data, nothing says that the same kind is other work than it was.
             scale = wanted / done if done and data.certain else 1.0
             return Cost(seconds * scale, "measured")
-        others = [(k, m) for k, m in self._by_method.get(cell.method, []) if m.work and m.seconds]
+        of_method = self._by_method.get((device, cell.method), [])
+        others = [(k, m) for k, m in of_method if m.work and m.seconds]
         if not others:
             return Cost(0.0, "unknown")
         near, measured = min(others, key=lambda one: _apart(one[1].work, wanted))

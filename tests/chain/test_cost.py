@@ -1,5 +1,6 @@
 """What cells cost: measured seconds, or those of others in proportion to declared work."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from harness import DATA, bench, make_plan, places, write_experiment
 from bench import registry
 from bench.nn import networks
 from bench.store import cost, work
+from bench.store.record import Record
 
 DATA_OF = work.Size(images=1000, shape=(28, 28, 1), certain=True)
 
@@ -120,6 +122,27 @@ def test_the_nearest_in_work_tells(monkeypatch, tmp_path):
     # Work that nobody could tell scales nothing.
     assert costs(("kmeans", "digits/cluster", "quick", 4.0, 0.0), far) == (4.0, "measured")
     assert costs(("kmeans", "mnist/cluster", "quick", 4.0, 0.0)) == (0.0, "unknown")
+
+
+def test_what_a_gpu_took_tells_of_a_cpu_only_where_nothing_else_does(monkeypatch, tmp_path):
+    toml = write_experiment(tmp_path / "x.toml", "digits/cluster", [{"method": "kmeans"}])
+    (cell,) = make_plan(toml).cells.values()
+    on_gpu = replace(cell, device="cuda")
+    took = {"cpu": 60.0, "cuda": 2.0}
+
+    def cost_of(asked, *devices):
+        records = [
+            Record(replace(cell, device=d).key, replace(cell, device=d).identity(), "done",
+                   wall_seconds=took[d], cpu_seconds=took[d])
+            for d in devices
+        ]  # fmt: skip
+        monkeypatch.setattr(cost, "reference", dict)
+        return cost.Costs(records, DATA).of(asked)
+
+    assert cost_of(cell, "cuda", "cpu") == (60.0, "measured")
+    assert cost_of(on_gpu, "cuda", "cpu") == (2.0, "measured")
+    assert cost_of(cell, "cuda") == (2.0, "another device")
+    assert cost_of(on_gpu, "cpu") == (60.0, "another device")
 
 
 def test_a_dry_run_says_what_is_an_estimate(tmp_path, capsys):
