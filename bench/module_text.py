@@ -63,7 +63,12 @@ def helps(name: str) -> bool:
     if top in _KNOWN or not top:
         return False
     file = _file(top) or _file(name)  # a folder without __init__.py has none
-    return file is not None and not _INSTALLED & set(file.parts)
+    return file is not None and not installed(file)
+
+
+def installed(file: Path) -> bool:
+    """Whether a file is of an installed library."""
+    return bool(_INSTALLED & set(file.parts))
 
 
 @cache
