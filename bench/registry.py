@@ -164,9 +164,18 @@ def _import_shipped(file: Path) -> None:
 
 
 def _import_plugin(folder: Path, stem: str) -> None:
-    """Import a module of a plug-in; raises a BenchError where it takes a network's name."""
+    """Import a module of a plug-in.
+
+    Raises:
+        BenchError: names the file; as `import_from`, or it takes a network's name.
+    """
     before = dict(_networks())
-    module = import_from(folder, stem)
+    try:
+        module = import_from(folder, stem)
+    except BenchError as error:
+        file = str(folder / f"{stem}.py")
+        error.args = error.args if file in str(error) else (f"{file}: {error}",)
+        raise
     known = _networks()
     for name in [n for n, cls in known.items() if cls.__module__ == module.__name__]:
         mine, taken = known[name], before.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli import common
@@ -33,7 +34,8 @@ def add(verbs: common.Verbs) -> None:
 def act(arguments: argparse.Namespace) -> int:
     """Do one thing with each data set named."""
     from bench.cli import listing
-    from bench.datasets import get, prepare, verify
+    from bench.datasets import get, verify
+    from bench.datasets.task_specs import refuse_waiting
 
     if arguments.action_name == "list":
         if arguments.names:
@@ -47,6 +49,7 @@ def act(arguments: argparse.Namespace) -> int:
             f"data {arguments.action_name}: name a data set; `python -m bench data list` does"
         )
     common.load_plugins(arguments)
+    refuse_waiting()
     root = common.data_root(arguments.data_root)
     for name in arguments.names:
         get(name)
@@ -54,9 +57,24 @@ def act(arguments: argparse.Namespace) -> int:
         if arguments.action_name == "verify":
             print("\n".join(verify(name, root)))
         else:
-            done = prepare(name, root, download=arguments.action_name == "fetch")
-            print(f"{name}: {len(done.images)} images ready in {done.folder}")
+            _prepare(name, root, download=arguments.action_name == "fetch")
     return 0
+
+
+def _prepare(name: str, root: Path, *, download: bool) -> None:
+    """Prepare a data set and say what is there of it, and what is not."""
+    from bench.datasets import availability, get, prepare
+    from bench.datasets.dataset import is_shipped
+    from bench.datasets.verified import refuse_unfit_tasks
+
+    done = prepare(name, root, download=download)
+    declared = get(name).counts
+    splits = ", ".join(f"{one} {done.counts[one]:,}" for one in declared if one in done.counts)
+    print(f"{name}: {len(done.images):,} images ready in {done.folder} ({splits})")
+    if missing := availability(name, root, declared):
+        print(missing)
+    if not is_shipped(name):  # tasks of ours may ask for columns that come with further files
+        refuse_unfit_tasks(done)
 
 
 def made_ready(plan: Plan, options: Options) -> Plan:

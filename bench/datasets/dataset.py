@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from bench.datasets import declared_data, description
+from bench.datasets.asking import asking, called
 from bench.errors import BenchError, Unavailable, unknown
 from bench.tasks import Images, Ints
 
@@ -83,12 +86,44 @@ class Dataset:
     @property
     def layouts(self) -> str:
         """Where it is looked for, in words; "" where no source says."""
-        said = [source.layout(self) for source in self.sources if hasattr(source, "layout")]
+        said = []
+        for source in self.sources:
+            if hasattr(source, "layout"):
+                with asking(self.name, source, "layout"):
+                    said.append(str(source.layout(self)))
         return " or ".join(said)
+
+    @cached_property
+    def description(self) -> str:
+        """A hash of all that decides what is made of given files, with the code of a plug-in."""
+        return description.of_values(
+            {
+                "shape": self.shape,
+                "counts": self.counts,
+                "labels": self.labels,
+                "sources": self.sources,
+                "complete": self.complete,
+                "split_column": self.split_column,
+                "partials": self.partials,
+            }
+        )
+
+    def splits(self, source: Source, root: Path) -> set[str]:
+        """The splits that a source holds.
+
+        Raises:
+            BenchError: as `asking`, or it names one that the declaration does not have.
+        """
+        with asking(self.name, source, "splits"):
+            found = set(source.splits(self, root))
+        if wrong := sorted(found - self.counts.keys(), key=str):
+            where = f"dataset '{self.name}': {called(source)}.splits"
+            raise unknown("split", str(wrong[0]), self.counts, where=where)
+        return found
 
     def source(self, root: Path) -> Source | None:
         """The source that holds most splits; None when there is none."""
-        found = [(len(source.splits(self, root)), source) for source in self.sources]
+        found = [(len(self.splits(source, root)), source) for source in self.sources]
         most, source = max(found, key=lambda pair: pair[0])
         return source if most else None
 
@@ -100,16 +135,21 @@ class Dataset:
             BenchError: a file is damaged or holds something else.
         """
         source = self.source(root)
-        incomplete = source is None or source.splits(self, root) < set(self.counts)
+        incomplete = source is None or self.splits(source, root) < set(self.counts)
         if download and incomplete and self.fetch:
             self._download(root)
             source = self.source(root)
         if source is None:
             looked = f" (looked for {self.layouts})" if self.layouts else ""
             raise Unavailable(f"{self.name} is not under {root}{looked}: {self.how_to_get}")
-        raw = source.read(self, root)
-        self._check(raw, root)
-        return self.complete(raw) if self.complete else raw
+        with asking(self.name, source, "read"):
+            raw = source.read(self, root)
+        self._check(raw, f"{called(source)}.read", root)
+        if self.complete:
+            with asking(self.name, self.complete):
+                raw = self.complete(raw)
+            self._check(raw, called(self.complete), root)
+        return raw
 
     def _download(self, root: Path) -> None:
         assert self.fetch is not None
@@ -123,15 +163,19 @@ class Dataset:
                 f"files there yourself ({self.how_to_get})"
             ) from error
 
-    def _check(self, raw: Raw, root: Path) -> None:
+    def _check(self, raw: Raw, giver: str, root: Path) -> None:
         """Refuse what later stages would trip over."""
-        where, shape = f"{self.name} under {root}", raw.images.shape
+        where = f"{self.name} under {root}"
+        declared_data.refuse_other(raw, Raw, f"dataset '{self.name}': {giver}")
+        shape = raw.images.shape
         if raw.images.dtype != np.uint8 or shape[1:] != self.shape:
             raise BenchError(
                 f"{where}: images are {raw.images.dtype} {shape[1:]}, expected uint8 {self.shape}"
             )
         if not shape[0]:
             raise BenchError(f"{where}: its files hold no image")
+        if len(self.counts) > 1:
+            declared_data.refuse_splits(raw, self.split_column, tuple(self.counts), where)
         for column, values in raw.columns.items():
             if values.shape != shape[:1]:
                 raise BenchError(f"{where}: {shape[0]} images but {values.size} values of {column}")
@@ -144,18 +188,39 @@ class Dataset:
 
 
 _datasets: dict[str, Dataset] = {}
+_shipped: set[str] = set()
 
 
 def register_dataset(dataset: Dataset) -> Dataset:
     """Make a dataset known by its name; a plugin calls this when it is imported.
 
     Raises:
-        BenchError: the name is taken.
+        BenchError: the name is taken, or a field is not what it must be.
     """
+    declared_data.refuse_unfit(dataset)
     if dataset.name in _datasets:
         raise BenchError(f"dataset '{dataset.name}': the name is taken, choose another")
-    _datasets[dataset.name] = dataset
-    return dataset
+    height, width, channels = dataset.shape  # lists will do
+    known = replace(
+        dataset,
+        shape=(height, width, channels),
+        labels=tuple(dataset.labels),
+        sources=tuple(dataset.sources),
+    )
+    if _shipped:
+        _ = known.description  # as it is before a source has read, and perhaps kept, anything
+    _datasets[dataset.name] = known
+    return known
+
+
+def all_are_shipped() -> None:
+    """Say that what is registered by now comes with the project."""
+    _shipped.update(_datasets)
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a data set comes with the project: its pins tell when its images are others."""
+    return name in _shipped
 
 
 def names() -> list[str]:

@@ -1,5 +1,7 @@
 """What prepared data were made of: a hash that changes when the files of their source do.
 
+How these were read, `Dataset.description` tells of data sets that are not shipped.
+
 Names, sizes and times of change tell, as they do for `make`; of a few large files the last bytes
 too, where .npz, .zip and .gz files keep the checksums of their contents. Of sources of a million
 photographs the folders tell, whose times change when a file in them comes, goes or is renamed.
@@ -9,12 +11,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from bench.datasets.asking import asking
+from bench.datasets.dataset import Dataset, Source
 from bench.errors import BenchError
-
-if TYPE_CHECKING:
-    from bench.datasets.dataset import Dataset, Source
 
 _FEW = 16
 """Up to so many files the last bytes of each are read."""
@@ -53,7 +53,8 @@ def newest(dataset: Dataset, source: Source, root: Path) -> float:
 def _files(dataset: Dataset, source: Source, root: Path) -> list[Path]:
     """The files and folders that tell; none of a source of a plug-in that names none."""
     files = getattr(source, "files", None)
-    return sorted(set(files(dataset, root))) if files else []
+    with asking(dataset.name, source, "files"):
+        return sorted(set(files(dataset, root))) if files else []
 
 
 def _described(path: Path, root: Path, *, tail: bool) -> bytes:
@@ -68,4 +69,5 @@ def _described(path: Path, root: Path, *, tail: bool) -> bytes:
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror})") from error
     size = "folder" if folder else found.st_size
-    return f"{path.relative_to(root)} {size} {found.st_mtime_ns}\n".encode() + end
+    name = path.relative_to(root) if path.is_relative_to(root) else path
+    return f"{name} {size} {found.st_mtime_ns}\n".encode() + end

@@ -20,13 +20,15 @@ import numpy as np
 
 from bench.datasets import checksums, identity
 from bench.datasets.cache import Content, Rows, cache_root, locked, read_meta, write_folder
-from bench.datasets.dataset import Dataset, Raw, get
+from bench.datasets.dataset import Dataset, Raw, get, is_shipped
 from bench.datasets.fingerprint import canonical_order, fingerprint, pixel_hashes, records
 from bench.errors import BenchError
 from bench.tasks import Images, Ints
 
 ORDER = "order.npy"
 """int64, (N,): of each image its place in the source; data prepared before it was kept lack it."""
+DECLARED = "declared"
+"""Key of meta.json, of data sets that are not shipped: `Dataset.description` of what was read."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,21 @@ class Prepared:
                 return {column: arrays[column] for column in arrays}
         except (zipfile.BadZipFile, zlib.error, OSError, ValueError, AttributeError) as error:
             path = self.folder / "columns.npz"
-            raise BenchError(f"{path} is damaged ({error}): {_mend(self.folder)}") from error
+            raise BenchError(f"{path} is damaged ({error}): {how_to_mend(self.folder)}") from error
 
     @property
     def order(self) -> Ints | None:
         """Of each image its place in the source that was read; None where that was not kept."""
         if not (self.folder / ORDER).exists():
             return None
-        meta = read_meta(self.folder, _mend(self.folder)) or {}
-        checksums.verify(self.folder, meta, _mend(self.folder), only=ORDER)
+        meta = read_meta(self.folder, how_to_mend(self.folder)) or {}
+        checksums.verify(self.folder, meta, how_to_mend(self.folder), only=ORDER)
         order: Ints = np.array(self._load(ORDER))
         return order
 
     def verify(self) -> None:
         """Hold the files against their SHA-256; raises BenchError where one is damaged."""
-        mend = _mend(self.folder)
+        mend = how_to_mend(self.folder)
         checksums.verify(self.folder, read_meta(self.folder, mend) or {}, mend)
 
     def _load(self, file: str) -> Any:
@@ -82,10 +84,11 @@ class Prepared:
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise BenchError(f"{path} is damaged ({error}): {_mend(self.folder)}") from error
+            raise BenchError(f"{path} is damaged ({error}): {how_to_mend(self.folder)}") from error
 
 
-def _mend(folder: Path) -> str:
+def how_to_mend(folder: Path) -> str:
+    """What to do about a damaged folder, the end of a sentence."""
     return f"delete {folder} and run `python -m bench data prepare {folder.parent.name}`"
 
 
@@ -101,7 +104,7 @@ def _prepared(folder: Path, meta: Mapping[str, Any]) -> Prepared:
         names = {column: tuple(known) for column, known in meta["names"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         path = folder / "meta.json"
-        raise BenchError(f"{path} cannot be read ({error!r}): {_mend(folder)}") from error
+        raise BenchError(f"{path} cannot be read ({error!r}): {how_to_mend(folder)}") from error
     return Prepared(name=folder.parent.name, folder=folder, names=names, **values)
 
 
@@ -112,12 +115,15 @@ def kept(name: str, root: Path) -> Prepared | None:
         BenchError: it is damaged.
     """
     folder = _folder(name, root)
-    meta = read_meta(folder, _mend(folder))
+    meta = read_meta(folder, how_to_mend(folder))
     return None if meta is None else _prepared(folder, meta)
 
 
 def current(name: str, root: Path) -> Prepared | None:
     """What is prepared of the files that are here now; None if nothing is, or of others.
+
+    Of a data set that is not shipped, it is also of others where the declaration has changed since,
+    or the plug-in's code that reads it.
 
     What is prepared stays current when its source, or a split of it, is there no more.
 
@@ -125,25 +131,32 @@ def current(name: str, root: Path) -> Prepared | None:
         BenchError: it is damaged, or so is a file of the source.
     """
     folder, dataset = _folder(name, root), get(name)
-    meta = read_meta(folder, _mend(folder))
+    meta = read_meta(folder, how_to_mend(folder))
     if meta is None:
         return None
-    source = None if dataset.bundled else dataset.source(root)
-    if source is None or source.splits(dataset, root) < meta["counts"].keys():
-        return _prepared(folder, meta)
+    prepared, shipped = _prepared(folder, meta), is_shipped(name)
+    if not prepared.counts.keys() <= dataset.counts.keys():
+        return None
+    if not shipped and meta.get(DECLARED, dataset.description) != dataset.description:
+        return None
+    source = None if shipped and dataset.bundled else dataset.source(root)
+    if source is None or dataset.splits(source, root) < prepared.counts.keys():
+        return prepared
+    if not shipped and DECLARED not in meta:  # prepared before declarations were kept
+        return None
     if "source" in meta:
         same = meta["source"] == identity.of_source(dataset, source, root)
     else:  # prepared before sources had an identity
         written = (folder / "meta.json").stat().st_mtime
         same = identity.newest(dataset, source, root) <= written
-    return _prepared(folder, meta) if same else None
+    return prepared if same else None
 
 
 def prepare(name: str, root: Path, *, download: bool = False) -> Prepared:
     """The prepared dataset, made now if it is not there yet.
 
-    It is made again when the files of its source have changed, or when a split is missing that
-    `download` may get.
+    It is made again when it is no longer `current`, or when a split is missing that `download` may
+    get.
 
     Raises:
         Unavailable: there is no source; the message says how to get it.
@@ -185,10 +198,10 @@ def _write(dataset: Dataset, raw: Raw, folder: Path, source: str) -> Prepared:
     hashes = pixel_hashes(raw.images)
     record_hashes = records(hashes, raw.columns, raw.names)
     counts, prints, notes = {}, {}, [raw.note] if raw.note else []
-    for split, index in _split_indices(dataset, raw.columns, len(hashes)).items():
+    for split, index in split_indices(dataset, raw.columns, len(hashes)).items():
         counts[split] = index.size
         prints[split] = fingerprint(record_hashes[i] for i in index)
-        status = _status(dataset, split, index.size, prints[split], pinned=not raw.note)
+        status = judged(dataset, split, index.size, prints[split], pinned=not raw.note)
         notes += [] if status in ("ok", "unpinned") else [status]
     order = canonical_order(hashes, record_hashes)
     columns = {column: values[order] for column, values in raw.columns.items()}
@@ -200,12 +213,14 @@ def _write(dataset: Dataset, raw: Raw, folder: Path, source: str) -> Prepared:
         "partial": "; ".join(notes),
         "source": source,
     }
+    if not is_shipped(dataset.name):
+        meta[DECLARED] = dataset.description
     images = Rows(raw.images, order)
     files: dict[str, Content] = {"images.npy": images, "columns.npz": columns, ORDER: order}
     return _prepared(folder, write_folder(folder, files, meta))
 
 
-def _split_indices(dataset: Dataset, columns: Mapping[str, Ints], n: int) -> dict[str, Ints]:
+def split_indices(dataset: Dataset, columns: Mapping[str, Ints], n: int) -> dict[str, Ints]:
     """Split -> the indices of its images; splits without any are left out."""
     if len(dataset.counts) == 1:
         return {next(iter(dataset.counts)): np.arange(n)}
@@ -214,7 +229,7 @@ def _split_indices(dataset: Dataset, columns: Mapping[str, Ints], n: int) -> dic
     return {split: index for split, index in found.items() if index.size}
 
 
-def _status(dataset: Dataset, split: str, count: int, found: str, *, pinned: bool = True) -> str:
+def judged(dataset: Dataset, split: str, count: int, found: str, *, pinned: bool = True) -> str:
     """Judge a split: "ok", "unpinned" or the description of a known part.
 
     Raises:
@@ -236,62 +251,3 @@ def _status(dataset: Dataset, split: str, count: int, found: str, *, pinned: boo
             f"(fingerprint {found[:16]}…, expected {pin[:16]}…): fetch them again"
         )
     return "ok"
-
-
-def verify(name: str, root: Path) -> list[str]:
-    """Hash the prepared arrays again; one line per split.
-
-    Raises:
-        BenchError: nothing is prepared, or the arrays are not what was prepared or is pinned.
-    """
-    dataset, prepared = get(name), kept(name, root)
-    if prepared is None:
-        raise BenchError(f"{name} is not prepared: run `python -m bench data prepare {name}`")
-    if current(name, root) is None:
-        raise BenchError(
-            f"{name} was prepared from other files than are here now: run `python -m bench data "
-            f"prepare {name}`"
-        )
-    prepared.verify()
-    columns = prepared.columns
-    hashes = pixel_hashes(prepared.images)
-    if any(len(values) != len(hashes) for values in columns.values()):
-        raise BenchError(
-            f"{prepared.folder}: its images and columns differ in number: {_mend(prepared.folder)}"
-        )
-    record_hashes = records(hashes, columns, prepared.names)
-    if (canonical_order(hashes, record_hashes) != np.arange(len(hashes))).any():
-        raise BenchError(f"{prepared.folder} is out of order: {_mend(prepared.folder)}")
-    lines = []
-    for split, index in _split_indices(dataset, columns, len(hashes)).items():
-        found = fingerprint(record_hashes[i] for i in index)
-        if found != prepared.fingerprints[split]:
-            raise BenchError(
-                f"{prepared.folder}: {split} is not what was prepared (fingerprint {found[:16]}…, "
-                f"expected {prepared.fingerprints[split][:16]}…): {_mend(prepared.folder)}"
-            )
-        status = _status(dataset, split, index.size, found, pinned=not prepared.note)
-        lines.append(f"{name} {split}: {status}, {index.size:,} images, {found}")
-    return lines + _verify_parts(name, root)
-
-
-def _verify_parts(name: str, root: Path) -> list[str]:
-    """Hash the parts of a data set that tasks were given; a line on them, where there are any.
-
-    Raises:
-        BenchError: a part is damaged; names the first.
-    """
-    sound = unknown = 0
-    for folder in sorted((cache_root(root) / name / "parts").glob("*")):
-        if folder.is_dir() and not folder.name.endswith((".new", ".old")):
-            mend = f"delete {folder} and run the command again"
-            done = checksums.verify(folder, read_meta(folder, mend) or {}, mend)
-            sound, unknown = sound + done, unknown + (not done)
-    lines = [f"{name}: {sound} prepared parts are as they were written"] if sound else []
-    if unknown:
-        folder = cache_root(root) / name / "parts"
-        lines.append(
-            f"{name}: {unknown} prepared parts have no checksum, they are from before there were "
-            f"any; delete {folder} to have them made again"
-        )
-    return lines

@@ -19,7 +19,7 @@ class Presence:
     name: str
     root: Path
     prepared: Prepared | None = None
-    """None too where it was prepared of files that have changed since."""
+    """None too where its files, or its declaration, have changed since."""
     there: frozenset[str] = frozenset()
     """The splits that a source holds."""
     note: str = ""
@@ -38,7 +38,7 @@ def look(name: str, root: Path) -> Presence:
     dataset = get(name)
     try:
         prepared, source = current(name, root), dataset.source(root)
-        there = frozenset(source.splits(dataset, root)) if source else frozenset()
+        there = frozenset(dataset.splits(source, root)) if source else frozenset()
     except BenchError as error:
         return Presence(name, root, damage=str(error))
     return Presence(name, root, prepared, there, getattr(source, "note", ""))

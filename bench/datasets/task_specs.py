@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.datasets import declared_task
 from bench.datasets.parts import Part
 from bench.errors import BenchError, unknown
 from bench.tasks import Kind, TaskInfo
@@ -44,6 +45,15 @@ class TaskSpec:
             self.source is not None,
             self.auxiliary is not None,
             self.related,
+        )
+
+    def other_number(self, found: int) -> str:
+        """A sentence where the target has another number of classes than declared, else ""."""
+        if not self.n_clusters or found == self.n_clusters:
+            return ""
+        return (
+            f"task '{self.name}' declares n_clusters = {self.n_clusters}, and its target in "
+            f"'{self.target.dataset}' has {found} classes: declare that number, or mend the data"
         )
 
     def parts(self) -> dict[str, Part]:
@@ -96,24 +106,29 @@ class TaskSpec:
 
 _tasks: dict[str, TaskSpec] = {}
 _groups: dict[str, tuple[str, ...]] = {}
+_waiting: set[str] = set()
+"""Tasks on a data set that was unknown when they were registered."""
 
 
 def register_task(task: TaskSpec) -> TaskSpec:
     """Make a task known by its name; a plugin calls this when it is imported.
 
     Raises:
-        BenchError: the name is taken, `quick` names a role that the task lacks, the target is
-            turned, or its classes are among those of its labelled source.
+        BenchError: the name is taken, a field is not what it must be, a split or class of a part is
+            unknown, the target is turned, or its classes are among those of its labelled source.
+            A data set that is unknown as yet is when the task is first asked for.
     """
+    declared_task.refuse_unfit(task)
     if task.name in _tasks or task.name in _groups:
         raise BenchError(f"task '{task.name}': the name is taken, choose another")
-    for role in task.quick:
-        if role not in task.parts():
-            raise unknown("role", role, task.parts(), where=f"quick of task '{task.name}'")
     if task.target.versions > 1:
         raise BenchError(f"task '{task.name}': the target is taken as it is, versions = 1")
     if task.kind == "cluster" and task.source is not None:
         _refuse_overlap(task.name, task.target, task.source)
+    if declared_task.waits(task):
+        _waiting.add(task.name)
+    else:
+        declared_task.refuse_unknown_data(task)
     _tasks[task.name] = task
     return task
 
@@ -144,7 +159,16 @@ def get_task(name: str, where: str = "") -> TaskSpec:
     """
     if name not in _tasks:
         raise unknown("task", name, _tasks, where=where)
+    if name in _waiting:
+        declared_task.refuse_unknown_data(_tasks[name])
+        _waiting.remove(name)
     return _tasks[name]
+
+
+def refuse_waiting() -> None:
+    """Raise a BenchError where a task is on a data set that no plug-in has brought."""
+    for name in sorted(_waiting):
+        get_task(name)
 
 
 def register_group(name: str, members: Iterable[str]) -> tuple[str, ...]:

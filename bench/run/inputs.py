@@ -138,12 +138,8 @@ def _refuse_other_data(
     if now != cell.data:
         names = ", ".join(task.splits())
         raise DamagedData(f"{names} changed since this run was planned: run the command again")
-    found = parts["target"].n_classes
-    if task.n_clusters and found != task.n_clusters:
-        raise DamagedData(
-            f"task '{task.name}' declares n_clusters = {task.n_clusters}, and its target in "
-            f"'{task.target.dataset}' has {found} classes: declare that number, or mend the data"
-        )
+    if wrong := task.other_number(parts["target"].n_classes):
+        raise DamagedData(wrong)
     if role := {"adapt": "source", "probe": "train", "finetune": "train"}.get(task.kind):
         refuse_other_classes(task, role, parts, root)
 

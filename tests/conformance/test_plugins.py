@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from harness import DATA, bench, write_experiment
 
-from bench import ROOT, registry
+from bench import ROOT, module_text, registry
 from bench.errors import DamagedData
 from bench.nn import networks
 from bench.nn.networks import base
@@ -45,7 +45,7 @@ def folder(tmp_path, monkeypatch):
     made.mkdir()
     yield made
     code.fingerprint.cache_clear()
-    code._helps.cache_clear()
+    module_text.helps.cache_clear()
 
 
 def refused(folder, capsys):
@@ -58,7 +58,7 @@ def refused(folder, capsys):
 
 def fingerprint(folder, stem="it"):
     code.fingerprint.cache_clear()
-    code._helps.cache_clear()
+    module_text.helps.cache_clear()
     return code.fingerprint(f"{registry.package_of(folder)}.{stem}")
 
 
@@ -179,7 +179,7 @@ def test_a_helper_that_is_reached_through_the_path_counts_in_the_fingerprint(fol
 
 
 def test_installed_libraries_are_no_helpers():
-    assert not any(map(code._helps, ("numpy.linalg", "torch", "json", "tabulate", "PIL", "bench")))
+    assert not any(map(module_text.helps, ("numpy.linalg", "torch", "json", "PIL", "bench")))
 
 
 # Code that goes wrong before anything runs.

@@ -8,7 +8,7 @@ from bench import ROOT
 
 ORDER = """
 errors
-shipped typed files plural tasks carried
+shipped typed files plural tasks carried module_text
 declared
 method_info
 nn.images nn.schedules

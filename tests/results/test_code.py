@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from bench import module_text
 from bench.nn import networks
 from bench.nn.networks import base as network
 from bench.nn.networks.convnet import ConvNet
@@ -50,9 +51,9 @@ def test_a_new_network_leaves_fingerprints_as_they_are(fingerprint, request):
 def test_a_network_counts_where_its_name_stands(fingerprint, monkeypatch, name):
     text = f"network = {name!r}\n"
     before, without = fingerprint(text), fingerprint("network = 'convnet'\n")
-    real = code._source
+    real = module_text._source
     changed = {"bench.nn.networks.vggs": "changed = 1\n"}
-    monkeypatch.setattr(code, "_source", lambda module: changed.get(module) or real(module))
+    monkeypatch.setattr(module_text, "_source", lambda module: changed.get(module) or real(module))
     assert fingerprint(text) != before
     assert fingerprint("network = 'convnet'\n") == without
 
