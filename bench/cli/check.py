@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.cli import common, named_folders, words
+from bench.cli import common, named_folders, selection, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.states import read
 
     _refuse(arguments)
-    plan = common.plan_for(arguments)
+    plan = selection.plan_for(arguments)
     named_folders.refuse_mistyped(arguments)
     store = Store(arguments.results, read_only=True)
     results = read(plan, store)

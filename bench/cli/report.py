@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, named_folders, words
+from bench.cli import common, named_folders, selection, words
 from bench.plan.cell import PRESETS
 from bench.plural import many
 
@@ -95,7 +95,7 @@ def _plans(arguments: argparse.Namespace, records: Mapping[str, Record]) -> list
     plans = []
     for preset in presets or PRESETS[:1]:
         named = argparse.Namespace(**vars(arguments) | {"preset": preset})
-        plans.append(common.whole(common.plan_for(named), common.options_of(named)))
+        plans.append(selection.whole(selection.plan_for(named), selection.options_of(named)))
     return plans
 
 

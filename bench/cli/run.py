@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, data, executors, named_folders, words
+from bench.cli import common, data, executors, named_folders, selection, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -114,10 +114,10 @@ def act(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, plugins))
-    asked = common.asked_of(arguments)
+    asked = selection.asked_of(arguments)
     plan = _planned(arguments, asked)
     store = Store(arguments.results, read_only=arguments.dry_run)
-    chosen = common.options_of(arguments)
+    chosen = selection.options_of(arguments)
     if not arguments.dry_run:
         store.check_writable()
         plan = data.made_ready(plan, chosen)
@@ -205,7 +205,7 @@ def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
         data.fetch_missing(arguments)
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and machine.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
-    plan = common.plan_for(arguments, asked)
+    plan = selection.plan_for(arguments, asked)
     for one in plan.experiments:
         if one.name in experiment.names() and not reference.shipped(one):
             named = f"the project's experiment '{one.name}', whose tables it replaces"
@@ -241,10 +241,10 @@ def _write(
     from bench.report.table_views import views
     from bench.store.states import read
 
-    options = common.options_of(arguments)
+    options = selection.options_of(arguments)
     if options.selects:
         every = options.whole()
-        results = read(data.made_ready(common.whole(results.plan, options), every), store)
+        results = read(data.made_ready(selection.whole(results.plan, options), every), store)
     made = views(results)
     return made[0], render.write_all(made, store.root, results.plan.shown)
 

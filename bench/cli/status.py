@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from bench.cli import common, executors, named_folders
+from bench.cli import common, executors, named_folders, selection
 from bench.files import printable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.states import counts, read
 
     store = Store(arguments.results, read_only=True)
-    results = read(common.plan_for(arguments), store)
+    results = read(selection.plan_for(arguments), store)
     named_folders.refuse_mistyped(arguments)
     plan, records, found = results.plan, results.records, results.states
     damaged = store.damaged | damaged_curves(results)

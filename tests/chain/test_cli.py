@@ -7,7 +7,7 @@ import re
 import pytest
 from harness import bench, outputs, places, stamps, start, write_experiment
 
-from bench.cli import common, lacks, progress, words
+from bench.cli import lacks, progress, selection, words
 from bench.datasets.task_specs import groups
 from bench.errors import Lack
 from bench.store import states
@@ -219,7 +219,7 @@ def test_interrupted_is_130(monkeypatch, capsys):
     def interrupt(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(common, "plan_for", interrupt)
+    monkeypatch.setattr(selection, "plan_for", interrupt)
     assert bench("status") == 130
     assert "interrupted" in capsys.readouterr().err
 
