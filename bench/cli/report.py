@@ -92,11 +92,13 @@ def _plans(arguments: argparse.Namespace, records: Mapping[str, Record]) -> list
     presets = [preset for preset in PRESETS if preset in measured]
     if arguments.preset:
         presets = [arguments.preset]
-    plans = []
+    plans, every = [], []
     for preset in presets or PRESETS[:1]:
         named = argparse.Namespace(**vars(arguments) | {"preset": preset})
-        plans.append(selection.whole(selection.plan_for(named), selection.options_of(named)))
-    return plans
+        plans.append(selection.planned(named))
+        every.append(selection.whole(plans[-1], selection.options_of(named)))
+    selection.say_notes(arguments, *plans)
+    return every
 
 
 def _results(plan: Plan, records: Mapping[str, Record], store: Store) -> Results:

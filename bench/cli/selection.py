@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import registry
+from bench.cli import own_methods
 from bench.cli.common import NARROWING, data_root, load_plugins, say, use_weights
 from bench.errors import BenchError
 
@@ -39,12 +40,26 @@ def chosen_experiments(arguments: argparse.Namespace) -> list[Experiment]:
 
 
 def plan_for(arguments: argparse.Namespace, asked: Asked | None = None) -> Plan:
-    """The plan that a verb's selection asks for, kept or new; nothing is written for it.
+    """The plan that a verb's selection asks for, kept or new, with what to know of it said.
 
     Args:
         arguments: As parsed.
         asked: `asked_of` of the same, where the plan will be kept under it.
     """
+    made = planned(arguments, asked)
+    say_notes(arguments, made)
+    return made
+
+
+def say_notes(arguments: argparse.Namespace, *plans: Plan) -> None:
+    """Say on standard error what these plans leave out of the tables, or of the results."""
+    notes = [line for plan in plans for line in plan.notes]
+    for line in dict.fromkeys([*notes, *own_methods.strangers(arguments, plans)]):
+        say(f"note: {line}", sys.stderr)
+
+
+def planned(arguments: argparse.Namespace, asked: Asked | None = None) -> Plan:
+    """The plan of `plan_for`; nothing is written or said."""
     from bench.plan import graph
     from bench.store import kept_plan
 
@@ -56,8 +71,6 @@ def plan_for(arguments: argparse.Namespace, asked: Asked | None = None) -> Plan:
         options = options_of(arguments)
         made = graph.make(chosen_experiments(arguments), options)
         refuse_unused(made, options)
-    for line in made.notes:
-        say(f"note: {line}", sys.stderr)
     return made
 
 
@@ -67,9 +80,9 @@ def asked_of(arguments: argparse.Namespace) -> Asked | None:
 
     if arguments.plugins or registry.plugins_of_environment() or arguments.device != "cpu":
         return None
-    chosen = {
-        flag: getattr(arguments, flag, None) for flag in ("experiments", "every", *NARROWING)
-    }
+    if own_methods.held(arguments):  # the plan hangs on them
+        return None
+    chosen = {flag: getattr(arguments, flag, None) for flag in ("experiments", "every", *NARROWING)}
     if chosen["every"] is False and not chosen["experiments"]:  # as `chosen_experiments`
         chosen["every"] = True
     files = (Path(name).absolute() for name in arguments.experiments if name.endswith(".toml"))
@@ -109,6 +122,7 @@ def options_of(arguments: argparse.Namespace) -> Options:
         dtype=arguments.dtype,
         data_root=data_root(arguments.data_root),
         given=given.read(arguments.given, "--set"),
+        held=own_methods.held(arguments),
     )
 
 
