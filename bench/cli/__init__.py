@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench.cli import own_methods, streams
+from bench.cli import following, own_methods, streams
 from bench.cli.common import TERMINATED
 from bench.cli.mistakes import Parser, refuse_rest
 from bench.errors import BenchError
@@ -44,7 +44,7 @@ def _status(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         refuse_rest(arguments, rest)
         status: int = arguments.action(arguments)
     except BenchError as error:
-        told = own_methods.hinted(error, arguments)
+        told = following.completed(own_methods.hinted(error, arguments), arguments)
         print(f"bench: {printable(told, lines=True)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
