@@ -18,6 +18,9 @@ class Unknown(BenchError):
 
     what = ""
     """The kind of name, such as "method"."""
+    name = ""
+    near = ""
+    """The nearest name that is known; "" where none is near."""
 
 
 class Unavailable(BenchError):
@@ -87,5 +90,5 @@ def unknown(
         hint = f"known: {', '.join(known) or 'none'}"
     prefix = f"{where}: " if where else ""
     error = Unknown(f"{prefix}unknown {what} '{name}': {hint}")
-    error.what = what
+    error.what, error.name, error.near = what, name, near[0] if near else ""
     return error

@@ -250,6 +250,17 @@ def import_from(folder: Path, stem: str) -> types.ModuleType:
     return module
 
 
+def known(name: str) -> bool:
+    """Whether a method has this name, imported or not."""
+    return name in _methods or name in shipped.methods()
+
+
+def scored(name: str) -> bool:
+    """Whether a method has this name and its output a score of its own; nothing is imported."""
+    one = _methods.get(name) or shipped.methods().get(name)
+    return one is not None and not one.artifact and name not in shipped.MEASURING
+
+
 def get(name: str, *, where: str = "") -> MethodInfo:
     """The method of this name.
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench.cli import streams
+from bench.cli import following, own_methods, streams
 from bench.cli.common import TERMINATED
 from bench.cli.mistakes import Parser, refuse_rest
 from bench.errors import BenchError
@@ -44,7 +44,8 @@ def _status(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
         refuse_rest(arguments, rest)
         status: int = arguments.action(arguments)
     except BenchError as error:
-        print(f"bench: {printable(str(error), lines=True)}", file=sys.stderr)
+        told = following.completed(own_methods.hinted(error, arguments), arguments)
+        print(f"bench: {printable(told, lines=True)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         word, code = ("terminated", 143) if str(error) == TERMINATED else ("interrupted", 130)

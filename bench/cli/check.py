@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.cli import common, named_folders, words
+from bench.cli import common, following, named_folders, selection, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.states import read
 
     _refuse(arguments)
-    plan = common.plan_for(arguments)
+    plan = selection.plan_for(arguments)
     named_folders.refuse_mistyped(arguments)
     store = Store(arguments.results, read_only=True)
     results = read(plan, store)
@@ -141,7 +141,7 @@ def _records(results: Results) -> list[Record]:
     return [records[k] for k in plan.cells if k in keys and k in records]
 
 
-def after_run(results: Results) -> int:
+def after_run(arguments: argparse.Namespace, results: Results) -> int:
     """Two or three lines on what a run's numbers became; returns the check's exit status."""
     from bench.render import verdicts
     from bench.report import comparisons
@@ -157,5 +157,7 @@ def after_run(results: Results) -> int:
     for i, line in enumerate(verdicts.summary(compared)):
         common.say(f"{'check ' if i == 0 else '      '} {line}")
     if status == 1:
-        print("       `python -m bench check` names them")
+        common.say(
+            f"       `python -m bench check{following.words(arguments, 'check')}` names them"
+        )
     return status

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common
+from bench.cli import common, selection
 from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
@@ -102,11 +102,11 @@ def fetch_missing(arguments: argparse.Namespace) -> None:
     from bench.datasets.task_specs import get_task
 
     common.load_plugins(arguments)
-    options = common.options_of(arguments)
+    options = selection.options_of(arguments)
     root = options.data_root
     tasks = {
         task
-        for one in common.chosen_experiments(arguments)
+        for one in selection.chosen_experiments(arguments)
         for entry in one.entries()
         if entry.runs and options.takes(entry)
         for task in (*entry.all_tasks, entry.probe)

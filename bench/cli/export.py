@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from bench.cli import common, named_folders, words
+from bench.cli import common, named_folders, selection, words
 from bench.errors import BenchError
 from bench.plural import many
 
@@ -88,7 +88,7 @@ def frame_of(arguments: argparse.Namespace) -> pd.DataFrame:
     if _chosen(arguments):
         from bench.store.states import read
 
-        found = frame.of_results(read(common.plan_for(arguments), store))
+        found = frame.of_results(read(selection.plan_for(arguments), store))
     else:
         found = frame.of_records(store.records().values())
     common.say_damaged(store)
@@ -96,7 +96,7 @@ def frame_of(arguments: argparse.Namespace) -> pd.DataFrame:
 
 
 def _chosen(arguments: argparse.Namespace) -> bool:
-    return bool(arguments.experiments or arguments.every or common.narrows(arguments))
+    return bool(arguments.experiments or arguments.every or selection.narrows(arguments))
 
 
 def _predictions(arguments: argparse.Namespace) -> Iterator[pd.DataFrame]:
@@ -121,7 +121,7 @@ def _finished(arguments: argparse.Namespace, store: Store) -> list[tuple[Path, R
     named_folders.refuse_mistyped(arguments)
     records = store.records()
     common.load_plugins(arguments)
-    keys = common.plan_for(arguments).cells.keys() if _chosen(arguments) else records.keys()
+    keys = selection.plan_for(arguments).cells.keys() if _chosen(arguments) else records.keys()
     done = [records[key] for key in keys if key in records and records[key].state == "done"]
     found = [(address(record.cell).folder, record) for record in done]
     return [(store.runs / folder, record) for folder, record in sorted(found, key=lambda x: x[0])]

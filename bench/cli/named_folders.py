@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -28,16 +27,6 @@ def refuse_mistyped(arguments: argparse.Namespace) -> None:
     mine = arguments.results
     if mine != arguments.parser.get_default("results") and not mine.is_dir():
         raise BenchError(f"--results {mine} is no folder: no run has left results there")
-
-
-def given(arguments: argparse.Namespace, *, experiments: bool = False) -> str:
-    """Words that a command to copy needs, as this one was given them; "" where they are default."""
-    words = list(arguments.experiments) if experiments else []
-    for plugin in arguments.plugins:
-        words += ["--plugins", str(plugin)]
-    if arguments.results != arguments.parser.get_default("results"):
-        words += ["--results", str(arguments.results)]
-    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def private(arguments: argparse.Namespace, store: Store) -> tuple[Path, ...]:

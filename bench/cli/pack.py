@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.cli import common, named_folders, words
+from bench.cli import common, named_folders, selection, words
 from bench.errors import BenchError
 from bench.plural import many
 
@@ -42,7 +42,7 @@ def act(arguments: argparse.Namespace) -> int:
     if dest.exists() and not (dest.is_file() and packing.is_pack(dest)):
         raise BenchError(f"{dest} is there and no pack: give another name")
     store = Store(arguments.results)
-    private, plan = named_folders.private(arguments, store), common.plan_for(arguments)
+    private, plan = named_folders.private(arguments, store), selection.plan_for(arguments)
     done = packing.write(dest, store, plan.cells, tensors=arguments.tensors, private=private)
     print(f"packed {many(done.cells, 'cell')}, {_size(done.size)}: {dest}")
     if done.without_tensors:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.cli import lacks
 from bench.files import printable
 from bench.plan.cell import Cell
 from bench.plural import many
@@ -174,8 +173,6 @@ def print_plan(results: Results, wanted: Set[str], workers: int, costs: cost.Cos
             parts.append(f"{known_by['unknown']} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
         print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
-    for line in lacks.by_kind(lacks.of(results.states, results.lacks)):
-        print(f"       unavailable: {line}")
 
 
 def print_forecast(plan: Plan, runner: Runner, gpus: int) -> None:
@@ -198,16 +195,16 @@ def print_end(
     seconds: float,
     *,
     whole: bool,
-    words: str,
+    words: Mapping[str, str],
 ) -> None:
-    """How a run ended and where its numbers stand; `words` go into commands to copy."""
+    """How a run ended and where its numbers stand; `words` of a verb go into a command to copy."""
     found = counts(states)
     parts = [f"{found[s]} {s}" for s in STATES if found[s]]
     said = "done  " if whole else "budget spent:"
-    hint = "" if not found["failed"] else f"  (python -m bench status --failed{words})"
+    hint = "" if not found["failed"] else f"  (python -m bench status --failed{words['status']})"
     print(f"{said} {', '.join(parts)} in {cost.words(seconds)}{hint}")
     print_written(written)
-    print(f"       `python -m bench report{words}` makes pages of them, for a browser")
+    print(f"       `python -m bench report{words['report']}` makes pages of them, for a browser")
 
 
 def print_written(written: Sequence[Path]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, progress, words
+from bench.cli import common, progress, selection, words
 from bench.errors import unknown
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def act(arguments: argparse.Namespace) -> int:
 
     store = Store(arguments.results)
     walk.refuse_links(store.root, *(f"tables/{style}" for style in arguments.style))
-    plan = common.plan_for(arguments)  # first: it knows the methods of plug-ins
-    options = common.options_of(arguments)
-    results = read(common.whole(plan, options), store)
+    plan = selection.plan_for(arguments)  # first: it knows the methods of plug-ins
+    options = selection.options_of(arguments)
+    results = read(selection.whole(plan, options), store)
     common.say_damaged(store)
     made = views(results)
     for path in write_pasted(made[0], store.root, arguments.style):

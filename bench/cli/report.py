@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, named_folders, words
+from bench.cli import common, named_folders, selection, words
 from bench.plan.cell import PRESETS
 from bench.plural import many
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bench.plan.graph import Plan
+    from bench.render.command import Words
     from bench.render.pages import Part
     from bench.report.verdict_types import Comparison
     from bench.store.folders import Store
@@ -54,7 +55,6 @@ def add(verbs: common.Verbs) -> None:
 def act(arguments: argparse.Namespace) -> int:
     """Write the report of whole tables."""
     from bench.render import site, verdicts
-    from bench.render.command import Words
     from bench.store import walk
     from bench.store.folders import Store
 
@@ -69,7 +69,7 @@ def act(arguments: argparse.Namespace) -> int:
     report = site.Report(
         parts=[_part(one) for one in found],
         said=said,
-        words=Words(_places(arguments)),
+        words=_words(arguments),
         private=named_folders.private(arguments, store),
         damaged=[reason.replace(f"{store.root}/", "") for reason in store.damaged.values()],
         confusion=arguments.confusion,
@@ -92,11 +92,13 @@ def _plans(arguments: argparse.Namespace, records: Mapping[str, Record]) -> list
     presets = [preset for preset in PRESETS if preset in measured]
     if arguments.preset:
         presets = [arguments.preset]
-    plans = []
+    plans, every = [], []
     for preset in presets or PRESETS[:1]:
         named = argparse.Namespace(**vars(arguments) | {"preset": preset})
-        plans.append(common.whole(common.plan_for(named), common.options_of(named)))
-    return plans
+        plans.append(selection.planned(named))
+        every.append(selection.whole(plans[-1], selection.options_of(named)))
+    selection.say_notes(arguments, *plans)
+    return every
 
 
 def _results(plan: Plan, records: Mapping[str, Record], store: Store) -> Results:
@@ -135,14 +137,19 @@ def _told_apart(results: Path, against: Path | None) -> tuple[str, str]:
     return "/".join(mine[-length:]) + "/", "/".join(other[-length:]) + "/" if against else ""
 
 
-def _places(arguments: argparse.Namespace) -> tuple[str, ...]:
+def _words(arguments: argparse.Namespace) -> Words:
     """The flags that commands on the pages repeat; no folder of this machine is named."""
-    words: list[str] = []
+    from bench.render.command import Words
+
+    results: list[str] = []
     if arguments.results != arguments.parser.get_default("results"):
-        words += ["--results", _short(arguments.results)]
+        results += ["--results", _short(arguments.results)]
+    others: list[str] = []
+    for flag, folder in (("--data-root", arguments.data_root), ("--weights", arguments.weights)):
+        others += [flag, _short(folder)] if folder else []
     for folder in arguments.plugins:
-        words += ["--plugins", _short(folder)]
-    return tuple(words)
+        others += ["--plugins", _short(folder)]
+    return Words((*results, *others), tuple(results))
 
 
 def _short(folder: Path) -> str:

@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from bench.cli import common, named_folders
+from bench.cli import common, named_folders, selection
 from bench.plural import many
 
 EPILOG = """\
@@ -31,7 +31,7 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.folders import Store
     from bench.store.states import USABLE, read
 
-    plan, store = common.plan_for(arguments), Store(arguments.results)
+    plan, store = selection.plan_for(arguments), Store(arguments.results)
     named_folders.refuse_mistyped(arguments)
     store.sweep(plan.cells.values(), plan.cells)  # what a rescore that was killed has left
     results = read(plan, store)

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, data, executors, named_folders, words
+from bench.cli import common, data, executors, following, selection, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -114,10 +114,10 @@ def act(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     plugins = tuple(p.resolve() for p in arguments.plugins)
     os.environ[registry.PLUGINS] = os.pathsep.join(map(str, plugins))
-    asked = common.asked_of(arguments)
+    asked = selection.asked_of(arguments)
     plan = _planned(arguments, asked)
     store = Store(arguments.results, read_only=arguments.dry_run)
-    chosen = common.options_of(arguments)
+    chosen = selection.options_of(arguments)
     if not arguments.dry_run:
         store.check_writable()
         plan = data.made_ready(plan, chosen)
@@ -142,7 +142,7 @@ def act(arguments: argparse.Namespace) -> int:
     tables, written = _write(arguments, results, store)
     for line in numbers_shown.lines(tables):
         common.say(line)
-    copied = named_folders.given(arguments, experiments=True)
+    copied = {verb: following.words(arguments, verb) for verb in ("report", "status")}
     progress.print_end(found, written, time.monotonic() - start, whole=whole, words=copied)
     return _status(arguments, dataclasses.replace(results, states=found), whole=whole)
 
@@ -159,7 +159,7 @@ def _computed(
     Returns:
         Every cell's state then, and whether the budget sufficed.
     """
-    from bench.cli import progress
+    from bench.cli import lacks, progress
     from bench.run import server
     from bench.store import cost
 
@@ -173,6 +173,8 @@ def _computed(
         workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
         costs = cost.Costs(results.records.values(), options.data_root)
         progress.print_plan(results, wanted, workers, costs)
+        for line in lacks.by_kind(lacks.of(results.states, results.lacks)):
+            print(f"       unavailable: {following.completed(line, arguments)}", flush=True)
         if not arguments.gpus and (arguments.dry_run or not wanted):
             return results.states, True
         from bench.run.runner import Runner  # it takes a while, and cells alone need it
@@ -205,7 +207,7 @@ def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
         data.fetch_missing(arguments)
     if arguments.dtype == "bfloat16" and arguments.device == "cpu" and machine.lacks_bfloat16():
         print("note   this processor has no instructions for bfloat16: it will be slow")
-    plan = common.plan_for(arguments, asked)
+    plan = selection.plan_for(arguments, asked)
     for one in plan.experiments:
         if one.name in experiment.names() and not reference.shipped(one):
             named = f"the project's experiment '{one.name}', whose tables it replaces"
@@ -241,10 +243,10 @@ def _write(
     from bench.report.table_views import views
     from bench.store.states import read
 
-    options = common.options_of(arguments)
+    options = selection.options_of(arguments)
     if options.selects:
         every = options.whole()
-        results = read(data.made_ready(common.whole(results.plan, options), every), store)
+        results = read(data.made_ready(selection.whole(results.plan, options), every), store)
     made = views(results)
     return made[0], render.write_all(made, store.root, results.plan.shown)
 
@@ -254,7 +256,7 @@ def _status(arguments: argparse.Namespace, results: Results, *, whole: bool) -> 
     from bench.cli import check
     from bench.store.states import counts
 
-    compared, found = check.after_run(results), counts(results.states)
+    compared, found = check.after_run(arguments, results), counts(results.states)
     if results.plan.cells and found["unavailable"] == len(results.plan.cells):
         return NOTHING
     bad = found["failed"] or found["blocked"] or not whole

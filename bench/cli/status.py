@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
-from bench.cli import common, executors, named_folders
+from bench.cli import common, executors, following, named_folders, selection
 from bench.files import printable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.states import counts, read
 
     store = Store(arguments.results, read_only=True)
-    results = read(common.plan_for(arguments), store)
+    results = read(selection.plan_for(arguments), store)
     named_folders.refuse_mistyped(arguments)
     plan, records, found = results.plan, results.records, results.states
     damaged = store.damaged | damaged_curves(results)
@@ -47,7 +47,7 @@ def act(arguments: argparse.Namespace) -> int:
     for reason in damaged.values():
         common.say(f"note: {reason}")
     if arguments.failed:
-        places = named_folders.given(arguments)
+        places = following.words(arguments, "show")
         for key, state in found.items():
             if state == "failed":
                 why = f"{records[key].failure}: {records[key].message}"
@@ -62,9 +62,9 @@ def act(arguments: argparse.Namespace) -> int:
     for line in executors.running(given, found):
         common.say(line)
     for line in lacks.by_way(lacks.of(found, results.lacks)):
-        common.say(f"unavailable: {line}")
+        common.say(f"unavailable: {following.completed(line, arguments)}")
     for line in provenance.notes(results):
-        common.say(f"note: {line}")
+        common.say(f"note: {following.completed(line, arguments)}")
     return 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from bench.cli import common
+from bench.cli import common, following
 from bench.errors import BenchError, Unavailable, unknown
 
 
@@ -42,7 +42,7 @@ def act(arguments: argparse.Namespace) -> int:
         try:
             print(f"{name}: ready in {weights.fetch(name)}")
         except Unavailable as error:
-            print(f"bench: {error}", file=sys.stderr)
+            print(f"bench: {following.completed(str(error), arguments)}", file=sys.stderr)
             failed += 1
     return 1 if failed else 0
 

@@ -71,6 +71,16 @@ class Experiment:
     name: str = ""
     path: Path = Path()
 
+    @property
+    def shipped(self) -> bool:
+        """Whether it comes with the project."""
+        return self.path.parent.resolve() == FOLDER
+
+    @property
+    def methods(self) -> set[str]:
+        """Those that rows or columns of its tables name."""
+        return {part.method for table in self.table for part in (*table.row, *table.column)}
+
     def seeds(self, preset: str, own: int = 0) -> int:
         """How many seeds a table or figure with its `own` count runs under a preset."""
         return own or self.preset.get(preset, Preset()).seeds

@@ -126,12 +126,9 @@ def narrow(plan: Plan, options: Options) -> None:
         none = f"no table or figure of {', '.join(by_name)} has that method{among}"
         why = "; ".join(plan.notes) or none
         raise BenchError(f"--set {' '.join(plan.given)}: {why}")
-    used = plan.closure(key for slot in kept for key in slot.keys)
     shown = {slot.experiment for slot in kept}
-    plan.slots = kept
     plan.experiments = [one for one in plan.experiments if one.name in shown]
-    plan.cells = {key: cell for key, cell in plan.cells.items() if key in used}
-    plan.unavailable = {k: lacks for k, lacks in plan.unavailable.items() if k in used}
+    plan.leave(kept)
 
 
 def _varied(one: Experiment, slots: Sequence[Slot], options: Options) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from bench import registry
 from bench.datasets import TaskSpec, get_task, lack, look, part_fingerprint, unprepared
 from bench.errors import BenchError, Lack
-from bench.plan import answers, given
+from bench.plan import added, answers, given
 from bench.plan.cell import Cell, frozen
 from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
@@ -54,8 +54,10 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
             for task in entry.all_tasks
             for key in _cells_of(plan, entry, task, seed, mine)
         ]
+    added.leave_held(plan, options)
     if options.given:
         given.narrow(plan, options)
+    added.note(plan, options)
     return plan
 
 
@@ -94,7 +96,7 @@ def _measured(entry: Entry) -> list[Entry]:
 
 def _chosen(one: Experiment, options: Options) -> Iterator[tuple[Slot, tuple[int, ...]]]:
     """Every slot of one experiment that the options leave in, with its seeds."""
-    for slot in slots(one, options.preset, (*options.methods, *options.extra)):
+    for slot in slots(one, options.preset, added.methods(one, options)):
         if not options.takes(slot.entry):
             continue
         own = options.seeds or range(slot.seeds)

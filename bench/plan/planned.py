@@ -43,6 +43,8 @@ class Options:
     """Seeds to have beside the experiment's own."""
     extra: tuple[str, ...] = ()
     """Methods that become rows of the tables that they fit and that have none of them."""
+    held: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Method of one's own -> keys of the cells that results hold of it (`bench.plan.added`)."""
     device: str = "cpu"
     elsewhere: bool = False
     """Cells are computed on other machines: that this one lacks the device says nothing."""
@@ -126,6 +128,13 @@ class Plan:
         """Keys of an experiment's cells with all that they need."""
         mine = (slot for slot in self.slots if slot.experiment == experiment)
         return self.closure(key for slot in mine for key in slot.keys)
+
+    def leave(self, slots: list[Slot]) -> None:
+        """Leave these of the slots, and the cells that they ask for."""
+        used = self.closure(key for slot in slots for key in slot.keys)
+        self.slots = slots
+        self.cells = {key: cell for key, cell in self.cells.items() if key in used}
+        self.unavailable = {k: lacks for k, lacks in self.unavailable.items() if k in used}
 
     def closure(self, keys: Iterable[str]) -> set[str]:
         """These cells with all that they need, and what those need."""

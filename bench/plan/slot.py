@@ -120,8 +120,7 @@ def _words(one: Experiment, name: str, entry: Entry, preset: str) -> str:
 
 def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Entry]:
     """A row for each method that the experiment does not know but the table could take."""
-    known = {p.method for t in one.table for p in (*t.row, *t.column)}
-    extra = []
+    known, extra = one.methods, []
     for name in methods:
         kinds = registry.get(name).kinds
         tasks = [() if c.method else c.all_tasks or table.tasks for c in table.column]

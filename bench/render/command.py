@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from bench.plan.experiment import Experiment
 from bench.plan.slot import Slot
-from bench.report.reference import shipped
 from bench.store.states import Results
 
 _BENCH = "python -m bench"
@@ -17,13 +17,27 @@ _AGAIN = {"failed": " --retry-failed", "stale": " --rerun-stale"}
 
 @dataclass(frozen=True)
 class Words:
-    """What a command has to say beside the cell: `--results` and `--plugins`, as they were."""
+    """What a command has to say beside the cell: the flags that name folders, as they were."""
 
     places: tuple[str, ...] = ()
+    """As `run`, `status` and others take them."""
+    results: tuple[str, ...] = ()
+    """Those of them that say where results are."""
 
     def show(self, key: str) -> str:
         """The command that prints a cell's record."""
-        return f"{_BENCH} show {key}{self._end}"
+        return shlex.join(["python", "-m", "bench", "show", key, *self.results])
+
+    def of_state(self, state: str, results: Results) -> str:
+        """The command for all cells in a state, failed or stale: it names or computes them."""
+        plan = results.plan
+        keys = {key for key, found in results.states.items() if found == state}
+        words = [_named(e, results) for e in plan.experiments if plan.of(e.name) & keys]
+        words += _of_plan(results)
+        devices = {plan.cells[key].device for key in keys} - {"cpu"}
+        words += [word for device in sorted(devices) for word in ("--device", device)]
+        verb, flag = ("status", " --failed") if state == "failed" else ("run", _AGAIN[state])
+        return f"{_BENCH} {verb} {shlex.join(words)}{flag}{self._end}"
 
     def run(self, key: str, slot: Slot, results: Results, asked: str) -> str:
         """The command that computes a cell which a slot asks for, itself or through others.
@@ -50,12 +64,21 @@ def asked(slot: Slot, results: Results) -> str:
     """An experiment, by its name or its file's, and what of it; no folder of this machine."""
     plan = results.plan
     (one,) = (e for e in plan.experiments if e.name == slot.experiment)
-    words = [one.name if shipped(one) else _file(one.path, results.runs.parent)]
-    words += [] if plan.preset == "quick" else ["--preset", plan.preset]
-    words += ["--methods", slot.entry.method, "--tasks", ",".join(slot.entry.all_tasks)]
+    words = [_named(one, results), *_of_plan(results), "--methods", slot.entry.method]
+    return shlex.join([*words, "--tasks", ",".join(slot.entry.all_tasks)])
+
+
+def _of_plan(results: Results) -> list[str]:
+    """What tells a plan's tables from others: preset, type, what was set."""
+    plan = results.plan
+    words = [] if plan.preset == "quick" else ["--preset", plan.preset]
     words += [] if plan.dtype == "float32" else ["--dtype", plan.dtype]
-    words += [word for one_set in plan.given for word in ("--set", one_set)]
-    return shlex.join(words)
+    return words + [word for one_set in plan.given for word in ("--set", one_set)]
+
+
+def _named(one: Experiment, results: Results) -> str:
+    """An experiment as a command names it."""
+    return one.name if one.shipped else _file(one.path, results.runs.parent)
 
 
 def _file(path: Path, root: Path) -> str:

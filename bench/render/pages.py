@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from bench.files import printable
 from bench.render import legend, verdicts
+from bench.render.command import Words
 from bench.render.entries import Place, lines, linked, measured_at, sort_key
 from bench.render.grid import Column, Row, columns, rows
 from bench.render.place import COLUMN, inches, stem
@@ -88,8 +89,18 @@ def _inert(value: Any) -> Any:
     return value
 
 
-def front(site: Site, parts: Sequence[Part], damaged: Iterable[str], notes: Iterable[str]) -> str:
-    """Verdicts by paper, every table, and what failed or is stale."""
+def front(
+    site: Site,
+    parts: Sequence[Part],
+    words: Words,
+    damaged: Iterable[str],
+    notes: Iterable[str],
+) -> str:
+    """Verdicts by paper, every table, and what failed or is stale, with commands for these."""
+    commands = {
+        state: [words.of_state(state, part.results) for part in parts if _in_state(state, part)]
+        for state in ("failed", "stale")
+    }
     failed = [_failed(key, part) for part in parts for key in _in_state("failed", part)]
     experiments = {one.name for part in parts for one in part.results.plan.experiments}
     return site.page(
@@ -103,6 +114,7 @@ def front(site: Site, parts: Sequence[Part], damaged: Iterable[str], notes: Iter
         failed=failed,
         shown=SHOWN,
         stale=[one for part in parts for one in _stale(part)],
+        commands=commands,
         notes=list(dict.fromkeys(notes)),
         damaged=list(damaged),
     )

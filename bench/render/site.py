@@ -83,7 +83,7 @@ def write(report: Report, folder: Path) -> list[Path]:
         written.append(replace(folder / name, text.encode()))
 
     notes = (line for part in report.parts for line in provenance.notes(part.results))
-    put("index.html", pages.front(site, report.parts, report.damaged, notes))
+    put("index.html", pages.front(site, report.parts, report.words, report.damaged, notes))
     for page, views in _by_page(report.parts).items():
         put(f"tables/{page}.html", pages.table(site, views))
     if drawings:

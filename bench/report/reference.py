@@ -21,7 +21,6 @@ from pathlib import Path
 from bench import SHIPPED
 from bench.errors import BenchError
 from bench.files import content, safe
-from bench.plan import FOLDER as EXPERIMENTS
 from bench.plan.experiment import Experiment
 from bench.plan.slot import Slot
 from bench.report import seals
@@ -60,7 +59,7 @@ class Number:
 
 def shipped(one: Experiment) -> bool:
     """Whether an experiment comes with the project."""
-    return one.path.parent.resolve() == EXPERIMENTS
+    return one.shipped
 
 
 def path_of(one: Experiment, preset: str, folder: Path | None = None) -> Path:

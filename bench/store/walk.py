@@ -44,6 +44,21 @@ def cells(runs: Path, damaged: dict[str, str]) -> Iterator[tuple[str, index.Stam
                     yield folder, index.stamp_of(status)
 
 
+def by_method(runs: Path) -> dict[str, list[str]]:
+    """Method -> its folders, one a task, in order; raises BenchError as `cells`."""
+    refuse_links(runs.parent, runs.name)
+    found = dict[str, list[str]]()
+    for task in _folders(runs, "", {}):
+        for method in _folders(runs, f"{task}/", {}):
+            found.setdefault(method, []).append(f"{task}/{method}")
+    return found
+
+
+def below(runs: Path, folder: str) -> list[str]:
+    """Names of the cells' folders in one that `by_method` names; raises BenchError as `cells`."""
+    return _folders(runs, f"{folder}/", {})
+
+
 def _folders(runs: Path, below: str, damaged: dict[str, str]) -> list[str]:
     """Names of the folders in one; hidden ones are none of a cell's."""
     try:

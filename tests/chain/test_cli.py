@@ -7,7 +7,7 @@ import re
 import pytest
 from harness import bench, outputs, places, stamps, start, write_experiment
 
-from bench.cli import common, lacks, progress, words
+from bench.cli import lacks, progress, selection, words
 from bench.datasets.task_specs import groups
 from bench.errors import Lack
 from bench.store import states
@@ -108,7 +108,7 @@ def test_an_empty_folder_of_weights_is_said(tmp_path, capsys):
     [
         ("nosuchthing", "unknown weights 'nosuchthing': timm.list_pretrained() names all"),
         ("resnet18.tv_in1", "unknown weights 'resnet18.tv_in1': did you mean 'resnet18.tv_in1k'?"),
-        ("resnet18.tv_in1k", "try `python -m bench weights fetch resnet18.tv_in1k`"),
+        ("resnet18.tv_in1k", "try `python -m bench weights fetch resnet18.tv_in1k --weights "),
         ("resnet50.dino", "its authors publish it at https://"),
     ],
 )
@@ -190,7 +190,7 @@ def test_many_files_are_counted_in_one_line(tmp_path, monkeypatch, capsys):
     ]
     figures = [tmp_path / "figures" / "x-f-quick.pdf", tmp_path / "figures" / "x-f-quick.png"]
     written = [*tables, *figures, tmp_path / "all-quick.tex"]
-    progress.print_end({"a": "done"}, written, 1.0, whole=True, words="")
+    progress.print_end({"a": "done"}, written, 1.0, whole=True, words={"status": "", "report": ""})
     assert capsys.readouterr().out.splitlines()[1:] == [
         "wrote  20 tables and 1 figure, named in all-quick.tex",
         "       `python -m bench report` makes pages of them, for a browser",
@@ -219,7 +219,7 @@ def test_interrupted_is_130(monkeypatch, capsys):
     def interrupt(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(common, "plan_for", interrupt)
+    monkeypatch.setattr(selection, "plan_for", interrupt)
     assert bench("status") == 130
     assert "interrupted" in capsys.readouterr().err
 

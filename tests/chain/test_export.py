@@ -14,7 +14,7 @@ import pytest
 from harness import bench, places, write_experiment
 
 from bench import cli
-from bench.cli import common
+from bench.cli import selection
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_of_an_experiment_the_missing_cells_too(swept, tmp_path, capsys):
      ("--set kmeans.n_init=2", True), ("--seeds 1", True)],
 )  # fmt: skip
 def test_no_flag_that_says_which_cells_is_passed_over(words, chosen):
-    assert common.narrows(cli.parser().parse_args(["export", *words.split()])) is chosen
+    assert selection.narrows(cli.parser().parse_args(["export", *words.split()])) is chosen
 
 
 def test_parquet_says_what_it_lacks(swept, tmp_path, capsys, monkeypatch):

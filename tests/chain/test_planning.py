@@ -68,7 +68,7 @@ def test_data_of_ones_own_wait_for_a_run(tmp_path, listed, capsys, forkserver):
     toml = write_experiment(tmp_path / "x.toml", "tiny/flat", ROWS)
     assert bench("status", toml, *places(tmp_path)) == 0
     said = capsys.readouterr().out
-    assert "unavailable: flat, glyphs: `python -m bench data prepare NAME` does it" in said
+    assert "unavailable: flat, glyphs: `python -m bench data prepare NAME --plugins " in said
     assert not (tmp_path / "cache").exists()
     assert bench("run", toml, *places(tmp_path)) == 0
     assert "1 done" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from views import SITE, entry, view
 
 from bench.files import replace
 from bench.render import article, pages, site
+from bench.render.command import Words
 from bench.report import dossiers
 from bench.store import states
 from bench.store.folders import LOG, TRACEBACK, Store
@@ -97,7 +98,7 @@ def test_a_cell_has_its_log_curves_and_commands(report):
     assert one["traces"]["ACC of snapshots"] == [[0, 10], [0.5, 0.6]]
     assert one["params"] == dict(plan.cells[one["key"]].params)
     where = "--results results --plugins plugins --plugins faulty"
-    assert one["show"] == f"python -m bench show {one['key']} {where}"
+    assert one["show"] == f"python -m bench show {one['key']} --results results"
     asked = "--methods centroids --tasks tiny/cluster --seed-list 1"
     assert one["run"] == f"python -m bench run mine.toml {asked} {where}"
     failed = cells[plan.slots[2].cells[2][0]]
@@ -107,6 +108,8 @@ def test_a_cell_has_its_log_curves_and_commands(report):
     needed = cells[failed["needs"][0][1]]
     assert "--methods carrier" in needed["run"]  # nobody asks for it by its own name
     assert str(folder) not in json.dumps(cells)
+    front = (folder / "pages" / "index.html").read_text()
+    assert f"<code>python -m bench status mine.toml --failed {where}</code>" in front
 
 
 def test_the_front_counts_a_number_that_is_measured_in_two_ways_once_as_the_article_does(report):
@@ -118,7 +121,7 @@ def test_the_front_counts_a_number_that_is_measured_in_two_ways_once_as_the_arti
     two = entry("two", values=[0.7, 0.72], published=0.715, published_source=source,
                 verdict="reproduced")  # fmt: skip
     tables = [view(one, two), view(entry(published=0.6, published_source=source), name="other")]
-    text = pages.front(SITE, [pages.Part(results, tables, ())], [], [])
+    text = pages.front(SITE, [pages.Part(results, tables, ())], Words(), [], [])
     (row,) = re.findall(r'<tr><th scope="row">supreme</th>.*?</tr>', text, re.S)
     assert re.findall(r">(\d+)</td>", row) == ["1", "0", "0", "0", "1", "2"]
     assert r"supreme & 2 & 1 & 0 & 0 & 0 & 1 \\" in article.document(tables, {})
