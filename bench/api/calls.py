@@ -42,8 +42,9 @@ def run(*experiments: str | Path, quiet: bool = False, **flags: Any) -> pd.DataF
         quiet: Print neither progress nor the files that are written.
         flags: The verb's flags, "-" as "_": `methods=["kmeans"]`, `tasks=["digits/cluster"]`,
             `seeds=3` (the first three) or `seeds=[0, 4]` (just these), `preset="paper"`,
-            `set={"dec": {"batch_size": 64}}`, `results="…"`, `data_root="…"`, `plugins="my/"`,
-            `workers=2`, `timeout="20m"`, `retry_failed=True`, `rerun_stale=True`, …
+            `set={"dec": {"batch_size": 64}}` or `set={"dec.batch_size": 64}`, `results="…"`,
+            `data_root="…"`, `plugins="my/"`, `workers=2`, `timeout="20m"`, `retry_failed=True`,
+            `rerun_stale=True`, …
 
     Returns:
         As `results` of the same experiments, methods, tasks and seeds.
@@ -113,7 +114,7 @@ def _words(name: str, value: Any) -> list[str]:
     if value is None or value is False:
         return []
     if name == "set" and isinstance(value, Mapping):
-        value = words(value)
+        value = _set(value)
     listed = [value] if isinstance(value, str | Path) or not isinstance(value, Iterable) else value
     if name == "seeds" and isinstance(value, Iterable) and not isinstance(value, str):
         name = "seed_list"
@@ -123,6 +124,23 @@ def _words(name: str, value: Any) -> list[str]:
     if name in _REPEATED:
         return [f"{flag}={one}" for one in listed]
     return [f"{flag}={','.join(map(str, listed))}"]
+
+
+def _set(given: Mapping[Any, Any]) -> list[str]:
+    """METHOD.PARAM=VALUE of method -> parameter -> value, or of "METHOD.PARAM" -> value."""
+    found: list[str] = []
+    for name, value in given.items():
+        method, _, param = str(name).rpartition(".")
+        if isinstance(value, Mapping):
+            found += words({str(name): value})
+        elif method:
+            found += words({method: {param: value}})
+        else:
+            raise BenchError(
+                f"set={{{name!r}: {value!r}}}: write {{'kmeans.n_init': 5}} or "
+                "{'kmeans': {'n_init': 5}}"
+            )
+    return found
 
 
 @contextlib.contextmanager

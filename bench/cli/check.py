@@ -19,8 +19,9 @@ FORMATS = ("text", "markdown", "json", "junit")
 EPILOG = """\
 Each seed is held against the same seed of the reference: the same bits are ok. Where bits changed,
 what differs is told (code, data, versions, CPU), and a number has moved only if neither noise of
-half a point a seed nor new draws of its seeds explain it; where code alone differs, noise has to. A
-reference too weak to tell a broken method is named "unguarded".
+half a point a seed nor new draws of its seeds explain it; where code alone differs, noise has to.
+What other parameters than the reference's gave is never excused, and they are named. A reference
+too weak to tell a broken method is named "unguarded".
 
 Exit status: 0 every guarded number is as it was; 1 a number moved, is stale, or misses seeds that
 the reference has (all of them, where nothing was measured); 2 usage; 3 there is no reference of

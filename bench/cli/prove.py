@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from tabulate import tabulate
 
 from bench import ROOT
 from bench.cli import common, words
-from bench.errors import BenchError
+from bench.errors import BenchError, unknown
 from bench.plural import many
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ def act(arguments: argparse.Namespace) -> int:
 def _prove(arguments: argparse.Namespace, folder: Path) -> int:
     from bench import registry
     from bench.prove import elsewhere, evidence, golden
-    from bench.prove.replay import Replay, replay
+    from bench.prove.replay import Replay, replay, subjects
     from bench.store import code
 
-    registry.load()
+    _refuse_unknown(arguments.methods, subjects(), registry.load())
 
     def wanted(name: str) -> bool:
         return not arguments.methods or name in (*arguments.methods, "")
@@ -104,6 +105,17 @@ def _prove(arguments: argparse.Namespace, folder: Path) -> int:
     if not arguments.methods:
         _keep(before, now, scores, update=arguments.update, at=bool(arguments.at))
     return 0 if well or (arguments.update and not arguments.at) else 1
+
+
+def _refuse_unknown(named: Iterable[str], known: Collection[str], methods: Iterable[str]) -> None:
+    """Raises BenchError for a name that no row of the witness is for."""
+    for name in named:
+        if name not in known and name in methods:
+            raise BenchError(
+                f"--methods {name}: only rows of others replay it, as without --methods"
+            )
+        if name not in known:
+            raise unknown("method", name, known, where="--methods")
 
 
 def _say_machine(machines: list[dict[str, object]]) -> None:

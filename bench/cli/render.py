@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, progress, selection, words
+from bench.cli import common, named_folders, progress, selection, words
 from bench.errors import unknown
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.folders import Store
     from bench.store.states import read
 
+    plan = selection.plan_for(arguments)  # first: it knows the methods of plug-ins
+    named_folders.refuse_mistyped(arguments)
     store = Store(arguments.results)
     walk.refuse_links(store.root, *(f"tables/{style}" for style in arguments.style))
-    plan = selection.plan_for(arguments)  # first: it knows the methods of plug-ins
     options = selection.options_of(arguments)
     results = read(selection.whole(plan, options), store)
     common.say_damaged(store)

@@ -7,13 +7,16 @@ import tempfile
 from pathlib import Path
 
 from bench.cli import common, run, words
+from bench.errors import BenchError
 
 EPILOG = """\
 Writes an experiment of its own, results/sweeps/NAME.toml, and runs it: `render`, `check` and
-`status` take that file too. A list of other values takes its place; what was measured stays.
+`status` take that file too. A list of other values takes its place, unless you have changed it by
+hand; what was measured stays.
 
   python -m bench sweep kmeans.n_init=1,5,20 digits/cluster
   python -m bench sweep dec.max_epochs=5,10,20 digits --dry-run   where the experiment has DEC"""
+_MOST_BYTES = 1 << 24
 
 
 def add(verbs: common.Verbs) -> None:
@@ -43,7 +46,8 @@ def act(arguments: argparse.Namespace) -> int:
 
     common.load_plugins(arguments)
     made = swept.read(arguments.change, arguments.where, arguments.metrics)
-    name, text = f"{made.name}.toml", swept.written(made).encode()
+    name, text = f"{made.name}.toml", swept.sealed(swept.written(made)).encode()
+    _refuse_changed(arguments.results / "sweeps" / name)
     with tempfile.TemporaryDirectory() as scratch:
         path = replace(Path(scratch) / name, text)
         experiment.load(str(path))  # what cannot be is refused before a file is left
@@ -53,3 +57,22 @@ def act(arguments: argparse.Namespace) -> int:
             print(f"wrote  {path}")
         arguments.experiments = [str(path)]
         return run.act(arguments)
+
+
+def _refuse_changed(path: Path) -> None:
+    """Raises BenchError where an experiment of this name is not as a sweep has written it."""
+    from bench.files import content
+    from bench.plan import swept
+
+    try:
+        text = content(path, _MOST_BYTES).decode()
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BenchError(f"{path}: cannot be read: {why}") from error
+    if not swept.is_sealed(text):
+        raise BenchError(
+            f"{path} was changed by hand, and a sweep would take its place: `python -m bench run` "
+            "takes it as it is; rename it to sweep anew"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from bench.score import metric_names
 
 METRICS = {"cluster": ("ACC", "NMI"), "adapt": ("accuracy",)}
 """Kind of task -> the metrics of its sweep, unless others are named."""
+_SEAL = "# as `bench sweep` wrote it, SHA-256 "
 _DECADES = 30
 """From this ratio of the largest value to the smallest on, the axis is logarithmic."""
 
@@ -148,6 +150,16 @@ def written(sweep: Sweep) -> str:
     if curves and all(isinstance(v, (bool, int, float, str)) for v in sweep.values):
         lines += _figure(sweep, metric, curves)
     return "\n".join([*lines, ""])
+
+
+def sealed(text: str) -> str:
+    """A sweep's TOML with a first line by which it is known again as nobody has changed it."""
+    return f"{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
+
+
+def is_sealed(text: str) -> bool:
+    """Whether a file is what `sealed` made, of whatever sweep."""
+    return text == sealed(text.partition("\n")[2])
 
 
 def _figure(sweep: Sweep, metric: str, curves: Iterable[dict[str, Any]]) -> list[str]:

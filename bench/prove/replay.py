@@ -64,11 +64,9 @@ def replay(
     found = Replay()
     before = _children()
     for name, plugins in (("", [WITNESS]), ("in blocks: ", [WITNESS, BLOCKS])):
-        file = HERE / ("blocks.toml" if name else "witness.toml")
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
         place = folder / (name[:2] or "as")
         place.mkdir(parents=True)
-        if rows := [item for item in _items(content) if wanted(_subject(item))]:
+        if rows := [item for item in _witness(blocks=bool(name)) if wanted(_subject(item))]:
             _run(tree, place, rows, plugins, workers)
             found.cells |= {
                 name + key: cell for key, cell in digests.read(place / "results").items()
@@ -80,6 +78,18 @@ def replay(
 def _children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def subjects() -> set[str]:
+    """The methods, and networks, that the rows are witnesses of."""
+    found = {_subject(item) for blocks in (False, True) for item in _witness(blocks=blocks)}
+    return found - {""}
+
+
+def _witness(*, blocks: bool) -> list[Item]:
+    """What either file has, the one of small blocks or the other."""
+    file = HERE / ("blocks.toml" if blocks else "witness.toml")
+    return _items(tomllib.loads(file.read_text(encoding="utf-8")))
 
 
 def _items(content: dict[str, Any]) -> list[Item]:

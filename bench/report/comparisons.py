@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,12 @@ from typing import Literal
 from bench.datasets import get_task
 from bench.plan.entry import Entry
 from bench.plan.slot import Slot
-from bench.report import reference
-from bench.report.reference import Key, Number, Origin
+from bench.report import causes, identities, reference
+from bench.report.reference import Key, Number
 from bench.report.verdict_types import Comparison, Verdict, seeds_in_words
 from bench.score import drift, metric_names
 from bench.score.drift import Drift, Pair
 from bench.score.statistics import ROUNDING
-from bench.store import equal
 from bench.store.states import USABLE, Results, measured
 
 References = Mapping[tuple[str, Key], Number]
@@ -81,6 +81,12 @@ class _Number:
         return sorted(self.values.keys() & self.before.values.keys()) if self.before else []
 
     @property
+    def changed(self) -> bool:
+        """Whether a seed that both sides have came out otherwise, if in the last bit alone."""
+        before = self.before.values if self.before else {}
+        return any(self.values[seed] != before[seed] for seed in self.shared)
+
+    @property
     def lacking(self) -> list[int]:
         """Seeds of the plan that the reference has and that have no value here."""
         asked = self.before.values.keys() & self.slot.cells.keys() if self.before else set()
@@ -108,9 +114,12 @@ def _compare(
     # In no reference and not measured either, as of a block that is not there: nothing to compare.
     numbers = [n for n in numbers if n.before or n.values or set(n.states) == {"unavailable"}]
     held = {i: n for i, n in enumerate(numbers) if n.before and n.shared and not n.impossible}
+    # Neither noise nor a new draw is what another computation gave: nothing is left to judge.
+    others = {i: _by_another(n) for i, n in held.items() if n.changed and _is_other(n, results)}
+    held = {i: n for i, n in held.items() if i not in others}
     drawn_anew = not _keeps_bits(held.values(), results)
     pairs = {i: _pair(n, drawn_anew=drawn_anew) for i, n in held.items()}
-    found = dict(zip(pairs, judge(list(pairs.values())), strict=True))
+    found = others | dict(zip(pairs, judge(list(pairs.values())), strict=True))
     compared = [_comparison(n, found.get(i), results) for i, n in enumerate(numbers)]
     named = {(n.slot.experiment, reference.key_of(n.slot)) for n in numbers}
     # A row or column that the experiment has lost: a number that is no longer measured.
@@ -122,6 +131,24 @@ def _pair(number: _Number, *, drawn_anew: bool) -> Pair:
     entry, before = number.slot.entry, number.before.values if number.before else {}
     counts = metric_names.is_count(entry.metric)
     return Pair(before, number.values, _worst(entry), counts, drawn_anew)
+
+
+def _is_other(number: _Number, results: Results) -> bool:
+    """Whether its reference tells what its cells computed, and those of now compute another."""
+    before = number.before.origin.identities if number.before else None
+    return before is not None and bool(
+        identities.differences(before, identities.of_slot(number.slot, results))
+    )
+
+
+def _by_another(number: _Number) -> Drift:
+    """What became of a number that another computation gave."""
+    before = number.before.values if number.before else {}
+    difference = math.fsum(number.values[s] - before[s] for s in number.shared)
+    return Drift(
+        difference / len(number.shared), 0.0, moved=True, seeds=(), guarded=True,
+        beyond_noise=True, p=0.0,
+    )  # fmt: skip
 
 
 def _keeps_bits(numbers: Iterable[_Number], results: Results) -> bool:
@@ -141,7 +168,7 @@ def _keeps_bits(numbers: Iterable[_Number], results: Results) -> bool:
         same &= all(
             then.versions[k] == now.versions.get(k, then.versions[k]) for k in then.versions
         )
-        if not same or not _other_code(number.slot, then, now, results):
+        if not same or not causes.other_code(number.slot, then, now, results):
             return False
     return True
 
@@ -190,7 +217,7 @@ def _verdict(number: _Number, found: Drift | None) -> Verdict:
         ("stale", bool(number.shared) and states["stale"] > 0),
         ("missing", bool(number.lacking)),
         ("new", not number.shared),  # other seeds than the reference has
-        ("ok", before is not None and all(values[s] == before.values[s] for s in number.shared)),
+        ("ok", not number.changed),
         ("unguarded", found is not None and found.beyond_noise and not found.guarded),
     ]
     return next((verdict for verdict, holds in said if holds), "bits changed")
@@ -206,39 +233,8 @@ def _note(number: _Number, verdict: Verdict, results: Results) -> str:
         verb = "lack" if len(number.lacking) > 1 else "lacks"
         return f"{seeds_in_words(number.lacking)} {verb}: {', '.join(words)}"
     if number.before and verdict in ("moved", "bits changed", "unguarded"):
-        return _differs(number.slot, number.before.origin, results)
+        return causes.differs(number.slot, number.before.origin, results)
     return ""
-
-
-def _differs(slot: Slot, before: Origin, results: Results) -> str:
-    """What is not the same in what two numbers were measured with."""
-    now = reference.origin(slot, results)
-    words = ["code"] if _other_code(slot, before, now, results) else []
-    words += ["data"] if _other(before.data, now.data) else []
-    for library in sorted(before.versions.keys() & now.versions.keys()):
-        old, new = before.versions[library], now.versions[library]
-        words += [f"{library} {_set(old)} → {_set(new)}"] if _other(old, new) else []
-    if _other(before.hardware, now.hardware):
-        words.append(f"CPU {_set(before.hardware)} → {_set(now.hardware)}")
-    return ", ".join(words) or "nothing that is recorded"
-
-
-def _other_code(slot: Slot, before: Origin, now: Origin, results: Results) -> bool:
-    """Whether both codes are known and were not shown to give the same results."""
-    cell = results.plan.cells[slot.keys[0]]
-    known, on = equal.read(), {"device": cell.device, "dtype": cell.dtype}
-    pairs = ((one, other) for one in before.code for other in now.code)
-    proven = any(known.same(cell.method, one, other, **on) for one, other in pairs)
-    return _other(before.code, now.code) and not proven
-
-
-def _other(before: frozenset[str], now: frozenset[str]) -> bool:
-    """Whether both are known and not the same."""
-    return bool(before and now and before != now)
-
-
-def _set(words: frozenset[str]) -> str:
-    return " or ".join(sorted(words))
 
 
 def _lost(experiment: str, key: Key, before: Number, preset: str) -> Comparison:

@@ -1,10 +1,10 @@
 """The numbers that results are held against: where they are, and what they were measured with.
 
 A reference is two files: `NAME-PRESET.csv` has a line a number with the value of each seed at full
-precision, `NAME-PRESET.json` what they were measured on and why they took the place of others
-(`bench.report.renewing` writes both). Those of the experiments that come with the project lie in
-`results/reference` of the clone, those of an experiment of one's own in the folder `reference`
-beside its TOML.
+precision, `NAME-PRESET.json` what they were measured on, what their cells compute (which the column
+`cells` names) and why they took the place of others (`bench.report.renewing` writes both). Those of
+the experiments that come with the project lie in `results/reference` of the clone, those of an
+experiment of one's own in the folder `reference` beside its TOML.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from bench import SHIPPED
 from bench.errors import BenchError
 from bench.files import content, safe
 from bench.plan.experiment import Experiment
 from bench.plan.slot import Slot
-from bench.report import seals
+from bench.report import identities, seals
+from bench.report.identities import Identity
 from bench.score import metric_names, statistics
 from bench.store.states import Results, measured
 
@@ -32,7 +34,7 @@ MOST_BYTES = 1 << 26
 Key = tuple[str, str, str, str, str, str]
 COLUMNS = (
     "name", "group", "row", "column", "x", "metric",
-    "mean", "std", "n", "values", "seconds", "code", "data",
+    "mean", "std", "n", "values", "seconds", "cells", "code", "data",
 )  # fmt: skip
 
 
@@ -46,6 +48,8 @@ class Origin:
     versions: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Library -> its versions."""
     hardware: frozenset[str] = frozenset()
+    identities: tuple[Identity, ...] | None = None
+    """What its cells compute, in the order of a slot's; None where nobody wrote it down."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def read(path: Path) -> dict[Key, Number]:
     number = 1
     try:
         text = content(path, MOST_BYTES).decode()
-        noted = _noted(beside, text)
+        noted, known = _noted(beside, text)
         for key, line in lines(text):
             number += 1
             values = _values(line["values"], float(line["mean"]), key[-1])
@@ -99,6 +103,7 @@ def read(path: Path) -> dict[Key, Number]:
                 frozenset({line.get("data") or ""} - {""}),
                 noted.versions,
                 noted.hardware,
+                _identities(line.get("cells") or "", known),
             )
             found[key] = Number(values, origin)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -132,8 +137,15 @@ def _values(text: str, mean: float, metric: str) -> dict[int, float]:
     return values
 
 
-def _noted(path: Path, numbers: str) -> Origin:
-    """Versions and hardware of a whole reference.
+def _identities(cells: str, known: Mapping[str, Any]) -> tuple[Identity, ...] | None:
+    """What the cells of a line compute; None in a reference from before that was written down."""
+    if not cells or not known:
+        return None
+    return tuple(identities.named(key, known) for key in cells.split(";"))
+
+
+def _noted(path: Path, numbers: str) -> tuple[Origin, dict[str, Any]]:
+    """Versions and hardware of a whole reference, and by their keys what its cells compute.
 
     Raises:
         BenchError: the file is there and damaged, or the numbers are not those beside it.
@@ -146,12 +158,13 @@ def _noted(path: Path, numbers: str) -> Origin:
         for one in chain.from_iterable(part["versions"] for part in every):
             for library, version in one.items():
                 versions.setdefault(library, set()).add(str(version))
-        return Origin(
+        origin = Origin(
             versions={library: frozenset(found) for library, found in versions.items()},
             hardware=frozenset(str(name) for part in every for name in part["hardware"]),
         )
+        return origin, {k: one for part in every for k, one in part.get("identities", {}).items()}
     except FileNotFoundError:
-        return Origin()
+        return Origin(), {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BenchError(f"{path.name}: damaged: {error!r}") from error
 
@@ -188,6 +201,7 @@ def origin(slot: Slot, results: Results) -> Origin:
         data=frozenset(str(r.cell.get("data", "")) for r in own[:1]),
         versions={n: frozenset(r.versions.get(n, "none") for r in every) for n in libraries},
         hardware=frozenset(r.hardware for r in every),
+        identities=identities.of_slot(slot, results),
     )
 
 

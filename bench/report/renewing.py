@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.files import content, replace
 from bench.plan.experiment import Experiment
 from bench.plan.slot import Slot
-from bench.report import seals
+from bench.report import identities, seals
 from bench.report.reference import (
     COLUMNS,
     MOST_BYTES,
@@ -133,11 +133,12 @@ def _numbers(now: Mapping[Key, Slot], kept: _Kept, results: Results) -> str:
     return text.getvalue()
 
 
-def _provenance(name: str, slots: Iterable[Slot], results: Results) -> dict[str, Any]:
+def _provenance(name: str, slots: Collection[Slot], results: Results) -> dict[str, Any]:
     """What the numbers were measured on, those of the cells that were needed for them too."""
     plan = results.plan
     keys = plan.closure({key for slot in slots for key in slot.keys})
     mine = [results.records[k] for k in keys]
+    computed = identities.listed(one for s in slots for one in identities.of_slot(s, results))
     return {
         "experiment": name,
         "preset": plan.shown,
@@ -147,6 +148,7 @@ def _provenance(name: str, slots: Iterable[Slot], results: Results) -> dict[str,
         "cpu_seconds": round(sum(r.cpu_seconds / r.group for r in mine)),
         "hardware": sorted({r.hardware for r in mine}),
         "versions": [dict(v) for v in sorted({tuple(sorted(r.versions.items())) for r in mine})],
+        "identities": dict(sorted(computed.items())),
         "commits": sorted({r.commit + ("+" if r.dirty else "") for r in mine}),
         "record_layout": record.VERSION,
     }
@@ -165,6 +167,7 @@ def _line(slot: Slot, results: Results) -> tuple[object, ...]:
         summary.n,
         ";".join(f"{s}:{values[s]!r}" for s in sorted(values)),
         f"{seconds or 0.0:.2f}",
+        ";".join(identities.keys(identities.of_slot(slot, results))),
         code.of_cell(cell),
         cell.data,
     )

@@ -3,26 +3,16 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 import sealed
-from harness import bench, make_plan, places, write_experiment
+from checked import ORIGIN, ROWS, VALUES, fill, same, verdicts
+from harness import bench, places, write_experiment
 
 from bench.plan import experiment
 from bench.report import reference
-from bench.store import code, cost, outputs
-from bench.store.folders import PREDICTION, Store
-from bench.store.record import Record
-from bench.tasks import Prediction
-
-VALUES = [0.79, 0.81, 0.80, 0.83, 0.77, 0.80, 0.78, 0.82, 0.81, 0.79]
-ROWS: list[dict[str, Any]] = [
-    {"method": "centroids"},
-    {"method": "centroids", "label": "other", "params": {"iterations": 2}},
-]
-ORIGIN = {"hardware": "CPU A", "versions": {"torch": "2.1"}}
+from bench.store import cost
 
 
 @pytest.fixture
@@ -35,33 +25,6 @@ def own(tmp_path):
     (tmp_path / "own").mkdir()
 
 
-def fill(toml, folder, rows, *, origin=ORIGIN, seeds=range(10), metric="ACC"):
-    """A results folder in which each row of the table has these values by seed."""
-    plan, store = make_plan(toml), Store(folder)
-    for slot in plan.slots:
-        for seed in seeds:
-            (key,) = slot.cells[seed]
-            cell = plan.cells[key]
-            attempt = store.work(cell) / "attempt"
-            attempt.mkdir(parents=True)
-            outputs.save(attempt / PREDICTION, Prediction())
-            record = Record(
-                key=key,
-                cell=cell.identity(),
-                state="done",
-                metrics={metric: rows[slot.entry.label][seed]},
-                code=code.of_cell(cell),
-                output=outputs.digest(attempt / PREDICTION),
-                **origin,
-            )
-            store.publish(cell, attempt, record)
-    return folder
-
-
-def same(**rows):
-    return {"centroids": VALUES, "other": VALUES} | rows
-
-
 @pytest.fixture
 def held(toml, tmp_path, capsys):
     """An experiment with a reference beside it."""
@@ -69,13 +32,6 @@ def held(toml, tmp_path, capsys):
     assert bench("check", toml, *places(results), "--update", "--reason", "first") == 0
     capsys.readouterr()
     return toml
-
-
-def verdicts(capsys, *words):
-    """Exit status and the verdict of each row."""
-    status = bench("check", *words, "--format", "json")
-    found = json.loads(capsys.readouterr().out)
-    return status, {c["row"]: c for c in found}
 
 
 def test_the_same_bits_are_ok(held, tmp_path, capsys):

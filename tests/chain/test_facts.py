@@ -186,5 +186,6 @@ def test_parameters_are_those_that_the_preset_would_run(tmp_path):
 def test_render_writes_them_without_a_run(tmp_path):
     path = tmp_path / "x.toml"
     path.write_text(SETTINGS)
+    (tmp_path / "results").mkdir()
     assert bench("render", path, *places(tmp_path / "results")) == 0
     assert (tmp_path / "results" / "tables" / "x-data-quick.tex").exists()

@@ -230,7 +230,7 @@ def test_a_damaged_cell_is_left_out_of_a_pack_and_named(swept, tmp_path, capsys)
 
 def test_what_cannot_be_packed_is_said(swept, tmp_path, capsys):
     toml, results = swept
-    assert bench("pack", tmp_path / "a.zip", toml, *places(tmp_path / "empty")) == 2
+    assert bench("pack", tmp_path / "a.zip", toml, *places(results), "--preset", "paper") == 2
     assert "nothing to pack" in capsys.readouterr().err
     assert bench("pack", "digits", *places(results)) == 2
     assert "digits: a pack's name ends in .zip" in capsys.readouterr().err

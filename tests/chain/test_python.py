@@ -96,6 +96,9 @@ def test_what_is_done_is_not_computed_again_and_parts_can_be_chosen(ran):
         ({"methods": "kmean"}, "unknown method 'kmean': did you mean 'kmeans'?"),
         ({"seeds": "three"}, "argument --seeds: 'three'"),
         ({"set": {"kmeans": {"n_int": 3}}}, "did you mean 'n_init'?"),
+        ({"set": {"kmeans.n_int": 3}}, "did you mean 'n_init'?"),
+        ({"set": {"kmeans": 3}}, "write {'kmeans.n_init': 5} or {'kmeans': {'n_init': 5}}"),
+        ({"set": {"kmeans.n_init": 3, "kmeans": {"n_init": 4}}}, "kmeans.n_init is set twice"),
         ({"workers": 0}, "argument --workers"),
     ],
 )

@@ -46,6 +46,23 @@ def test_a_sweep_on_a_task_has_a_table_and_a_curve(tmp_path, capsys, forkserver)
     assert next(iter(make_plan(said).cells)) in {cell.key for cell in cells}
 
 
+def test_a_file_that_was_changed_by_hand_is_not_overwritten(tmp_path, capsys):
+    registry.load([PLUGINS, FAULTY])
+    flags = ["tiny/cluster", *places(tmp_path), "--seeds", 1]
+    assert bench("sweep", "centroids.iterations=1,3", *flags) == 0
+    assert bench("sweep", "centroids.iterations=2,3", *flags) == 0  # other values take its place
+    (path,) = (tmp_path / "sweeps").iterdir()
+    text = path.read_text()
+    assert "iterations = 2" in text
+    assert bench("run", path, *places(tmp_path), "--seeds", 1) == 0
+    path.write_text(mine := text.replace('caption = "', 'caption = "Mine: '))
+    capsys.readouterr()
+    for more in ([], ["--dry-run"]):
+        assert bench("sweep", "centroids.iterations=1,3", *flags, *more) == 2
+        assert f"{path} was changed by hand" in capsys.readouterr().err
+    assert path.read_text() == mine
+
+
 def test_a_sweep_on_an_experiment_takes_what_it_says_of_the_method(tmp_path):
     registry.load([PLUGINS, FAULTY])
     toml = write_experiment(

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from figures import finish
+from views import entry, view
 
 from bench import ROOT, registry
 from bench.cli import render
 from bench.plan import experiment, graph
+from bench.render import pasted
 from bench.render.write import write_pasted
 from bench.report.table_views import views
 from bench.score.metric_names import is_count
@@ -79,3 +81,17 @@ def test_the_sample_article_compiles_with_every_number_that_it_names(written, tm
     used = re.findall(r"\\(Digits[A-Za-z]+)", article)
     assert len(used) > 6
     assert all("?" not in known[name] for name in used)
+
+
+def test_macros_of_two_presets_are_refused_together_and_those_of_a_set_are_not(tmp_path):
+    number = entry("few", values=[0.5, 0.6])
+    for name, preset in (("q", "quick"), ("p", "paper"), ("s", "quick, dec.batch_size=64")):
+        text = pasted.macros([view(number, entry("b"), preset=preset)])
+        (tmp_path / f"{name}.tex").write_text(text)
+    body = r"\begin{document}\DigitsTFewCIFAROneZeroACC, $\DigitsTFewCIFAROneZeroACC$, "
+    body += r"\DigitsTFewCIFAROneZeroACCDecBatchSizeIsSixFour, \DigitsPreset\end{document}"
+    (tmp_path / "both.tex").write_text(rf"\documentclass{{article}}\input{{q}}\input{{s}}{body}")
+    compiled(tmp_path, "both.tex")
+    (tmp_path / "two.tex").write_text(rf"\documentclass{{article}}\input{{q}}\input{{p}}{body}")
+    with pytest.raises(AssertionError, match="digits, paper, have the names"):
+        compiled(tmp_path, "two.tex")

@@ -1,0 +1,50 @@
+"""`bench check` of a row whose cells compute another thing than those of its reference."""
+
+import pytest
+import sealed
+from checked import ROWS, VALUES, fill, same, verdicts
+from harness import bench, places, write_experiment
+
+
+@pytest.fixture
+def held(tmp_path, capsys):
+    """An experiment with a reference beside it."""
+    (tmp_path / "own").mkdir()
+    toml = write_experiment(tmp_path / "own" / "x.toml", "tiny/cluster", ROWS, n=10)
+    results = fill(toml, tmp_path / "before", same())
+    assert bench("check", toml, *places(results), "--update", "--reason", "first") == 0
+    capsys.readouterr()
+    return toml
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("iterations = 2", "iterations = 3", "parameter centroids.iterations 2 → 3"),
+        ("params", "setting = { n_clusters = 2 }\nparams", "setting n_clusters unset → 2"),
+    ],
+)
+def test_what_another_computation_gave_has_moved_by_that(held, tmp_path, capsys, old, new, words):
+    """Chance and noise excuse the bits of the same computation alone, however small the change."""
+    text = held.read_text()
+    assert old in text
+    held.write_text(text.replace(old, new))
+    results = fill(held, tmp_path / "now", same(other=[v + 1e-9 for v in VALUES]))
+    status, found = verdicts(capsys, held, *places(results))
+    assert (status, found["centroids"]["verdict"]) == (1, "ok")
+    assert found["other"]["verdict"] == "moved"
+    assert found["other"]["note"].startswith(words)
+    assert found["other"]["difference"] == pytest.approx(1e-9)
+    # The same bits are the same result, whatever gave them.
+    results = fill(held, tmp_path / "bits", same())
+    assert verdicts(capsys, held, *places(results))[0] == 0
+
+
+def test_a_reference_that_does_not_say_what_its_cells_compute_is_read(held, tmp_path, capsys):
+    """As those of 0.1.0; what they lack is said where nothing else differs."""
+    sealed.forget_identities(held.parent / "reference" / "x-quick.csv")
+    assert verdicts(capsys, held, *places(tmp_path / "before"))[0] == 0
+    results = fill(held, tmp_path / "now", same(other=[v + 0.001 for v in VALUES]))
+    status, found = verdicts(capsys, held, *places(results))
+    assert (status, found["other"]["verdict"]) == (0, "bits changed")
+    assert found["other"]["note"] == "nothing that is recorded (parameters are not)"
