@@ -31,7 +31,8 @@ def make(chosen: Iterable[Experiment], options: Options) -> Plan:
         BenchError: an unknown method or task, or a method that cannot run on its task.
     """
     plan = Plan(options.preset, experiments=list(chosen), data_root=options.data_root)
-    plan.dtype, plan.given = options.dtype, given.words(options.given)
+    plan.device, plan.dtype = options.device, options.dtype
+    plan.given = given.words(options.given)
     plan.filtered = bool(options.methods or options.tasks)
     for name in options.methods:
         refused = answers.refuses(registry.get(name, where="--methods"), options.dtype)
@@ -81,7 +82,8 @@ def chain(
     Raises:
         BenchError: as `make`.
     """
-    plan = Plan(options.preset, data_root=options.data_root, dtype=options.dtype, own=dict(own))
+    plan = Plan(options.preset, data_root=options.data_root, own=dict(own))
+    plan.device, plan.dtype = options.device, options.dtype
     plan.data = dict.fromkeys(own, ("given", ()))
     _add(plan, asked, options, setting=setting)
     return plan

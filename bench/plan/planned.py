@@ -94,6 +94,7 @@ class Plan:
     filtered: bool = False
     """Some rows were left out by --methods or --tasks."""
     data_root: Path = Path("data")
+    device: str = "cpu"
     dtype: str = "float32"
     given: tuple[str, ...] = ()
     """What the command line set, such as "dec.batch_size=64": with that only what it changes is
@@ -115,9 +116,22 @@ class Plan:
 
     @property
     def shown(self) -> str:
-        """The preset, the type where it is not float32, what was set: how tables are told apart."""
-        dtype = () if self.dtype == "float32" else (self.dtype,)
-        return ", ".join((self.preset, *dtype, *self.given))
+        """How tables are told apart, such as "paper, cuda, bfloat16, dec.batch_size=64".
+
+        The preset, the device where it is not the CPU, the type where it is not float32, what was
+        set.
+        """
+        device = () if self.device == "cpu" else (self.device,)
+        return ", ".join((self.preset, *device, *self._computed))
+
+    @property
+    def shown_on_cpu(self) -> str:
+        """The same of a plan whose cells a CPU computes."""
+        return ", ".join((self.preset, *self._computed))
+
+    @property
+    def _computed(self) -> tuple[str, ...]:
+        return (*(() if self.dtype == "float32" else (self.dtype,)), *self.given)
 
     @property
     def changed(self) -> set[str]:

@@ -36,7 +36,7 @@ def compare_all(results: Results, folder: Path | None = None) -> list[Comparison
     """
     known: dict[tuple[str, Key], Number] = {}
     for one in results.plan.experiments:
-        path = reference.path_of(one, results.plan.shown, folder)
+        path = reference.nearest(one, results.plan, folder)
         known |= {(one.name, key): number for key, number in reference.read(path).items()}
     return _compare(results, known, drift.judge)
 

@@ -23,6 +23,7 @@ from bench import SHIPPED
 from bench.errors import BenchError
 from bench.files import content, safe
 from bench.plan.experiment import Experiment
+from bench.plan.planned import Plan
 from bench.plan.slot import Slot
 from bench.report import identities, seals
 from bench.report.identities import Identity
@@ -70,6 +71,15 @@ def path_of(one: Experiment, preset: str, folder: Path | None = None) -> Path:
     """Where an experiment's numbers lie; `folder` in place of where they belong."""
     place = FOLDER if shipped(one) else one.path.parent / "reference"
     return (folder or place) / f"{one.name}-{safe(preset)}.csv"
+
+
+def nearest(one: Experiment, plan: Plan, folder: Path | None = None) -> Path:
+    """Where the numbers lie that an experiment's are held against.
+
+    A GPU's have a reference of their own where there is one, and else that of a CPU.
+    """
+    own = path_of(one, plan.shown, folder)
+    return own if own.exists() else path_of(one, plan.shown_on_cpu, folder)
 
 
 def key_of(slot: Slot) -> Key:
