@@ -30,7 +30,10 @@ what was named.
   python -m bench run digits --seeds 3 --check        measure, compare, in CI
   python -m bench check digits --seeds 3 --format markdown >> $GITHUB_STEP_SUMMARY
   python -m bench check --results new/ --against old/   any two results folders
-  python -m bench check digits --update --reason "larger batches"   make a new reference"""
+  python -m bench check digits --update --reason "larger batches"   make a new reference
+
+Numbers of --set have a reference of their own, once --update makes it; with --against they are held
+against the other folder's of the same --set. Several values side by side: bench sweep."""
 
 
 def add(verbs: common.Verbs) -> None:
@@ -81,17 +84,31 @@ def act(arguments: argparse.Namespace) -> int:
         compared = comparisons.against(results, other)
     else:
         compared = comparisons.compare_all(results)
+    _, called = named_folders.told_apart(arguments.results, arguments.against)
     if compared or not arguments.update:
-        common.say(verdicts.written(compared, arguments.format))
+        common.say(verdicts.written(compared, arguments.format, called))
     if arguments.update:
         return _update(arguments, results)
     without = {one.name for one in plan.experiments} - {c.experiment for c in compared}
     if arguments.format == "text":
         if without:
-            print(f"without a reference: {', '.join(sorted(without))}")
+            what = f"numbers in {called}" if called else "a reference"
+            common.say(f"without {what}: {', '.join(sorted(without))}")
+        if plan.given:
+            common.say(f"note: {_of_given(plan.given, called)}")
         for line in provenance.mixtures(results):
             print(f"note: {line}")
     return verdicts.status(compared)
+
+
+def _of_given(given: Sequence[str], other: str) -> str:
+    """What numbers of --set are held against, and how to set them beside those without it."""
+    words, (name, _, value) = " ".join(given), given[0].partition("=")
+    held = f"those of --set {words} in {other}" if other else "a reference of their own"
+    return (
+        f"numbers of --set {words} are held against {held}, never against those without it; "
+        f"`python -m bench sweep {name}=…,{value} EXPERIMENT` sets values side by side"
+    )
 
 
 def _refuse(arguments: argparse.Namespace) -> None:

@@ -29,6 +29,14 @@ def refuse_mistyped(arguments: argparse.Namespace) -> None:
         raise BenchError(f"--results {mine} is no folder: no run has left results there")
 
 
+def told_apart(results: Path, against: Path | None) -> tuple[str, str]:
+    """What readers call both folders: the ends of their paths, as short as they differ."""
+    mine, other = results.resolve().parts, against.resolve().parts if against else ()
+    differ = (n for n in range(1, len(mine)) if mine[-n:] != other[-n:])
+    length = next(differ, 1)  # of a folder and itself: its name
+    return "/".join(mine[-length:]) + "/", "/".join(other[-length:]) + "/" if against else ""
+
+
 def private(arguments: argparse.Namespace, store: Store) -> tuple[Path, ...]:
     """Folders of this machine, which logs may name and nobody else need read."""
     return (

@@ -65,7 +65,7 @@ def act(arguments: argparse.Namespace) -> int:
     records = store.records()
     common.say_damaged(store)
     found = [_results(plan, records, store) for plan in _plans(arguments, records)]
-    said, other = _told_apart(store.root, arguments.against)
+    said, other = named_folders.told_apart(store.root, arguments.against)
     report = site.Report(
         parts=[_part(one) for one in found],
         said=said,
@@ -82,7 +82,7 @@ def act(arguments: argparse.Namespace) -> int:
     common.say(f"wrote  {written[0]}: {many(len(pages), 'table')}, {many(cells, 'cell')}")
     if report.comparisons is None:
         return 0
-    common.say(f"check  {verdicts.summary(report.comparisons)[0]}")
+    common.say(f"check  {verdicts.summary(report.comparisons, other)[0]}")
     return 3 if verdicts.status(report.comparisons) == 3 else 0
 
 
@@ -127,14 +127,6 @@ def _compared(arguments: argparse.Namespace, found: Sequence[Results]) -> list[C
         for mine in found
         for one in comparisons.against(mine, _results(mine.plan, records, theirs))
     ]
-
-
-def _told_apart(results: Path, against: Path | None) -> tuple[str, str]:
-    """What pages call both folders: the ends of their paths, as short as they differ."""
-    mine, other = results.resolve().parts, against.resolve().parts if against else ()
-    differ = (n for n in range(1, len(mine)) if mine[-n:] != other[-n:])
-    length = next(differ, 1)  # of a folder and itself: its name
-    return "/".join(mine[-length:]) + "/", "/".join(other[-length:]) + "/" if against else ""
 
 
 def _words(arguments: argparse.Namespace) -> Words:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
 from bench.cli import common, executors, following, named_folders, selection
 from bench.files import printable
+from bench.plural import many
 
 if TYPE_CHECKING:
     from bench.store.states import Results
@@ -29,7 +31,7 @@ def act(arguments: argparse.Namespace) -> int:
     """Print the states of the cells of some experiments, all by default."""
     from bench.cli import lacks
     from bench.report.figure_views import damaged_curves
-    from bench.store import jobs, provenance
+    from bench.store import jobs, locks, provenance
     from bench.store.folders import Store
     from bench.store.states import counts, read
 
@@ -39,9 +41,13 @@ def act(arguments: argparse.Namespace) -> int:
     plan, records, found = results.plan, results.records, results.states
     damaged = store.damaged | damaged_curves(results)
     given = jobs.found(store.root)
+    away = {k: j for one in given for k, j in executors.left(one, found).items()}
+    here = locks.holders(store.root / "locks")
+    # A run that gives cells away holds the locks of them all.
+    here = {k: who for k, who in here.items() if found.get(k, "done") != "done" and k not in away}
     if arguments.json:
         content = _content(results, failed=arguments.failed) | {"damaged": damaged}
-        content["jobs"] = {k: j for one in given for k, j in executors.left(one, found).items()}
+        content |= {"jobs": away, "running": here}
         print(json.dumps(content, indent=1))
         return 0
     for reason in damaged.values():
@@ -57,8 +63,12 @@ def act(arguments: argparse.Namespace) -> int:
     rows = []
     for one in plan.experiments:
         mine = {k: found[k] for k in plan.of(one.name)}
-        rows.append({"experiment": one.name, "cells": len(mine), **counts(mine)})
+        waiting = {k: state for k, state in mine.items() if k not in here}
+        running = {"running": len(mine) - len(waiting)} if here else {}
+        rows.append({"experiment": one.name, "cells": len(mine), **counts(waiting), **running})
     print(tabulate(rows, headers="keys"))
+    for who, count in Counter(here.values()).items():
+        common.say(f"running: {who}: {many(count, 'cell')}")
     for line in executors.running(given, found):
         common.say(line)
     for line in lacks.by_way(lacks.of(found, results.lacks)):

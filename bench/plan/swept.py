@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench import registry
 from bench.datasets import get_task, tasks
 from bench.errors import BenchError, unknown
 from bench.files import safe
@@ -20,6 +21,9 @@ from bench.score import metric_names
 METRICS = {"cluster": ("ACC", "NMI"), "adapt": ("accuracy",)}
 """Kind of task -> the metrics of its sweep, unless others are named."""
 _SEAL = "# as `bench sweep` wrote it, SHA-256 "
+_OF_NEEDED = (
+    "; a sweep varies what rows say, and `run --set` a parameter of what they need, one value a run"
+)
 _DECADES = 30
 """From this ratio of the largest value to the smallest on, the axis is logarithmic."""
 
@@ -62,7 +66,7 @@ def read(text: str, where: str, metrics: Sequence[str] = ()) -> Sweep:
         if not metric_names.is_metric(metric):
             raise unknown("metric", metric, metric_names.METRICS, where="--metrics")
     if where in tasks():
-        columns, presets = _of_task(where, metrics), {p: Preset() for p in PRESETS}
+        columns, presets = _of_task(where, method, metrics), {p: Preset() for p in PRESETS}
     elif where.endswith(".toml") or where in experiment.names():
         one = experiment.load(where)
         columns, presets = _of_experiment(one, method, param, metrics), one.preset
@@ -87,7 +91,13 @@ def _values(method: str, param: str, listed: str) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _of_task(task: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
+def _of_task(task: str, method: str, metrics: Sequence[str]) -> list[dict[str, Any]]:
+    kinds, kind = registry.get(method).kinds, get_task(task).kind
+    if kinds and kind not in kinds:
+        raise BenchError(
+            f"sweep: method '{method}' takes {'/'.join(kinds)} tasks, '{task}' is a {kind} task"
+            f"{_OF_NEEDED}"
+        )
     chosen = metrics or METRICS.get(get_task(task).kind, ())
     if not chosen:
         raise BenchError(f"sweep: say --metrics, since '{task}' is a {get_task(task).kind} task")
@@ -112,7 +122,7 @@ def _of_experiment(
                 found.setdefault(repr(said), {"label": label, "table": table.name, **said})
     if not found:
         by = f" by {' or '.join(metrics)}" if metrics else ""
-        raise BenchError(f"sweep: no table of {one.name} has a row of '{method}'{by}")
+        raise BenchError(f"sweep: no table of {one.name} has a row of '{method}'{by}{_OF_NEEDED}")
     heads = [(one["label"], one["metric"]) for one in found.values()]
     for head, entry in zip(heads, found.values(), strict=True):
         name = entry.pop("table")

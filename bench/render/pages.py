@@ -269,7 +269,7 @@ def compare(
     return site.page(
         "compare",
         other=other,
-        summary=verdicts.summary(comparisons),
+        summary=verdicts.summary(comparisons, other),
         lines=[_compared(c, links) for c in found],
         choices=_choices(choices),
     )

@@ -31,10 +31,16 @@ def counts(comparisons: Iterable[Comparison]) -> dict[str, int]:
     return {verdict: found[verdict] for verdict in order if found[verdict]}
 
 
-def summary(comparisons: Sequence[Comparison]) -> list[str]:
-    """Two or three lines: how many numbers are what, how far bits changed and what differs."""
+def summary(comparisons: Sequence[Comparison], other: str = "") -> list[str]:
+    """Two or three lines: how many numbers are what, how far bits changed and what differs.
+
+    Args:
+        comparisons: All of them.
+        other: The results folder that takes the reference's part, as readers call it.
+    """
     words = ", ".join(f"{n} {verdict}" for verdict, n in counts(comparisons).items())
-    lines = [f"{many(len(comparisons), 'number')} against their reference: {words or 'none'}"]
+    against = other or "their reference"
+    lines = [f"{many(len(comparisons), 'number')} against {against}: {words or 'none'}"]
     changed = [c for c in comparisons if c.verdict in ("bits changed", "moved", "unguarded")]
     causes = Counter(c.note for c in changed if c.note)
     if changed:
@@ -44,7 +50,8 @@ def summary(comparisons: Sequence[Comparison]) -> list[str]:
         lines.append(f"means changed by at most {most}; what differs: {told}")
     weak = sum(c.verdict in ("ok", "bits changed") and not c.guarded for c in comparisons)
     if weak:
-        lines.append(f"reference too weak to guard, had they changed by more: {weak} of these")
+        what = other or "reference"
+        lines.append(f"{what} too weak to guard, had they changed by more: {weak} of these")
     return lines
 
 
@@ -67,10 +74,11 @@ def amount(
     return f"{100 * value:{'+' if sign else ''}.2f}" + (" points" if bare else "")
 
 
-def listed(comparisons: Iterable[Comparison]) -> list[dict[str, str]]:
+def listed(comparisons: Iterable[Comparison], other: str = "") -> list[dict[str, str]]:
     """The rows of the table: what is not as it was, the bad ones first.
 
-    Numbers of one table that lack the same seeds for the same reason share a row.
+    Numbers of one table that lack the same seeds for the same reason share a row. A folder that
+    takes the reference's part is called so above its column.
     """
     order = list(counts(comparisons := list(comparisons)))
     shown = [c for c in comparisons if c.verdict not in _HARMLESS]
@@ -79,7 +87,9 @@ def listed(comparisons: Iterable[Comparison]) -> list[dict[str, str]]:
     for i, c in enumerate(shown):
         lacking = c.verdict == "missing"
         alike.setdefault((c.experiment, c.name, told(c)) if lacking else i, []).append(c)
-    return [_row(*group) for group in alike.values()]
+    rows = [_row(*group) for group in alike.values()]
+    called = {"reference": other or "reference"}
+    return [{called.get(head, head): word for head, word in row.items()} for row in rows]
 
 
 def _row(c: Comparison, *more: Comparison) -> dict[str, str]:
@@ -111,22 +121,23 @@ def told(comparison: Comparison) -> str:
     return "; ".join(part for part in (named, comparison.note) if part)
 
 
-def text(comparisons: Sequence[Comparison]) -> str:
+def text(comparisons: Sequence[Comparison], other: str = "") -> str:
     """What the console shows: the numbers to look at, then a summary."""
-    rows = listed(comparisons)
+    rows = listed(comparisons, other)
     table = tabulate(rows, headers="keys", disable_numparse=True) + "\n\n" if rows else ""
-    return table + "\n".join(summary(comparisons))
+    return table + "\n".join(summary(comparisons, other))
 
 
-def markdown(comparisons: Sequence[Comparison]) -> str:
+def markdown(comparisons: Sequence[Comparison], other: str = "") -> str:
     """What the summary of a CI job shows."""
     bad = [f"{n} {_BAD[v]}" for v, n in counts(comparisons).items() if v in FAILURES]
     head = f"Numbers: {', '.join(bad)}" if bad else "No number moved"
     rows = [
-        {key: escape.markdown(word) for key, word in row.items()} for row in listed(comparisons)
+        {escape.markdown(key): escape.markdown(word) for key, word in row.items()}
+        for row in listed(comparisons, other)
     ]
     table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
-    lines = [f"- {escape.markdown(line)}" for line in summary(comparisons)]
+    lines = [f"- {escape.markdown(line)}" for line in summary(comparisons, other)]
     return "\n".join([f"### {head}", "", *lines, *(["", table] if rows else [])])
 
 
@@ -177,10 +188,12 @@ def _xml(words: str) -> str:
     )
 
 
-def written(comparisons: Sequence[Comparison], form: str) -> str:
-    """The comparisons as "text", "markdown", "json" or "junit"."""
-    forms = {"text": text, "markdown": markdown, "json": as_json, "junit": junit}
-    return forms[form](comparisons)
+def written(comparisons: Sequence[Comparison], form: str, other: str = "") -> str:
+    """The comparisons as "text", "markdown", "json" or "junit"; the latter two name no side."""
+    forms = {"json": as_json, "junit": junit}
+    if form in forms:
+        return forms[form](comparisons)
+    return (markdown if form == "markdown" else text)(comparisons, other)
 
 
 def status(comparisons: Iterable[Comparison]) -> int:

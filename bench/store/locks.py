@@ -18,6 +18,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from bench.errors import BenchError
+from bench.files import opened
 
 _WITHOUT = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 """Errors of file systems, of networks mostly, that have no locks."""
@@ -29,6 +30,8 @@ RENEW_SECONDS = 30.0
 """How often a holder renews its marks."""
 _FORGOTTEN_SECONDS = 86400.0
 """So old by the clock, which may be wrong by less, it has expired without being watched."""
+_MOST_BYTES = 1000
+"""Of a mark."""
 _watched: dict[Path, tuple[int, float]] = {}
 """Marks of others -> the time of their last renewal, and when this process first saw that."""
 
@@ -143,6 +146,27 @@ class CellLock:
                 os.link(aside, self._mark)
             aside.unlink()
         return found == judged
+
+
+def holders(folder: Path) -> dict[str, str]:
+    """Name of a lock -> who holds it now, such as "process 12 on node3".
+
+    For people: a mark of another machine counts while its time is no older than a lease, by the
+    clock of this one.
+
+    Args:
+        folder: Of locks; it may be a stranger's, or not be there.
+    """
+    found: dict[str, str] = {}
+    for mark in sorted(folder.glob("*.held")) if not folder.is_symlink() else ():
+        with contextlib.suppress(OSError), opened(mark) as file:
+            holder = file.read(_MOST_BYTES)
+            lines = holder.decode(errors="replace").split("\n")
+            age = time.time() - os.fstat(file.fileno()).st_mtime
+            here = lines[0] == machine()
+            if len(lines) == 4 and not _left(mark, holder) and (here or age <= LEASE_SECONDS):
+                found[mark.stem] = f"process {lines[1]} on {lines[0].partition(' ')[0]}"
+    return found
 
 
 @cache

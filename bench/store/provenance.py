@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from bench.plan.slot import Slot
-from bench.plural import many
+from bench.plural import many, were
 from bench.store import code, equal, machine
 from bench.store.record import Record
 from bench.store.states import USABLE, Results
@@ -94,14 +94,14 @@ def notes(results: Results) -> list[str]:
         if other := _other(dict(zip(machine.DECISIVE, versions, strict=True))):
             named = ", ".join(f"{n} {was} (here {now})" for n, (was, now) in other.items())
             lines.append(
-                f"{count} cells were measured with {named}: `python -m bench prove` says whether "
-                "that matters"
+                f"{were(count, 'cell')} measured with {named}: `python -m bench prove` says "
+                "whether that matters"
             )
     if len(found) > 1:
         lines += mixtures(results)
     if scored := scored_otherwise(results):
         lines.append(
-            f"{len(scored)} cells were scored by other code: `python -m bench rescore` computes "
+            f"{were(len(scored), 'cell')} scored by other code: `python -m bench rescore` computes "
             "their metrics again, without training"
         )
     return lines

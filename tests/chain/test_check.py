@@ -152,9 +152,30 @@ def test_two_results_folders_are_compared_both_ways_round(toml, tmp_path, capsys
         assert (found["centroids"]["verdict"], found["other"]["verdict"]) == ("ok", "moved")
         assert found["other"]["seeds"] == [5, 6, 7, 8, 9]
     assert bench("check", toml, *places(sound), "--against", sound) == 0
-    capsys.readouterr()
+    assert "2 numbers against a/: 2 ok" in capsys.readouterr().out
+    for form in ("text", "markdown"):
+        bench("check", toml, *places(damaged), "--against", sound, "--format", form)
+        said = capsys.readouterr().out
+        assert "2 numbers against a/: 1 moved, 1 ok" in said
+        assert "a/" in next(line for line in said.splitlines() if "difference" in line)
+        assert "reference" not in said
     assert bench("check", toml, *places(sound), "--against", tmp_path / "none") == 2
     assert "it has no runs/" in capsys.readouterr().err
+
+
+def test_numbers_of_a_set_are_never_held_against_those_without_it(tmp_path, capsys):
+    one = write_experiment(tmp_path / "own" / "x.toml", "tiny/cluster", ROWS[:1], n=10)
+    fill(one, tmp_path / "before", same())
+    flags = [one, *places(tmp_path / "before"), "--set", "centroids.iterations=3"]
+    assert bench("check", *flags) == 3
+    said = capsys.readouterr().out
+    assert "without a reference: x" in said
+    assert "are held against a reference of their own, never against those without it" in said
+    assert "bench sweep centroids.iterations=…,3 EXPERIMENT" in said
+    assert bench("check", *flags, "--against", tmp_path / "before") == 3
+    said = capsys.readouterr().out
+    assert "without numbers in before/: x" in said
+    assert "held against those of --set centroids.iterations=3 in before/" in said
 
 
 def test_formats_for_people_and_machines(held, tmp_path, capsys):

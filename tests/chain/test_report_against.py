@@ -12,7 +12,7 @@ def test_two_folders_of_one_name_are_told_apart_and_nothing_in_common_is_said(tm
     words = ["report", toml, *places(tmp_path / "new" / "results")]
     words += ["--output", tmp_path / "pages", "--against"]
     assert bench(*words, tmp_path / "old" / "results") == 0
-    assert "1 number against their reference: 1 moved" in capsys.readouterr().out
+    assert "1 number against old/results/: 1 moved" in capsys.readouterr().out
     page = (tmp_path / "pages" / "compare.html").read_text()
     assert "old/results/" in page
     assert "new/results/" in page
@@ -20,4 +20,4 @@ def test_two_folders_of_one_name_are_told_apart_and_nothing_in_common_is_said(tm
     assert str(tmp_path) not in (tmp_path / "pages" / "compare.html").read_text()
     capsys.readouterr()
     assert bench(*words, tmp_path / "none") == 3
-    assert "numbers against their reference: " in capsys.readouterr().out
+    assert "numbers against none/: " in capsys.readouterr().out

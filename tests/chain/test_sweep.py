@@ -121,9 +121,11 @@ def test_a_sweep_that_cannot_be_leaves_no_file(task, metric, said, tmp_path, cap
         (("kmeans.n_init=5,0", "digits"), "kmeans.n_init = 0 must be above 0"),
         (("kmeans.n_int=5,6", "digits"), "did you mean 'n_init'?"),
         (("kmeans.n_init=5,6", "digts"), "task or experiment 'digts': did you mean 'digits'?"),
-        (("kmeans.n_init=5,6", "digits/represent"), "say --metrics"),
+        (("sela.epochs=5,6", "digits/represent"), "say --metrics"),
         (("kmeans.n_init=5,6", "digits", ["acc"]), "--metrics: unknown metric 'acc': did you mean"),
         (("kmeans.n_init=5,6", "diagnosis"), "no table of diagnosis has a row of 'kmeans'"),
+        (("similarity.epochs=1,2", "digits"), "of 'similarity'; a sweep varies what rows say"),
+        (("similarity.epochs=1,2", "digits/transfer"), "is a cluster task; a sweep varies what ro"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_swept_is_one_sentence(words, said):

@@ -103,4 +103,4 @@ def test_other_versions_are_shown_and_make_nothing_stale(measured):
     assert list(provenance.other_versions(older)) == ["torch"]
     older = dataclasses.replace(older, scoring=code.scoring())
     (note,) = provenance.notes(states.Results(plan, {older.key: older}, {older.key: "done"}))
-    assert note.startswith("1 cells were measured with torch 1.0 (here ")
+    assert note.startswith("1 cell was measured with torch 1.0 (here ")

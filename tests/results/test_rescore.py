@@ -11,6 +11,7 @@ from figures import publish
 from harness import PLUGINS, bench, make_plan, places, write_experiment
 
 from bench.errors import BenchError
+from bench.plural import were
 from bench.score import metrics
 from bench.store import code
 from bench.store.folders import ARRAYS, Store
@@ -160,4 +161,4 @@ def test_what_was_packed_without_its_tensors_has_nothing_to_score(
     for flags, n in ((here, 2), (there, 1)):  # the carrier, and what it carries where that is whole
         capsys.readouterr()
         bench("status", toml, *flags)
-        assert f"{n} cells were scored by other code" in capsys.readouterr().out
+        assert f"{were(n, 'cell')} scored by other code" in capsys.readouterr().out
