@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bench.errors import BenchError, unknown
@@ -81,6 +82,18 @@ def refuse_fields(cls: type[Any], named: Iterable[str], where: str) -> None:
     for key in named:
         if key not in {f.name for f in fields}:
             raise unknown("parameter", key, (f.name for f in fields), where=where)
+
+
+def refuse_signature(fit: Callable[..., Any], where: str) -> None:
+    """Raise a BenchError where `fit` cannot be called with a task and a run."""
+    try:
+        taken = inspect.signature(fit)
+    except (TypeError, ValueError):  # of a function that is not Python's own
+        return
+    try:
+        taken.bind("self", "task", "run")
+    except TypeError:
+        raise BenchError(f"{where}: fit{taken} must take (self, task, run)") from None
 
 
 def refuse_overridden(one: Any, recipe: Mapping[str, Mapping[str, Any]]) -> None:

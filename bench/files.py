@@ -9,8 +9,10 @@ import io
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from bench.errors import BenchError
 
@@ -25,6 +27,11 @@ def safe(name: str) -> str:
 
 _LONGEST = 160
 """Characters; file systems take 255 with all that is set before and after."""
+
+
+def aside() -> contextlib.redirect_stdout[TextIO]:
+    """What code of somebody's prints meanwhile goes to standard error, not into our output."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def printable(text: str, *, lines: bool = False) -> str:

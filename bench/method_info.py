@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 from bench import declared
 from bench.errors import BenchError, unknown
+from bench.files import aside
 from bench.tasks import Dtype, Kind, Method
 from bench.typed import checked
 
@@ -76,10 +77,24 @@ class MethodInfo:
             declared.refuse_out_of_range(key, values[key], at)
         return values
 
+    def refuse_values(self, values: Mapping[str, Any], where: str) -> None:
+        """Raise a BenchError for a value that a parameter cannot have, as far as types are known.
+
+        An annotation may name what its module defines below the class.
+        """
+        try:
+            hints = self._hints
+        except BenchError:
+            return
+        for key, value in values.items():
+            checked(hints[key], value, f"{where}: {key}")
+            declared.refuse_out_of_range(key, value, f"{where}: {key}")
+
     def build(self, params: Mapping[str, Any], *, where: str = "") -> Method:
         """The method itself; raises BenchError when its own checks refuse the values."""
         try:
-            built: Method = self.cls(**params)
+            with aside():
+                built: Method = self.cls(**params)
             return built
         except Exception as error:
             prefix = f"{where}: " if where else ""

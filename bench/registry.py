@@ -21,6 +21,7 @@ from typing import Any, TypeVar, get_args
 
 from bench import declared, shipped
 from bench.errors import BenchError, unknown
+from bench.files import aside
 from bench.method_info import MethodInfo
 from bench.tasks import Dtype, Kind, Method
 
@@ -56,22 +57,26 @@ def method(
 
     Raises:
         BenchError: the name is taken, the class is no frozen dataclass with defaults for every
-            field, `quick` or `neutral` names no field, a type is unknown, or one of its functions
-            is called almost like one of `bench.tasks.Method`'s.
+            field, `fit` takes other than a task and a run, `quick` or `neutral` names no field or
+            has a value that it cannot be, a type is unknown, or one of its functions is called
+            almost like one of `bench.tasks.Method`'s.
     """
 
     def register(cls: Class) -> Class:
         info = MethodInfo(
             name,
             cls,
-            tuple(kinds),
+            tuple(_listed(kinds)),
             dict(quick or {}),
             uses_target_labels,
             artifact,
             dict(neutral or {}),
-            dtypes=tuple(dtypes),
+            dtypes=tuple(_listed(dtypes)),
         )
-        for one in (info, *(replace(info, name=other, alias_of=name) for other in aliases)):
+        for one in (
+            info,
+            *(replace(info, name=other, alias_of=name) for other in _listed(aliases)),
+        ):
             _refuse_unfit(one)
             _methods[one.name] = one
         for member in CONTRACT:
@@ -80,6 +85,11 @@ def method(
         return cls
 
     return register
+
+
+def _listed(value: Any) -> Iterable[Any]:
+    """What was given as a list, or the one thing that was given in place of it."""
+    return [value] if isinstance(value, str | os.PathLike) else value
 
 
 def _refuse_unfit(info: MethodInfo) -> None:
@@ -96,6 +106,9 @@ def _refuse_unfit(info: MethodInfo) -> None:
     fit = getattr(cls, "fit", None)
     if not callable(fit) or fit is Method.fit:
         raise BenchError(f"{where}: has no fit(task, run)")
+    declared.refuse_signature(fit, where)
+    for name, values in (("quick", info.quick), ("neutral", info.neutral)):
+        info.refuse_values(values, f"{where}: {name}")
     own = (n for n in dir(cls) if n[0] != "_" and n not in CONTRACT and callable(getattr(cls, n)))
     for name in own:
         if near := difflib.get_close_matches(name, CONTRACT, n=1, cutoff=_ALIKE):
@@ -128,7 +141,7 @@ def _module_of(file: Path) -> str:
     return f"bench.score.{file.stem}"
 
 
-def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
+def load(plugins: str | Path | Iterable[str | Path] = ()) -> dict[str, MethodInfo]:
     """Import every module of the method folders, once, and return all methods by name.
 
     Raises:
@@ -140,19 +153,20 @@ def load(plugins: Iterable[Path] = ()) -> dict[str, MethodInfo]:
     return _methods
 
 
-def use(plugins: Iterable[Path]) -> None:
-    """Import every module of plug-in folders, once.
+def use(plugins: str | Path | Iterable[str | Path]) -> None:
+    """Import every module of a plug-in folder, or of several, once.
 
     Raises:
         BenchError: there is no such folder, or a module in it cannot be imported.
     """
-    for folder in (Path(p).resolve() for p in plugins):
+    for folder in (Path(p).resolve() for p in _listed(plugins)):
         if folder not in _loaded:
             if not folder.is_dir():
                 wrong = "is no folder" if folder.exists() else "does not exist"
                 raise BenchError(f"plugin folder {folder} {wrong}")
-            for path in sorted(folder.glob("[!_]*.py")):
-                _import_plugin(folder, path.stem)
+            with aside():
+                for path in sorted(folder.glob("[!_]*.py")):
+                    _import_plugin(folder, path.stem)
             _loaded.add(folder)
 
 

@@ -4,8 +4,9 @@ A method's process holds one of the task objects below and nothing else of the d
 target in canonical order (ascending pixel hash, so that their order tells nothing), never the
 target's labels. The harness's own process keeps those and scores what comes back.
 
-Arrays: images are uint8 of shape (N, height, width, channels); labels are int64 in 0..classes-1,
-or int8 of (N, classes) where an image may be of many.
+Arrays: images are uint8, (N, height, width, channels), read-only; labels are int64, 0..classes-1,
+or int8 of (N, classes) where an image may be of many. An estimator (`bench.estimator`) that is
+fitted to vectors gives them as images of one row, (N, 1, D, 1), floats as 255 times their value.
 """
 
 from __future__ import annotations

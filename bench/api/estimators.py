@@ -23,6 +23,7 @@ from sklearn.utils.validation import validate_data
 
 from bench import registry
 from bench.api.own_images import OwnImages, Target, images_of, labelled, target_of
+from bench.datasets import get_task
 from bench.errors import BenchError, NotImages, Unfit, unknown
 from bench.method_info import MethodInfo
 from bench.plan import graph
@@ -55,7 +56,7 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         random_state: The harness's seed, in 0..2^31-1; or None or a `numpy.random.RandomState`,
             of which one is drawn.
         preset: "quick" or "paper": the budget of the methods that it needs first.
-        task: A name, from which seeds are drawn, "images" or that of a registered task.
+        task: The name from which seeds are drawn: "images", or that of a registered task.
         device: "cpu" or "cuda".
         dtype: "float32" or "bfloat16", for methods that accept it.
         needed: Method -> parameter -> value, of the methods that it needs first; others change
@@ -144,6 +145,8 @@ class MethodEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             raise BenchError(f"device = {self.device!r} is neither 'cpu' nor 'cuda'")
         if not isinstance(self.task, str):
             raise BenchError(f"task = {self.task!r} is no name, such as 'images'")
+        if self.task != _OWN["task"]:
+            get_task(self.task, where="task")  # another name would draw other seeds
 
     def _target(self, X: npt.ArrayLike) -> Target:
         """The images, or vectors as images of one row; raises Unfit for others."""

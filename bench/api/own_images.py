@@ -38,7 +38,8 @@ class Target:
     """Images to be clustered, in the order that methods are given."""
 
     images: npt.NDArray[Any]
-    """uint8, (N, height, width, channels), by ascending pixel hash."""
+    """uint8, (N, height, width, channels), by ascending pixel hash; of vectors
+    (N, 1, D, 1), float64 or uint8. Read-only, as in a worker."""
     order: Ints
     """Of each of them the place in the caller's array."""
 
@@ -53,7 +54,13 @@ def target_of(images: npt.NDArray[Any]) -> Target:
     """Sort images, (N, height, width, channels), as the harness does."""
     hashes = pixel_hashes(images)
     order = canonical_order(hashes, hashes)
-    return Target(images[order], order)
+    return Target(_read_only(images[order]), order)
+
+
+def _read_only(copy: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same array, which a method cannot change: in a worker it lies in a file."""
+    copy.flags.writeable = False
+    return copy
 
 
 def images_of(array: npt.ArrayLike, what: str) -> Images:
@@ -98,7 +105,7 @@ def labelled(pair: Any, what: str) -> tuple[Labelled | None, npt.NDArray[Any]]:
     classes, numbers = np.unique(labels, return_inverse=True)
     hashes = pixel_hashes(images)
     order = canonical_order(hashes, records(hashes, {"label": numbers}, {}))
-    found = Labelled(images[order], numbers[order].astype(np.int64), len(classes))
+    found = Labelled(_read_only(images[order]), numbers[order].astype(np.int64), len(classes))
     return found, classes
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bench.store.record import Record
 
 FORMATS = ("csv", "parquet")
+NOTHING = 3
+"""Exit status where nothing of what was named has a row."""
 EPILOG = """\
 A row for each cell and metric: key, method, parameters, task, setting, seed, preset, state, metric,
 value, times, memory, versions. Where nothing is chosen it holds every record of the results folder;
@@ -67,15 +69,23 @@ def act(arguments: argparse.Namespace) -> int:
     if form == "parquet" and output is None:
         raise BenchError("parquet is no text: name a file with --output FILE.parquet")
     frames = _predictions(arguments) if arguments.predictions else iter([frame_of(arguments)])
+    rows = 0
     if output is None:
-        for _, text in _as_csv(frames):
+        for frame, text in _as_csv(frames):
             # On a terminal nobody's text moves the cursor; a file has it as it is.
             common.say(text.rstrip("\n"))
+            rows += len(frame)
+    else:
+        with replacing(output) as file:
+            rows = _write_parquet(frames, file) if form == "parquet" else _write_csv(frames, file)
+        print(f"wrote  {output}: {many(rows, 'row')}")
+    if rows:
         return 0
-    with replacing(output) as file:
-        rows = _write_parquet(frames, file) if form == "parquet" else _write_csv(frames, file)
-    print(f"wrote  {output}: {many(rows, 'row')}")
-    return 0
+    what = (
+        "finished cell of these has predictions" if arguments.predictions else "cell has a record"
+    )
+    common.say(f"note: nothing to export: no {what} in {arguments.results}", sys.stderr)
+    return NOTHING
 
 
 def frame_of(arguments: argparse.Namespace) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.datasets import TaskSpec
 from bench.errors import BenchError, Lack
+from bench.files import aside
 from bench.method_info import MethodInfo
 from bench.tasks import Method, Need
 
@@ -15,7 +16,8 @@ from bench.tasks import Method, Need
 def answer(built: Method, question: str, method: str, *arguments: Any) -> Any:
     """What a method answers; whatever it raises becomes one sentence."""
     try:
-        return getattr(built, question)(*arguments)
+        with aside():
+            return getattr(built, question)(*arguments)
     except Exception as error:
         said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         on = f" on {arguments[0].name}" if arguments else f": {question}()"

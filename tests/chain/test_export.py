@@ -78,6 +78,17 @@ def test_parquet_says_what_it_lacks(swept, tmp_path, capsys, monkeypatch):
     assert "name a file with --output" in capsys.readouterr().err
 
 
+def test_nothing_to_export_is_said(swept, tmp_path, capsys):
+    toml, results = swept
+    output = tmp_path / "clusters.csv"
+    for words in (["--predictions"], ["--predictions", "--output", output]):
+        assert bench("export", toml, *words, "--seed-list", "7", *places(results)) == 3
+        said = "note: nothing to export: no finished cell of these has predictions in "
+        assert said in capsys.readouterr().err
+    assert bench("export", "--results", tmp_path) == 3
+    assert "nothing to export: no cell has a record" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("place", ["", ".", "pipe", "link"])
 def test_what_is_no_plain_file_is_left_as_it_is(swept, place, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -105,7 +116,7 @@ def test_show_says_which_cells_fit_and_what_names_them(swept, tmp_path, capsys):
     names = sorted(path.name.rpartition("-")[2] for path in (results / "runs").glob("*/*/seed*"))
     wanted = {
         "": rf"'' fits 4 cells \({', '.join(['[0-9a-f]{16}'] * 4)}\); give more of the key",
-        "zz": rf"no cell 'zz' in .*; `python -m bench status --json --results {results}` names all",
+        "zz": rf"no cell 'zz' in .*; `python -m bench status --json --results {results} ",
     }
     assert len(names) == 4
     for cell, said in wanted.items():

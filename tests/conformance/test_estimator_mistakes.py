@@ -78,6 +78,7 @@ def fitted(method, X=IMAGES, source=None, auxiliary=None, **params):
         ),
         (lambda: fitted("kmeans", device="gpu"), "device = 'gpu' is neither 'cpu' nor 'cuda'"),
         (lambda: fitted("kmeans", task=3), "task = 3 is no name, such as 'images'"),
+        (lambda: fitted("kmeans", task="digits/clutser"), "did you mean 'digits/cluster'?"),
         (lambda: fitted("dec", needed=["autoencoder"]), "needed = ['autoencoder']: write needed={"),
         (
             lambda: fitted("kmeans", n_init=2, needed={"kmeans": {"n_init": 1}}),
