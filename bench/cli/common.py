@@ -90,7 +90,7 @@ def add_selection(
             metavar="EXPERIMENT",
             help="a name that `list experiments` shows, or a path to a TOML file",
         )
-    methods = "only these; one that no table of the experiment has is added where it fits"
+    methods = "only these; one that no table has is added where it fits, to stay if it is your own"
     tasks = "only these; the name of a group, omniglot/alphabets, stands for all its tasks"
     for flag, metavar, told in (("--methods", "A,B", methods), ("--tasks", "T,U", tasks)):
         parser.add_argument(flag, type=words.names, metavar=metavar, default=(), help=told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -34,13 +34,14 @@ def held(arguments: argparse.Namespace) -> dict[str, frozenset[str]]:
 def strangers(arguments: argparse.Namespace, plans: Iterable[Plan]) -> Iterator[str]:
     """A sentence on each method that nobody knows here and of which results hold cells of tasks."""
     tasks = {cell.task.replace("/", "-") for plan in plans for cell in plan.cells.values()}
-    runs = arguments.results / "runs"
-    for method, folders in sorted(walk.by_method(runs).items()):
-        if registry.known(method):
-            continue
-        mine = [folder for folder in folders if folder.partition("/")[0] in tasks]
-        if count := sum(len(walk.below(runs, folder)) for folder in mine):
-            yield f"results hold {many(count, 'cell')} of {method}, which is no method here {_HINT}"
+    counts = Counter[str]()
+    for runs in _runs(arguments):
+        for method, folders in walk.by_method(runs).items():
+            mine = (folder for folder in folders if folder.partition("/")[0] in tasks)
+            if not registry.known(method):
+                counts[method] += sum(len(walk.below(runs, folder)) for folder in mine)
+    for method, count in sorted((+counts).items()):
+        yield f"results hold {many(count, 'cell')} of {method}, which is no method here {_HINT}"
 
 
 def hinted(error: BenchError, arguments: argparse.Namespace) -> str:
@@ -58,5 +59,6 @@ def hinted(error: BenchError, arguments: argparse.Namespace) -> str:
 
 
 def _runs(arguments: argparse.Namespace) -> list[Path]:
+    """Where cells lie; what is no folder the verb itself refuses, or makes."""
     places = (getattr(arguments, name, None) for name in ("results", "against"))
-    return [place / "runs" for place in places if place]
+    return [place / "runs" for place in places if place and place.is_dir()]

@@ -34,7 +34,7 @@ def act(arguments: argparse.Namespace) -> int:
 
     common.use_weights(arguments)
     if arguments.action_name == "list":
-        return _list(arguments.names)
+        return _list(arguments)
     if not arguments.names:
         raise BenchError("weights fetch: name some, such as resnet18.tv_in1k")
     failed = 0
@@ -47,7 +47,7 @@ def act(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _list(names: Sequence[str]) -> int:
+def _list(arguments: argparse.Namespace) -> int:
     """Print the weights that are here, or those of them that are named.
 
     Raises:
@@ -55,6 +55,7 @@ def _list(names: Sequence[str]) -> int:
     """
     from bench import weights
 
+    names = arguments.names
     here = sorted(path.stem for path in weights.folder().glob("*.safetensors"))
     for name in names:
         if name not in here:
@@ -64,7 +65,7 @@ def _list(names: Sequence[str]) -> int:
         print(tabulate(rows, headers=("name", "model", "SHA-256", "source")))
     else:
         way = "`python -m bench weights fetch NAME` gets one of timm's, such as resnet18.tv_in1k"
-        print(f"no weights in {weights.folder()}: {way}")
+        common.say(f"no weights in {weights.folder()}: {following.completed(way, arguments)}")
     return 0
 
 

@@ -241,7 +241,7 @@ def test_absent_data_are_a_state_with_the_mend(tmp_path, monkeypatch, capsys, fo
     toml = write_experiment(tmp_path / "x.toml", "mnist/train", [{"method": "centroids"}])
     assert bench("run", toml, *places(tmp_path), "--data-root", root) == 3
     said = capsys.readouterr().out
-    assert "unavailable: mnist: `python -m bench data fetch mnist`" in said
+    assert "unavailable: mnist: `python -m bench data fetch mnist --data-root " in said
     assert bench("status", toml, *places(tmp_path), "--data-root", root) == 0
     assert "data fetch mnist" in capsys.readouterr().out
 

@@ -100,7 +100,7 @@ def test_how_to_get_data_is_said_of_those_that_are_named(tmp_path, capsys):
 def test_an_empty_folder_of_weights_is_said(tmp_path, capsys):
     assert bench("weights", "list", "--weights", tmp_path) == 0
     said = capsys.readouterr().out
-    assert f"no weights in {tmp_path}: `python -m bench weights fetch NAME` gets" in said
+    assert f"no weights in {tmp_path}: `python -m bench weights fetch NAME --weights " in said
 
 
 @pytest.mark.parametrize(

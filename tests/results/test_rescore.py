@@ -60,7 +60,7 @@ def test_only_what_other_code_scored_is_scored_again(store, capsys, monkeypatch)
     monkeypatch.setattr(metrics, "clustering_accuracy", lambda table: 0.125)
     monkeypatch.setattr(code, "scoring", lambda: "f" * 16)
     bench("status", *files, *places)
-    assert "4 cells were scored by other code: `python -m bench rescore`" in capsys.readouterr().out
+    assert "4 cells were scored by other code: `python -m bench rescore " in capsys.readouterr().out
     assert bench("rescore", *files, *places) == 0
     assert "4 of 4 cells scored again: 2 changed\n" in capsys.readouterr().out
     records = [json.loads(text) for text in contents(folder, "record.json").values()]
