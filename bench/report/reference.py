@@ -172,7 +172,7 @@ def _noted(path: Path, numbers: str) -> tuple[Origin, dict[str, Any]]:
             versions={library: frozenset(found) for library, found in versions.items()},
             hardware=frozenset(str(name) for part in every for name in part["hardware"]),
         )
-        return origin, {k: one for part in every for k, one in part.get("identities", {}).items()}
+        return origin, dict(told.get("identities", {}))
     except FileNotFoundError:
         return Origin(), {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ from bench.store.states import Results, measured
 
 Others = Literal["refuse", "keep", "drop"]
 """What becomes of a reference's numbers that were not measured now."""
-_OF_FILE = ("kept", "sha256", "checksum")
+_OF_FILE = ("kept", "identities", "sha256", "checksum")
 """What the provenance says of the file as it was, and not of how its numbers came about."""
 
 
@@ -44,6 +44,8 @@ class _Kept:
     lines: Sequence[Sequence[str]] = ()
     provenance: Sequence[Mapping[str, Any]] = ()
     """Of the updates that these lines may be from, the last first."""
+    identities: Mapping[str, Any] = field(default_factory=dict)
+    """What their cells compute, as `bench.report.identities.listed` has it."""
 
 
 def update(
@@ -68,8 +70,10 @@ def update(
             told = _provenance(one.name, now.values(), results) | {"reason": reason}
             if kept.lines:
                 told |= {"numbers_kept": len(kept.lines), "kept": list(kept.provenance)}
-            sealed = json.dumps(seals.sealed(told, text), indent=1) + "\n"
-            texts |= {path: text, path.with_suffix(".json"): sealed}
+            computed = identities.listed(i for s in slots for i in identities.of_slot(s, results))
+            told["identities"] = dict(sorted({**kept.identities, **computed}.items()))
+            sealed = seals.sealed(told, text)
+            texts |= {path: text, path.with_suffix(".json"): _laid_out(sealed)}
     return [replace(path, text.encode()) for path, text in texts.items()]
 
 
@@ -120,7 +124,17 @@ def _kept(path: Path, keys: set[Key]) -> _Kept:
     beside = path.with_suffix(".json")
     told = json.loads(content(beside, MOST_BYTES).decode()) if beside.exists() else {}
     own = {name: value for name, value in told.items() if name not in _OF_FILE}
-    return _Kept(stay, [own, *told.get("kept", ())] if own else ())
+    known, cells = told.get("identities", {}), COLUMNS.index("cells")
+    named = {key for line in stay for key in line[cells].split(";") if key and known}
+    computed = identities.listed(identities.named(key, known) for key in sorted(named))
+    return _Kept(stay, [own, *told.get("kept", ())] if own else (), computed)
+
+
+def _laid_out(told: Mapping[str, Any]) -> str:
+    """The JSON, what a cell computes on a line of its own: there are hundreds."""
+    rest = json.dumps({k: v for k, v in told.items() if k != "identities"}, indent=1)
+    own = [f"  {json.dumps(k)}: {json.dumps(one)}" for k, one in told["identities"].items()]
+    return "\n".join([rest[:-2] + ",", ' "identities": {', ",\n".join(own), " }", "}", ""])
 
 
 def _numbers(now: Mapping[Key, Slot], kept: _Kept, results: Results) -> str:
@@ -138,7 +152,6 @@ def _provenance(name: str, slots: Collection[Slot], results: Results) -> dict[st
     plan = results.plan
     keys = plan.closure({key for slot in slots for key in slot.keys})
     mine = [results.records[k] for k in keys]
-    computed = identities.listed(one for s in slots for one in identities.of_slot(s, results))
     return {
         "experiment": name,
         "preset": plan.shown,
@@ -148,7 +161,6 @@ def _provenance(name: str, slots: Collection[Slot], results: Results) -> dict[st
         "cpu_seconds": round(sum(r.cpu_seconds / r.group for r in mine)),
         "hardware": sorted({r.hardware for r in mine}),
         "versions": [dict(v) for v in sorted({tuple(sorted(r.versions.items())) for r in mine})],
-        "identities": dict(sorted(computed.items())),
         "commits": sorted({r.commit + ("+" if r.dirty else "") for r in mine}),
         "record_layout": record.VERSION,
     }

@@ -1,9 +1,13 @@
 """`bench check` of a row whose cells compute another thing than those of its reference."""
 
+import json
+
 import pytest
 import sealed
 from checked import ROWS, VALUES, fill, same, verdicts
 from harness import bench, places, write_experiment
+
+PARAMS = {"params": {"iterations": 2}}
 
 
 @pytest.fixture
@@ -48,3 +52,21 @@ def test_a_reference_that_does_not_say_what_its_cells_compute_is_read(held, tmp_
     status, found = verdicts(capsys, held, *places(results))
     assert (status, found["other"]["verdict"]) == (0, "bits changed")
     assert found["other"]["note"] == "nothing that is recorded (parameters are not)"
+
+
+def test_a_number_that_an_update_keeps_keeps_what_its_cells_compute(tmp_path, capsys):
+    rows = [{"method": "kmeans"}, {"method": "centroids", "label": "other", **PARAMS}]
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows, n=10)
+    results = fill(toml, tmp_path / "before", {"kmeans": VALUES, "other": VALUES})
+    update = ("check", toml, *places(results), "--update", "--reason", "first")
+    assert bench(*update) == 0
+    assert bench(*update, "--keep", "--methods", "kmeans") == 0
+    told = json.loads((tmp_path / "reference" / "x-quick.json").read_text())
+    assert {one["method"] for one in told["identities"].values()} == {"kmeans", "centroids"}
+    assert all("identities" not in one for one in told["kept"])
+    toml.write_text(toml.read_text().replace("iterations = 2", "iterations = 3"))
+    capsys.readouterr()
+    now = {"kmeans": VALUES, "other": [v + 1e-9 for v in VALUES]}
+    status, found = verdicts(capsys, toml, *places(fill(toml, tmp_path / "now", now)))
+    assert (status, found["kmeans"]["verdict"], found["other"]["verdict"]) == (1, "ok", "moved")
+    assert found["other"]["note"].startswith("parameter centroids.iterations 2 → 3")
