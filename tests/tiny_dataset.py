@@ -1,6 +1,8 @@
 """A dataset of 20 + 10 images of 4 by 5 pixels, for the tests of bench.datasets."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.datasets import Dataset, Folder, Npz, dataset
+from bench.datasets import Dataset, Folder, Npz, dataset, task_specs
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 4, 5, 1), dtype=np.uint8)
 LABELS = np.arange(30) % 3
@@ -31,6 +33,15 @@ def declare(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
         sources=(Npz(), Folder()),
     )
     monkeypatch.setitem(dataset._datasets, "tiny", dataclasses.replace(declared, **changes))
+
+
+def forgetting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Declare it in a registry that the test may write to; gives back `declare`."""
+    monkeypatch.setattr(dataset, "_datasets", dict(dataset._datasets))
+    monkeypatch.setattr(task_specs, "_tasks", dict(task_specs._tasks))
+    monkeypatch.setattr(task_specs, "_waiting", set())
+    declare(monkeypatch)
+    return functools.partial(declare, monkeypatch)
 
 
 def write_npz(root: Path, keep: slice = slice(None), **changes: Any) -> None:

@@ -1,7 +1,6 @@
 """Data sets of one's own: what is prepared follows its declaration and code; tables of files."""
 
 import dataclasses
-import functools
 import importlib
 import json
 import re
@@ -12,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, declare, write_npz
+from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, forgetting, write_npz
 
 from bench import ROOT, module_text
 from bench.datasets import (
@@ -22,21 +21,15 @@ from bench.datasets import (
     identity,
     look,
     prepare,
-    task_specs,
     verify,
 )
-from bench.datasets import dataset as registered
 from bench.errors import BenchError
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     """`tiny(counts=…)` declares the tiny dataset otherwise; what is registered is forgotten."""
-    monkeypatch.setattr(registered, "_datasets", dict(registered._datasets))
-    monkeypatch.setattr(task_specs, "_tasks", dict(task_specs._tasks))
-    monkeypatch.setattr(task_specs, "_waiting", set())
-    declare(monkeypatch)
-    return functools.partial(declare, monkeypatch)
+    return forgetting(monkeypatch)
 
 
 # What is prepared follows the declaration and the code that reads it.

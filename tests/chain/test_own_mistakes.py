@@ -1,13 +1,12 @@
 """Mistakes in plug-ins that bring data sets and tasks are one sentence each."""
 
 import dataclasses
-import functools
 import re
 from typing import Any
 
 import pytest
 from harness import bench
-from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, declare, write_folders, write_npz
+from tiny_dataset import COLOURS, LABELS, PIXELS, SPLIT, forgetting, write_folders, write_npz
 
 from bench.datasets import (
     Folder,
@@ -31,11 +30,7 @@ from bench.errors import BenchError
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     """`tiny(counts=…)` declares the tiny dataset otherwise; what is registered is forgotten."""
-    monkeypatch.setattr(registered, "_datasets", dict(registered._datasets))
-    monkeypatch.setattr(task_specs, "_tasks", dict(task_specs._tasks))
-    monkeypatch.setattr(task_specs, "_waiting", set())
-    declare(monkeypatch)
-    return functools.partial(declare, monkeypatch)
+    return forgetting(monkeypatch)
 
 
 # Mistakes in the declaration of a data set.
