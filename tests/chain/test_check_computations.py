@@ -1,13 +1,17 @@
 """`bench check` of a row whose cells compute another thing than those of its reference."""
 
 import json
+from typing import Any
 
 import pytest
 import sealed
 from checked import ROWS, VALUES, fill, same, verdicts
 from harness import bench, places, write_experiment
 
-PARAMS = {"params": {"iterations": 2}}
+KEPT: list[dict[str, Any]] = [
+    {"method": "kmeans"},
+    {"method": "centroids", "label": "other", "params": {"iterations": 2}},
+]
 
 
 @pytest.fixture
@@ -55,8 +59,7 @@ def test_a_reference_that_does_not_say_what_its_cells_compute_is_read(held, tmp_
 
 
 def test_a_number_that_an_update_keeps_keeps_what_its_cells_compute(tmp_path, capsys):
-    rows = [{"method": "kmeans"}, {"method": "centroids", "label": "other", **PARAMS}]
-    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", rows, n=10)
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", KEPT, n=10)
     results = fill(toml, tmp_path / "before", {"kmeans": VALUES, "other": VALUES})
     update = ("check", toml, *places(results), "--update", "--reason", "first")
     assert bench(*update) == 0
