@@ -23,7 +23,8 @@ def test_kills_at_moments_of_chance_change_nothing(tmp_path):
     toml = counted(tmp_path, rows=10, seeds=4, seconds=0.4)
     for kinds in STRIKES:
         struck += kills.disturbed(toml, tmp_path / "broken", kinds, rng).total()
-    assert struck >= 20, "the kills came too late to test anything"
+    # How many a quick machine has to strike at before all cells are done is of chance too.
+    assert struck >= sum(map(len, STRIKES)) / 2, "the kills came too late to test anything"
     kills.finished(toml, tmp_path / "broken")
     ends = Counter(line.rsplit(" ", 1)[0] for line in (tmp_path / "notes").read_text().splitlines())
     # Between a cell's end and its record a strike may cost it: of two workers, where a run ends.
