@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,13 @@ def forgetting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(task_specs, "_waiting", set())
     declare(monkeypatch)
     return functools.partial(declare, monkeypatch)
+
+
+def without(meta: Path, *names: str) -> None:
+    """Make a meta.json one from before it held these, and checksums."""
+    gone = {*names, "checksum", "sha256"}
+    kept = {k: v for k, v in json.loads(meta.read_text()).items() if k not in gone}
+    meta.write_text(json.dumps(kept))
 
 
 def write_npz(root: Path, keep: slice = slice(None), **changes: Any) -> None:

@@ -134,8 +134,7 @@ def load(
     Raises:
         BenchError: none or several cells fit, its record is damaged, or it failed.
     """
-    folders = [plugins] if isinstance(plugins, str | Path) else plugins
-    registry.use(map(Path, folders))
+    registry.use(plugins)
     store = Store(Path(results), read_only=True)
     folder = show.find(store, str(key))
     found = record.read(folder)

@@ -152,10 +152,8 @@ def _update(arguments: argparse.Namespace, results: Results) -> int:
 
 def _records(results: Results) -> list[Record]:
     """Those of the experiments that come with the project."""
-    from bench.report.reference import shipped
-
     plan, records = results.plan, results.records
-    keys = {key for one in plan.experiments if shipped(one) for key in plan.of(one.name)}
+    keys = {key for one in plan.experiments if one.shipped for key in plan.of(one.name)}
     return [records[k] for k in plan.cells if k in keys and k in records]
 
 

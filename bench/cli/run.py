@@ -200,7 +200,6 @@ def _workers(arguments: argparse.Namespace) -> int:
 def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
     """The plan, with what it does not hold said where somebody may look for it."""
     from bench.plan import experiment
-    from bench.report import reference
     from bench.store import machine
 
     if arguments.download and not arguments.dry_run:
@@ -209,7 +208,7 @@ def _planned(arguments: argparse.Namespace, asked: Asked | None) -> Plan:
         print("note   this processor has no instructions for bfloat16: it will be slow")
     plan = selection.plan_for(arguments, asked)
     for one in plan.experiments:
-        if one.name in experiment.names() and not reference.shipped(one):
+        if one.name in experiment.names() and not one.shipped:
             named = f"the project's experiment '{one.name}', whose tables it replaces"
             common.say(f"note   {one.path} has the name of {named} in {arguments.results}")
     rest = sorted({*experiment.names()} - {one.name for one in plan.experiments})

@@ -16,10 +16,12 @@ from functools import cache
 from bench.plan import FOLDER
 from bench.plan.experiment import Experiment
 from bench.plan.planned import Options, Plan
+from bench.plan.slot import Slot
 
 
 @cache
 def _experiments() -> str:
+    """All that they say, unparsed: every command asks, and to load them takes seconds."""
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.toml")))
 
 
@@ -41,14 +43,17 @@ def leave_held(plan: Plan, options: Options) -> None:
     if not mine:
         return
     shipped = {one.name for one in plan.experiments if one.shipped}
-    rows = [s for s in plan.slots if s.entry.method in mine and s.experiment in shipped]
-    measured = {
-        (s.experiment, s.name, s.entry.method)
-        for s in rows
-        if not options.held[s.entry.method].isdisjoint(s.keys)
-    }
-    gone = {id(s) for s in rows if (s.experiment, s.name, s.entry.method) not in measured}
-    plan.leave([s for s in plan.slots if id(s) not in gone])
+    rows: dict[tuple[str, str, str], set[str]] = {}
+    for slot in plan.slots:
+        if slot.entry.method in mine and slot.experiment in shipped:
+            rows.setdefault(_row(slot), set()).update(slot.keys)
+    gone = {row for row, keys in rows.items() if options.held[row[-1]].isdisjoint(keys)}
+    plan.leave([slot for slot in plan.slots if _row(slot) not in gone])
+
+
+def _row(slot: Slot) -> tuple[str, str, str]:
+    """Experiment, table or figure, method: an added method has one row there."""
+    return slot.experiment, slot.name, slot.entry.method
 
 
 def note(plan: Plan, options: Options) -> None:

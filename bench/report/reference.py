@@ -62,14 +62,9 @@ class Number:
     origin: Origin
 
 
-def shipped(one: Experiment) -> bool:
-    """Whether an experiment comes with the project."""
-    return one.shipped
-
-
 def path_of(one: Experiment, preset: str, folder: Path | None = None) -> Path:
     """Where an experiment's numbers lie; `folder` in place of where they belong."""
-    place = FOLDER if shipped(one) else one.path.parent / "reference"
+    place = FOLDER if one.shipped else one.path.parent / "reference"
     return (folder or place) / f"{one.name}-{safe(preset)}.csv"
 
 

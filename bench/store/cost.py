@@ -142,8 +142,8 @@ class Costs:
         if own.source != "unknown":
             return own
         others = (self._on(device, cell) for device in self._known if device != cell.device)
-        known = [cost for cost in others if cost.source != "unknown"]
-        return Cost(known[0].seconds, "another device") if known else own
+        known = (cost.seconds for cost in others if cost.source != "unknown")
+        return next((Cost(seconds, "another device") for seconds in known), own)
 
     def _on(self, device: str, cell: Cell) -> Cost:
         """The seconds that it may take there."""

@@ -29,8 +29,8 @@ def test_an_experiment_of_ones_own_has_a_reference_of_its_own(way, tmp_path, mon
     mine = experiment.load("digits.toml" if way == "relative" else str(path))
     ours = experiment.load("digits")
     assert mine.name == ours.name
-    assert not reference.shipped(mine)
-    assert reference.shipped(ours)
+    assert not mine.shipped
+    assert ours.shipped
     assert reference.path_of(mine, "quick").resolve() == tmp_path / "reference/digits-quick.csv"
     assert reference.path_of(ours, "quick").parent == reference.FOLDER
 
