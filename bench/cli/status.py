@@ -12,6 +12,7 @@ from tabulate import tabulate
 from bench.cli import common, executors, following, named_folders, selection
 from bench.files import printable
 from bench.plural import many
+from bench.store import collecting
 
 if TYPE_CHECKING:
     from bench.store.states import Results
@@ -29,6 +30,11 @@ def add(verbs: common.Verbs) -> None:
 
 def act(arguments: argparse.Namespace) -> int:
     """Print the states of the cells of some experiments, all by default."""
+    with collecting.put_off():
+        return _told(arguments)
+
+
+def _told(arguments: argparse.Namespace) -> int:
     from bench.cli import lacks
     from bench.report.figure_views import damaged_curves
     from bench.store import jobs, locks, provenance

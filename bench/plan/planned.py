@@ -152,10 +152,8 @@ class Plan:
 
     def closure(self, keys: Iterable[str]) -> set[str]:
         """These cells with all that they need, and what those need."""
-        queue, found = list(keys), set[str]()
-        while queue:
-            key = queue.pop()
-            if key not in found:
-                found.add(key)
-                queue += [needed for _, needed in self.cells[key].needs]
+        more, found = set(keys), set[str]()
+        while more:
+            found |= more
+            more = {needed for key in more for _, needed in self.cells[key].needs} - found
         return found

@@ -12,7 +12,7 @@ both under the same. Another device or type wants a proof of its own, as it take
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -55,6 +55,20 @@ class Equal:
             return True
         found = self.classes.get((method, device, dtype, one))
         return found is not None and found == self.classes.get((method, device, dtype, other))
+
+
+def shown() -> Callable[[str, str, str, str, str], bool]:
+    """Whether two fingerprints are the same or were shown to be, each question asked once.
+
+    Returns:
+        A function of method, two fingerprints, device and type. The file is read when it is first
+        needed, since for cells of the code as it is nobody needs it.
+    """
+
+    def same(method: str, one: str, other: str, device: str, dtype: str) -> bool:
+        return one == other or read().same(method, one, other, device=device, dtype=dtype)
+
+    return cache(same)
 
 
 def read(path: Path = PATH) -> Equal:

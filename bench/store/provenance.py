@@ -17,19 +17,14 @@ def scored_otherwise(results: Results) -> list[str]:
 
     What others need has no metrics, and packed without its tensors nothing that could be scored.
     """
-    known, now = equal.read(), code.scoring()
+    same, now = equal.shown(), code.scoring()
     found = []
     for key, state in results.states.items():
-        if state in USABLE:
-            one, cell = results.records[key], results.plan.cells[key]
+        one = results.records.get(key)
+        if state in USABLE and one is not None and one.scoring != now:
             lacking = one.arrays and not one.metrics
-            if (
-                one.scoring != now
-                and not lacking
-                and not known.same(
-                    equal.SCORING, one.scoring, now, device=cell.device, dtype=cell.dtype
-                )
-            ):
+            cell = results.plan.cells[key]
+            if not lacking and not same(equal.SCORING, one.scoring, now, cell.device, cell.dtype):
                 found.append(key)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,10 +53,19 @@ def states(plan: Plan, records: Mapping[str, Record]) -> dict[str, State]:
     unavailable: data, weights, device or a needed cell's tensors are not here. missing: can run,
     has not.
     """
-    lacks = lacking(plan, records)
+    lacks, same = lacking(plan, records), equal.shown()
     found: dict[str, State] = {}
     for key, cell in plan.cells.items():  # in order: a cell comes after those that it needs
-        found[key] = state(cell, lacks, records, found)
+        record = records.get(key)
+        if record is None:
+            found[key] = _without(cell, lacks, found)
+        elif record.state == "failed":
+            found[key] = "failed"
+        else:
+            now = code.of_cell(cell)
+            sound = same(cell.method, record.code, now, cell.device, cell.dtype)
+            sound = sound and _needs_are_as_used(cell, record, records, found)
+            found[key] = "done" if sound else "stale"
     return found
 
 
@@ -76,29 +85,25 @@ def lacking(plan: Plan, records: Mapping[str, Record]) -> dict[str, tuple[Lack, 
     return {**plan.unavailable, **packed}
 
 
-def state(
-    cell: Cell,
-    lacks: Mapping[str, tuple[Lack, ...]],
-    records: Mapping[str, Record],
-    known: Mapping[str, State],
-) -> State:
-    """One cell's state, those that it needs being known."""
-    record = records.get(cell.key)
-    before = [known[key] for _, key in cell.needs]
-    if record is None:
-        if cell.key in lacks:
-            return "unavailable"
-        return "blocked" if {"failed", "blocked"} & set(before) else "missing"
-    if record.state == "failed":
-        return "failed"
-    now = code.of_cell(cell)
-    outdated = record.code != now and not equal.read().same(
-        cell.method, record.code, now, device=cell.device, dtype=cell.dtype
-    )
+def _without(cell: Cell, lacks: Container[str], known: Mapping[str, State]) -> State:
+    """The state of a cell of which there is no record, those that it needs being known."""
+    if cell.key in lacks:
+        return "unavailable"
+    before = {known[key] for _, key in cell.needs}
+    return "blocked" if before & {"failed", "blocked"} else "missing"
+
+
+def _needs_are_as_used(
+    cell: Cell, record: Record, records: Mapping[str, Record], known: Mapping[str, State]
+) -> bool:
+    """Whether what a measured cell was given is what lies there now, and is not stale itself."""
     for role, key in cell.needs:
         needed = records.get(key)
-        outdated |= needed is not None and record.needs.get(role) != needed.output
-    return "stale" if outdated or "stale" in before else "done"
+        if needed is not None and record.needs.get(role) != needed.output:
+            return False
+        if known[key] == "stale":
+            return False
+    return True
 
 
 def to_run(

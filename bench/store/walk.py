@@ -32,12 +32,13 @@ def cells(runs: Path, damaged: dict[str, str]) -> Iterator[tuple[str, index.Stam
         BenchError: a folder cannot be listed, so that nobody knows what is there.
     """
     refuse_links(runs.parent, runs.name)
+    top = str(runs)
     for task in _folders(runs, "", damaged):
         for method in _folders(runs, f"{task}/", damaged):
             for name in _folders(runs, f"{task}/{method}/", damaged):
                 folder = f"{task}/{method}/{name}"
                 try:
-                    status = os.lstat(f"{runs}/{folder}/{RECORD}")
+                    status = os.lstat(f"{top}/{folder}/{RECORD}")
                 except OSError:
                     yield folder, None
                 else:

@@ -18,10 +18,10 @@ def small(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for module in (experiment, added):
             patch.setattr(module, "FOLDER", folder.resolve())
-        added._experiments.cache_clear()
+        added._named.cache_clear()
         write_experiment(folder / "small.toml", "tiny/cluster", ROWS, n=2)
         yield folder
-    added._experiments.cache_clear()
+    added._named.cache_clear()
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_selection_and_other_tables_leave_it_out(results, tmp_path, capsys):
 
 def test_a_method_that_another_experiment_names_does_not_stay(small, results, capsys):
     write_experiment(small / "other.toml", "tiny/cluster", [{"method": "carrier"}])
-    added._experiments.cache_clear()
+    added._named.cache_clear()
     try:
         assert bench("render", "small", *places(results)) == 0
         assert "carrier" not in capsys.readouterr().out
@@ -87,7 +87,7 @@ def test_a_method_that_another_experiment_names_does_not_stay(small, results, ca
         assert "no row of small.toml" in capsys.readouterr().err
     finally:
         (small / "other.toml").unlink()
-        added._experiments.cache_clear()
+        added._named.cache_clear()
 
 
 def test_cells_of_a_method_that_nobody_knows_are_named(results, capsys):
