@@ -11,10 +11,8 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tabulate import tabulate
-
 from bench import ROOT, registry
-from bench.cli import common
+from bench.cli import columns, common
 from bench.errors import BenchError
 from bench.files import opened, printable
 from bench.plan.cell import PRESETS
@@ -83,7 +81,8 @@ def _params(arguments: argparse.Namespace) -> int:
         for use in uses:
             print(f"  {use}")
         rows = [(v.name, repr(v.value), v.origin) for v in found]
-        print(tabulate(rows, headers=("parameter", "value", "from")), end="\n\n")
+        columns.say(("parameter", "value", "from"), rows)
+        print()
     return 0
 
 
