@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import shlex
 import textwrap
 from collections import deque
@@ -179,10 +180,12 @@ def find(store: Store, wanted: str) -> Path:
     with contextlib.suppress(OSError, ValueError):  # a name too long for any file is no file
         if (Path(wanted) / RECORD).exists():
             return Path(wanted).resolve()
+    # In the CSV of a table the seed stands before each key, "3:1a2b3c".
+    key = re.sub(r"^\d+:", "", wanted)
     fits = [
         folder
         for folder in store.folders()
-        if folder.rpartition("-")[2].startswith(wanted) or folder == wanted
+        if folder.rpartition("-")[2].startswith(key) or folder == wanted
     ]
     if not store.root.is_dir():
         raise BenchError(

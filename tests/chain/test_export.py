@@ -122,6 +122,9 @@ def test_a_number_of_a_table_leads_to_its_cell(swept, capsys):
     capsys.readouterr()
     assert bench("show", keys["1"][:8], *places(results)) == 0
     assert f'"key": "{keys["1"]}"' in capsys.readouterr().out
+    copied = row["keys"].split(";")[1]  # as it stands there, with its seed
+    assert bench("show", copied, *places(results)) == 0
+    assert f'"key": "{keys["1"]}"' in capsys.readouterr().out
 
 
 def test_show_says_which_cells_fit_and_what_names_them(swept, tmp_path, capsys):
