@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -68,6 +69,8 @@ def act(arguments: argparse.Namespace) -> int:
         )
     if form == "parquet" and output is None:
         raise BenchError("parquet is no text: name a file with --output FILE.parquet")
+    if form == "parquet":
+        _refuse_without_pyarrow()
     frames = _predictions(arguments) if arguments.predictions else iter([frame_of(arguments)])
     rows = 0
     if output is None:
@@ -152,13 +155,19 @@ def _write_csv(frames: Iterable[pd.DataFrame], file: BinaryIO) -> int:
     return rows
 
 
-def _write_parquet(frames: Iterable[pd.DataFrame], file: BinaryIO) -> int:
-    """The same, a group of rows a frame."""
+def _refuse_without_pyarrow() -> None:
+    """Say so before anything is read, which takes a while."""
     try:
-        import pyarrow as pa
-        from pyarrow import parquet
+        importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise BenchError("parquet needs pyarrow: pip install pyarrow, or --format csv") from error
+
+
+def _write_parquet(frames: Iterable[pd.DataFrame], file: BinaryIO) -> int:
+    """The same, a group of rows a frame."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
     rows, writer = 0, None
     for frame in frames:
         table = pa.Table.from_pandas(frame, preserve_index=False)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from bench import registry, shipped
-from bench.cli import common, glance
+from bench.cli import columns, common, glance
 
 KINDS = ("methods", "tasks", "datasets", "experiments")
 _LONG = ("licence", "citation", "how to get it")
@@ -43,8 +42,8 @@ def act(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return 0
-    shown = [{k: _plain(v) for k, v in r.items() if k not in _LONG} for r in rows]
-    print(tabulate(shown, headers="keys"))
+    heads = [head for head in rows[0] if head not in _LONG]
+    columns.say(heads, [[_shown(row[head]) for head in heads] for row in rows])
     if arguments.kind == "datasets":
         print("\n`python -m bench data list NAME` says how to get one, and under what licence")
     return 0
@@ -74,6 +73,11 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+def _shown(value: Any) -> Any:
+    """A number as it is, which stands at the right of its column; all else in words."""
+    return value if type(value) in (int, float) else _plain(value)
+
+
 def _methods(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     if not arguments.plugins and not shipped.unread():
         return glance.methods()
@@ -81,15 +85,13 @@ def _methods(arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _tasks(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    from bench.datasets import availability, tasks
+    from bench.datasets import lack, look, tasks
 
     root = common.data_root(arguments.data_root)
+    seen = functools.cache(lambda name: look(name, root))  # many tasks have the same data set
     rows = []
     for task in tasks().values():
-        splits: dict[str, list[str]] = {}
-        for dataset, split in sorted(task.datasets()):
-            splits.setdefault(dataset, []).append(split)
-        lacking = [availability(name, root, s) for name, s in splits.items()]
+        lacking = [lack(name, root, s, seen(name)) for name, s in task.splits().items()]
         rows.append(
             {
                 "name": task.name,

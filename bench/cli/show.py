@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import shlex
 import textwrap
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tabulate import tabulate
-
 from bench import ROOT, registry
-from bench.cli import common
+from bench.cli import columns, common
 from bench.errors import BenchError
 from bench.files import opened, printable
 from bench.plan.cell import PRESETS
@@ -83,7 +82,8 @@ def _params(arguments: argparse.Namespace) -> int:
         for use in uses:
             print(f"  {use}")
         rows = [(v.name, repr(v.value), v.origin) for v in found]
-        print(tabulate(rows, headers=("parameter", "value", "from")), end="\n\n")
+        columns.say(("parameter", "value", "from"), rows)
+        print()
     return 0
 
 
@@ -180,10 +180,12 @@ def find(store: Store, wanted: str) -> Path:
     with contextlib.suppress(OSError, ValueError):  # a name too long for any file is no file
         if (Path(wanted) / RECORD).exists():
             return Path(wanted).resolve()
+    # In the CSV of a table the seed stands before each key, "3:1a2b3c".
+    key = re.sub(r"^\d+:", "", wanted)
     fits = [
         folder
         for folder in store.folders()
-        if folder.rpartition("-")[2].startswith(wanted) or folder == wanted
+        if folder.rpartition("-")[2].startswith(key) or folder == wanted
     ]
     if not store.root.is_dir():
         raise BenchError(

@@ -7,9 +7,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tabulate import tabulate
-
-from bench.cli import common, executors, following, named_folders, selection
+from bench.cli import columns, common, executors, following, named_folders, selection
 from bench.files import printable
 from bench.plural import many
 from bench.store import collecting
@@ -72,7 +70,7 @@ def _told(arguments: argparse.Namespace) -> int:
         waiting = {k: state for k, state in mine.items() if k not in here}
         running = {"running": len(mine) - len(waiting)} if here else {}
         rows.append({"experiment": one.name, "cells": len(mine), **counts(waiting), **running})
-    print(tabulate(rows, headers="keys"))
+    columns.say(list(rows[0]), [list(row.values()) for row in rows])
     for who, count in Counter(here.values()).items():
         common.say(f"running: {who}: {many(count, 'cell')}")
     for line in executors.running(given, found):

@@ -6,9 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tabulate import tabulate
-
-from bench.cli import common, following
+from bench.cli import columns, common, following
 from bench.errors import BenchError, Unavailable, unknown
 
 
@@ -62,7 +60,7 @@ def _list(arguments: argparse.Namespace) -> int:
             raise _not_here(name, here)
     rows = [(n, weights.model(n), weights.digest(n), weights.source(n)) for n in names or here]
     if rows:
-        print(tabulate(rows, headers=("name", "model", "SHA-256", "source")))
+        columns.say(("name", "model", "SHA-256", "source"), rows)
     else:
         way = "`python -m bench weights fetch NAME` gets one of timm's, such as resnet18.tv_in1k"
         common.say(f"no weights in {weights.folder()}: {following.completed(way, arguments)}")

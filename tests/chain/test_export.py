@@ -14,7 +14,7 @@ import pytest
 from harness import bench, places, write_experiment
 
 from bench import cli
-from bench.cli import selection
+from bench.cli import export, selection
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +70,25 @@ def test_no_flag_that_says_which_cells_is_passed_over(words, chosen):
 
 def test_parquet_says_what_it_lacks(swept, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.setitem(sys.modules, "fastparquet", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.setattr(export, "frame_of", lambda chosen: pytest.fail("reads first"))
     _, results = swept
     assert bench("export", *places(results), "--output", tmp_path / "x.parquet") == 2
     assert "parquet needs pyarrow" in capsys.readouterr().err
     assert bench("export", *places(results), "--format", "parquet") == 2
     assert "name a file with --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [[], ["--predictions"]])
+def test_parquet_holds_what_csv_does(flags, swept, tmp_path):
+    pytest.importorskip("pyarrow")
+    _, results = swept
+    files = tmp_path / "x.parquet", tmp_path / "x.csv"
+    for file in files:
+        assert bench("export", *flags, *places(results), "--output", file) == 0
+    held = pd.read_parquet(files[0])
+    assert len(held) > 2
+    assert held.to_csv(index=False) == files[1].read_text()
 
 
 def test_nothing_to_export_is_said(swept, tmp_path, capsys):
@@ -108,6 +121,9 @@ def test_a_number_of_a_table_leads_to_its_cell(swept, capsys):
     assert list(keys) == ["0", "1"]
     capsys.readouterr()
     assert bench("show", keys["1"][:8], *places(results)) == 0
+    assert f'"key": "{keys["1"]}"' in capsys.readouterr().out
+    copied = row["keys"].split(";")[1]  # as it stands there, with its seed
+    assert bench("show", copied, *places(results)) == 0
     assert f'"key": "{keys["1"]}"' in capsys.readouterr().out
 
 
