@@ -10,8 +10,11 @@ import torch
 from domains import ALL, PAIRED, build, domains, fit, module, similarity
 from fake_run import FakeRun
 
+from bench import registry
 from bench.datasets import get_task
 from bench.errors import BenchError, NonFiniteError
+from bench.plan import experiment
+from bench.plan.cell import PRESETS
 from bench.tasks import Labelled, TaskInfo
 
 
@@ -206,3 +209,19 @@ def test_tasks_of_digits_name_their_similarity():
     spec = get_task("svhn-test-mnist/adapt")
     assert (spec.source.split, spec.target.split) == ("test", "train")
     assert "test images" in spec.summary
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_all_of_office31_asks_one_similarity_network(preset):
+    """The paper trains one on ImageNet, and the same one labels the pairs of every row and seed."""
+    one = experiment.load("ccn-office31")
+    own, asked = one.preset[preset].params, set()
+    for entry in one.entries():
+        if not entry.runs or entry.method == "similarity":
+            continue
+        info = registry.get(entry.method)
+        params = info.params(preset, {**own.get(entry.method, {}), **entry.params})
+        for task in map(get_task, entry.all_tasks):
+            needs = info.build(params).needs(task.info())
+            asked |= {(n.task, n.seed) for n in needs.values() if n.method == "similarity"}
+    assert asked == {("imagenet1000/similarity", 0)}

@@ -277,3 +277,9 @@ def test_no_class_is_both_source_and_target(dataset):
     target, source = (set(part.where["label"]) for part in (task.target, task.source))
     assert not target & source
     assert len(target) == task.n_clusters
+
+
+def test_the_level_of_cifar10_is_asked_with_all_source_images():
+    task, small = get_task("cifar10/transfer-whole-source"), get_task("cifar10/transfer")
+    assert (task.target, task.source) == (small.target, small.source)
+    assert (dict(task.quick), small.quick["target"]) == ({"target": 5000}, 5000)

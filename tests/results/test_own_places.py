@@ -94,7 +94,6 @@ def test_an_editable_install_puts_the_clone_on_the_path():
 # What is not pinned is listed.
 
 TITLES = {
-    "cifar100": "CIFAR-100's training set",
     "svhn": "SVHN",
     "stl10": "STL-10",
     "voc07": "VOC2007",

@@ -36,6 +36,19 @@ _halves("svhn", "train", source=5000, target=2000)
 
 register_task(
     TaskSpec(
+        "cifar10/transfer-whole-source",
+        "cluster",
+        "classes 0-4 labelled, all of them in the quick preset too, 5-9 to cluster",
+        Part("cifar10", "train", {"label": HIGH}),
+        5,
+        source=Part("cifar10", "train", {"label": LOW}),
+        quick={"target": 5000},
+        related={"similarity": "cifar10/similarity"},
+    )
+)
+
+register_task(
+    TaskSpec(
         "digits/transfer-turned",
         "cluster",
         "classes 0-4 labelled, in 8 versions with classes of their own, 5-9 to cluster",
