@@ -34,6 +34,8 @@ ARCHIVES = {
     "labels as names": ({"labels": np.array(COLOURS)[LABELS]}, None),
     "labels as bytes": ({"labels": np.array(COLOURS)[LABELS].astype("S")}, None),
     "a name of no class": ({"labels": np.array(["pink"] * 30)}, "'labels' holds 'pink', expected"),
+    "one label for all": ({"labels": np.int64(1)}, r"'labels' is int64 \(\), expected one whole"),
+    "a row of labels": ({"labels": LABELS[None]}, r"'labels' is int64 \(1, 30\), expected one"),
     "one-hot labels": ({"labels": np.eye(3)[LABELS]}, r"'labels' is float64 \(30, 3\), expected"),
     "negative labels": ({"labels": LABELS - 1}, r"label holds -1\.\.1, expected 0\.\.2"),
     "Python objects": ({"labels": np.array([0, "a"] * 15, object)}, "Python objects"),
