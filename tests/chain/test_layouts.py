@@ -1,6 +1,7 @@
 """Archives and the layouts of others come in as they are, or are refused by name."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def _tiny(monkeypatch):
 # Archives: what is changed in a good one, and the labels, or the words, that come out.
 
 WHOLE = LABELS.astype(np.float64)
-ARCHIVES = {
+ARCHIVES: dict[str, tuple[dict[str, Any], str | None]] = {
     "float labels that are whole": ({"labels": WHOLE}, None),
     "half a label": ({"labels": WHOLE + 0.5}, r"'labels' holds 0\.5 \(image 0\), expected whole"),
     "labels that are no number": ({"labels": np.where(LABELS == 2, np.nan, WHOLE)}, "holds nan"),
