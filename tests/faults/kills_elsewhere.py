@@ -163,7 +163,7 @@ def main() -> int:
         folder, broken = Path(name), Path(name) / "broken"
         (folder / "options.toml").write_text(OPTIONS)
         flags = ["--executor", chosen.executor, "--executor-options", folder / "options.toml"]
-        toml = counted(folder, rows=12, seconds=0.3)
+        toml = counted(folder, rows=10, seeds=4, seconds=0.3)  # 60 cells
         finished(toml, folder / "whole")
         return hunt(
             folder,
