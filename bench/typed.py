@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import tomllib
 from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -12,6 +13,33 @@ from bench.errors import BenchError, unknown
 
 T = TypeVar("T")
 _WORDS = {int: "whole number", float: "number", bool: "truth value (true, false)", str: "text"}
+
+_MOST_BITS = 1024
+"""Of a whole number: of larger ones there is no float, and Python prints not all of them."""
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """What a text in TOML holds.
+
+    Raises:
+        ValueError: it is none, goes too deep, or holds a number that is too large; says where.
+    """
+    try:
+        content = tomllib.loads(text)
+        within: list[Any] = [content]
+        while within:
+            value = within.pop()
+            if isinstance(value, dict | list):
+                within += value.values() if isinstance(value, dict) else value
+            elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+                raise ValueError("Exceeds the limit")
+    except RecursionError:
+        raise ValueError("its lists or tables lie too deep in one another") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # by Python itself where it has thousands of digits
+        raise ValueError("it holds a whole number of more than 300 digits") from None
+    return content
 
 
 def typed(cls: type[T], content: Mapping[str, Any], where: str) -> T:

@@ -10,6 +10,8 @@ from bench.plan.cell import LARGEST_SEED, MOST_SEEDS
 
 MOST_WORKERS = 1024
 """That a command may ask for."""
+MOST_HOURS = 100_000
+MOST_GIGABYTES = 1_000_000
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -48,7 +50,10 @@ def duration(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
     if match is None or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"'{text}' is no duration; write 90s, 20m or 1.5h")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+    if seconds > 3600 * MOST_HOURS:
+        raise argparse.ArgumentTypeError(f"'{text}' is more than {MOST_HOURS} hours, the most")
+    return seconds
 
 
 def size(text: str) -> int:
@@ -56,7 +61,10 @@ def size(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])", text.strip())
     if match is None or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"'{text}' is no size; write 800M or 4G")
-    return int(float(match[1]) * {"M": 2**20, "G": 2**30}[match[2]])
+    found = float(match[1]) * {"M": 2**20, "G": 2**30}[match[2]]
+    if found > MOST_GIGABYTES * 2**30:
+        raise argparse.ArgumentTypeError(f"'{text}' is more than {MOST_GIGABYTES}G, the most")
+    return int(found)
 
 
 def count(text: str, what: str, most: int) -> int:

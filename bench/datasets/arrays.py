@@ -89,7 +89,7 @@ def numbers_of(array: Array, names: Sequence[str], n: int, key: str, path: Path)
     Raises:
         BenchError: another shape, a value that is no whole number, or none of the names.
     """
-    flat = array.reshape(-1) if array.shape == (len(array), 1) else array
+    flat = array.reshape(-1) if array.shape[1:] == (1,) else array
     if flat.ndim != 1:
         raise BenchError(
             f"{path}: '{key}' is {array.dtype} {array.shape}, expected one whole number an image, "

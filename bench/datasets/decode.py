@@ -22,8 +22,12 @@ SUFFIXES = frozenset(f".{kind}" for kind in _READ.split())
 """Of the files that are read."""
 _OTHER_IMAGES = frozenset(f".{kind}" for kind in _REFUSED.split())
 """Of files that somebody took for images of the data set, and that are not read."""
+_LEFT_BEHIND = ("__MACOSX", "@eaDir")
+"""Folders that archivers and network disks make."""
 _ORIENTATION = 0x0112
 """The EXIF tag that says how an image is to be turned."""
+_WHITE_IS_ZERO, _SIGNED = (0x0106, 0), (0x0153, 2)
+"""Tags of TIFF, and their values that Pillow does not heed in every mode."""
 _PLAIN = ("1", "L", "P", "RGB")
 _WIDE = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -31,7 +35,7 @@ _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 
 def hidden(path: Path) -> bool:
     """Whether a file or folder is what an editor, a notebook or an archiver left behind."""
-    return path.name.startswith(".") or path.name == "__MACOSX"
+    return path.name.startswith(".") or path.name in _LEFT_BEHIND
 
 
 def listed(folder: Path) -> Iterator[Path]:
@@ -109,6 +113,8 @@ class Opened:
         """Open it, and refuse what would lose something."""
         from PIL import Image
 
+        if not self.path.is_file():  # a pipe would be waited for
+            raise BenchError(f"{self.path}: is no file")
         try:
             self._file: Any = Image.open(self.path)
             if self._file.format == "PNG":  # whose checksums decoding does not look at
@@ -144,27 +150,51 @@ class Opened:
         frames = getattr(self._file, "n_frames", 1)
         if frames > 1 and self._file.format != "MPO":  # a photograph and its preview
             raise BenchError(f"{self.path}: has {frames} frames, expected one image a file")
-        tile = self._file.tile
-        packed = str(tile[0][3]) if tile else ""
-        if ";16" in packed and self._file.mode not in _WIDE:
+        if self._is_narrowed():
             raise BenchError(f"{self.path}: has 16 bits a channel: convert it to 8")
+        if self._file.format == "TIFF":
+            self._refuse_tags()
         # Pillow turns TIFF when it loads them, and some versions scramble their pixels by it.
         if self._file.format == "TIFF" and self._file.getexif().get(_ORIENTATION, 1) != 1:
             raise BenchError(f"{self.path}: is stored on its side: save it upright")
         return ImageOps.exif_transpose(self._file)
 
+    def _is_narrowed(self) -> bool:
+        """Whether Pillow cuts channels of more than eight bits, which it does silently."""
+        how = self._file.tile[0][3] if self._file.tile else ""
+        if self._file.format == "PPM":  # its mode and largest level, where they are not the usual
+            return isinstance(how, tuple) and how[0] == "RGB" and how[1] > 255
+        # BMP packs a pixel into 16 bits, which is no channel of so many.
+        return ";16" in str(how) and "BGR;16" not in how and self._file.mode not in _WIDE
+
+    def _refuse_tags(self) -> None:
+        """Raise a BenchError for levels that mean something else than Pillow takes them for."""
+        tags = self._file.tag_v2
+        tag, value = _WHITE_IS_ZERO
+        if self._file.mode in _WIDE and tags.get(tag) == value:
+            raise BenchError(f"{self.path}: has 16-bit levels with 0 for white: save it otherwise")
+        tag, value = _SIGNED
+        if self._file.mode not in _WIDE and value in tags.get(tag, ()):
+            raise BenchError(f"{self.path}: has signed levels: convert it to levels of 0..255")
+
     def eight_bits(self, image: Any) -> Images:
         """uint8, (height, width) or (height, width, 3)."""
         mode = image.mode
         if mode in _WIDE:
-            return self._narrowed(np.asarray(image))
+            wide = np.asarray(image)
+            self._refuse_transparent(wide == image.info.get("transparency", -1))
+            return self._narrowed(wide)
         if mode in _TRANSPARENT or "transparency" in image.info:
-            if np.asarray(image.convert("RGBA"))[..., 3].min() < 255:
-                raise BenchError(f"{self.path}: has transparent pixels: lay it on a background")
-            return np.asarray(image.convert("RGBA"))[..., :3]
+            whole = np.asarray(image.convert("RGBA"))
+            self._refuse_transparent(whole[..., 3] < 255)
+            return whole[..., :3]
         if mode not in _PLAIN:
             raise BenchError(f"{self.path}: has {mode} pixels: convert it to RGB or grey levels")
         return np.asarray(image.convert("L" if mode in ("1", "L") else "RGB"))
+
+    def _refuse_transparent(self, transparent: Any) -> None:
+        if transparent.any():
+            raise BenchError(f"{self.path}: has transparent pixels: lay it on a background")
 
     def _narrowed(self, wide: Any) -> Images:
         """16 bits as 8: 257 times an 8-bit level is that level."""

@@ -61,6 +61,8 @@ def _described(path: Path, root: Path, *, tail: bool) -> bytes:
     try:
         found = path.stat()
         folder = path.is_dir()
+        if not folder and not path.is_file():  # a pipe would be waited for
+            raise BenchError(f"{path}: is no file")
         end = b""
         if tail and not folder:
             with path.open("rb") as file:

@@ -10,7 +10,6 @@ other way round.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +17,12 @@ from typing import Any
 
 from bench import registry
 from bench.errors import BenchError, Unknown, unknown
-from bench.files import safe
+from bench.files import printable, safe
 from bench.plan import FOLDER, settings, shorthand
 from bench.plan.cell import MOST_SEEDS, PRESETS
 from bench.plan.entry import Entry, validate_entry
 from bench.plan.figure import Figure
-from bench.typed import typed
+from bench.typed import parsed, typed
 
 _OWN = ("method", "task", "group of tasks")
 """What a plug-in may have registered."""
@@ -116,11 +115,13 @@ def load(name: str) -> Experiment:
     if not name.endswith(".toml") and name not in names():
         raise unknown("experiment", name, names())
     try:
-        content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # as Notepad writes it
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = parsed(path.read_bytes().decode("utf-8-sig"))  # as Notepad writes it
+    except ValueError as error:
         raise BenchError(f"{path.name}: not valid TOML: {error}") from error
     except OSError as error:
         raise BenchError(f"{path}: cannot be read: {error.strerror}") from error
+    if (shown := printable(path.stem)) != path.stem:
+        raise BenchError(f"{shown}.toml: its name is that of the experiment: rename the file")
     for reserved in ("name", "path"):
         if reserved in content:
             raise BenchError(f"{path.name}: '{reserved}' is taken from the file's own name")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from bench.errors import BenchError
 from bench.plan.experiment import Experiment, Preset
 from bench.plan.planned import Options, Plan
 from bench.plan.slot import Slot
+from bench.typed import parsed
 
 Given = Mapping[str, Mapping[str, Any]]
 """Method -> parameter -> value."""
@@ -54,8 +54,8 @@ def checked(method: str, param: str, text: str, flag: str) -> Any:
     """A value as the parameter's annotation wants it; raises BenchError as `read`."""
     info = registry.get(method, where=flag)
     candidates: list[Any] = []
-    with contextlib.suppress(tomllib.TOMLDecodeError):
-        candidates.append(tomllib.loads(f"x = {text}")["x"])
+    with contextlib.suppress(ValueError):
+        candidates.append(parsed(f"x = {text}")["x"])
     candidates += [text, *([None] if text == "none" else [])]
     refused: BenchError | None = None
     for candidate in candidates:

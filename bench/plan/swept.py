@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from bench.plan.cell import MOST_SEEDS, PRESETS
 from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
 from bench.score import metric_names
+from bench.typed import parsed
 
 METRICS = {"cluster": ("ACC", "NMI"), "adapt": ("accuracy",)}
 """Kind of task -> the metrics of its sweep, unless others are named."""
@@ -80,8 +80,8 @@ def read(text: str, where: str, metrics: Sequence[str] = ()) -> Sweep:
 def _values(method: str, param: str, listed: str) -> tuple[Any, ...]:
     """The values, each of the parameter's type and in its range."""
     try:
-        texts = [given.toml(value) for value in tomllib.loads(f"x = [{listed}]")["x"]]
-    except tomllib.TOMLDecodeError:
+        texts = [given.toml(value) for value in parsed(f"x = [{listed}]")["x"]]
+    except ValueError:
         texts = [word.strip() for word in listed.split(",")]
     values = [given.checked(method, param, text, "sweep") for text in texts]
     if len({repr(v) for v in values}) < len(values) or len(values) < 2:

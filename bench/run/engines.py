@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from bench.run.dask_cluster import Dask, DaskOptions
 from bench.run.slurm import Slurm, SlurmOptions
 from bench.store import jobs
 from bench.store.folders import Store
-from bench.typed import typed
+from bench.typed import parsed, typed
 
 _TOLD = (weights.FOLDER, "BENCH_DATA")
 """Variables of the environment that cells read."""
@@ -43,7 +42,7 @@ def read(path: Path | None, device: str) -> Options:
     content: dict[str, Any] = {}
     if path is not None:
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            content = parsed(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise BenchError(f"--executor-options {path}: {why}") from error

@@ -1,6 +1,7 @@
 """Images come in without loss, or are refused by one sentence that names the file."""
 
 import functools
+import os
 import struct
 import zlib
 from typing import Any
@@ -69,6 +70,13 @@ IMAGES: dict[str, Any] = {
     "transparent": ("x.png", rgba(254), RGB, "transparent pixels"),
     "transparent WebP": ("x.webp", rgba(0), RGB, "transparent pixels"),
     "transparent colour": ("x.png", with_transparent_colour(), GREY, "transparent pixels"),
+    "transparent level of 16 bits": (
+        "x.png",
+        (grey(WIDE), {"transparency": int(WIDE[0, 0])}),
+        GREY,
+        "transparent pixels",
+    ),
+    "signed levels": ("x.tif", (grey(), {"tiffinfo": {339: (2,)}}), GREY, "has signed levels"),
     "CMYK": ("x.tif", rgb().convert("CMYK"), RGB, "CMYK pixels"),
     "turned": ("x.png", turned(rgb()), RGB, COLOUR),
     "turned JPEG": ("x.jpg", turned(Image.new("L", (5, 4), 7)), GREY, np.full((4, 5), 7)),
@@ -129,6 +137,45 @@ def test_sixteen_bits_a_channel_lose_no_bit_silently(tmp_path):
             pixels(path, RGB)
 
 
+WIDE_COLOUR = RNG.integers(0, 65536, (4, 5, 3), dtype=np.uint16)
+PACKED = struct.pack("<IiiHHIIiiIIIII", 40, 5, 1, 1, 16, 3, 12, 0, 0, 0, 0, 0xF800, 0x7E0, 0x1F)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("binary.ppm", b"P6 5 4 65535\n" + WIDE_COLOUR.astype(">u2").tobytes()),
+        ("text.pnm", b"P3 5 4 1023\n" + b" ".join(b"%d" % v for v in WIDE_COLOUR.flat)),
+    ],
+)
+def test_nor_do_those_of_pnm(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BenchError, match=rf"{name}: has 16 bits a channel"):
+        pixels(tmp_path / name, RGB)
+
+
+def test_sixteen_bits_a_pixel_are_read(tmp_path):
+    row = struct.pack("<6H", 0xF800, 0x07E0, 0x001F, 0xFFFF, 0, 0)
+    head = struct.pack("<2sIHHI", b"BM", 14 + len(PACKED) + len(row), 0, 0, 14 + len(PACKED))
+    (tmp_path / "x.bmp").write_bytes(head + PACKED + row)
+    right = [[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255] * 3, [0] * 3]]
+    np.testing.assert_array_equal(pixels(tmp_path / "x.bmp", (1, 5, 3)), right)
+
+
+def test_white_is_not_taken_for_black(tmp_path):
+    """Pillow turns the levels round where 0 is white, but not those of 16 bits."""
+    for name, levels in (("8.tif", LEVELS), ("16.tif", WIDE)):
+        grey(levels).save(tmp_path / name)
+        content = (tmp_path / name).read_bytes()
+        black = struct.pack("<HHIHH", 262, 3, 1, 1, 0)
+        assert content.count(black) == 1
+        white = struct.pack("<HHIHH", 262, 3, 1, 0, 0)
+        (tmp_path / name).write_bytes(content.replace(black, white))
+    np.testing.assert_array_equal(pixels(tmp_path / "8.tif", GREY)[..., 0], 255 - LEVELS)
+    with pytest.raises(BenchError, match=r"16\.tif: has 16-bit levels with 0 for white"):
+        pixels(tmp_path / "16.tif", GREY)
+
+
 def test_an_image_of_200_megapixels_is_named(tmp_path, monkeypatch):
     path = photograph(tmp_path / "x.png", 40, 30)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
@@ -183,12 +230,24 @@ def test_what_others_left_behind_is_passed_over(tmp_path):
     for path in (
         ".ipynb_checkpoints/0-checkpoint.png", "__MACOSX/red/._0.png", "red/._0.png",
         "red/.DS_Store", "red/.ipynb_checkpoints/0.png", "red/Thumbs.db", ".hidden.png",
-        "README.txt",
+        "README.txt", "@eaDir/red/SYNOPHOTO.png", "red/@eaDir/0.png/SYNOPHOTO.png",
     ):  # fmt: skip
         target = tmp_path / "tiny/test" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(b"\0\5\x16\7")
     assert prepare("tiny", tmp_path).fingerprints == right
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_pipe_among_images_is_not_waited_for(tmp_path, many):
+    write_folders(tmp_path)
+    if not many:  # of few files the last bytes are looked at
+        for path in list((tmp_path / "tiny").rglob("*.png"))[3:]:
+            path.unlink()
+    (tmp_path / "tiny/train/red").mkdir(exist_ok=True)
+    os.mkfifo(tmp_path / "tiny/train/red/x.png")
+    with pytest.raises(BenchError, match=r"red/x\.png: is no file"):
+        prepare("tiny", tmp_path)
 
 
 @pytest.mark.parametrize("suffix", ["BMP", "tif", "webp", "gif", "jfif", "ppm"])

@@ -1,6 +1,8 @@
 """What is said of the file that `--executor-options` names, and whose jobs Slurm is asked for."""
 
 import os
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -37,9 +39,12 @@ def test_options_name_what_is_wrong(tmp_path):
         ("[dask]\ncells = 0", "dask: cells = 0 must be at least 1"),
         ("[dask]\nworkers = -1", "dask: workers = -1 must be at least 0"),
         ("[dask]\npoll_seconds = nan", "dask: poll_seconds = nan must be at least 0"),
+        (f"[slurm]\ncpus = {'9' * 5000}", "o.toml: it holds a whole number of more than 300"),
+        (f"[dask]\nworkers = {'[' * 10**5}", "o.toml: its lists or tables lie too deep"),
         ("[slurm.flags]\njob-name = 'x'", "slurm.flags: job-name is the run's own to set"),
         ("[slurm.flags]\njob_name = 'x'", "slurm.flags: job_name is the run's own to set"),
     ],
+    ids=lambda value: value[-40:],
 )
 def test_what_a_run_would_never_end_with_is_refused(line, said, tmp_path):
     file = tmp_path / "o.toml"
@@ -63,3 +68,15 @@ def test_an_address_that_is_none_is_named(address, monkeypatch):
     monkeypatch.setattr(distributed, "Client", None)
     with pytest.raises(BenchError, match=f"no Dask scheduler answers at {address}: "):
         Dask(DaskOptions(address=address), 1)
+
+
+def test_a_scheduler_that_is_gone_is_one_sentence():
+    pytest.importorskip("distributed")
+    one: Any = Dask.__new__(Dask)
+    one._futures = {}
+    for status in ("running", "connecting"):  # Dask looks for it as long as its patience says
+        one._client = SimpleNamespace(status=status)
+        assert one.gone(["1"]) == {}
+    one._client = SimpleNamespace(status="closed")
+    with pytest.raises(BenchError, match="Dask scheduler is gone; the same command goes on"):
+        one.gone(["1"])

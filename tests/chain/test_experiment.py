@@ -33,6 +33,11 @@ FIRST_ROW = 'method = "centroids"\nparams = { iterations = 3 }'
 # What is replaced by what, and what the error then says.
 BAD = {
     "not TOML": ("[[table]]", "[[table", "not valid TOML"),
+    "5,000 digits": ("seeds = 2", f"seeds = {'9' * 5000}", "number of more than 300 digits"),
+    "in hex": ("iterations = 3", f"iterations = 0x{'f' * 5000}", "of more than 300 digits"),
+    "401 digits": ("iterations = 3", f"iterations = {'9' * 401}", "of more than 300 digits"),
+    "deep lists": ("iterations = 3", f"iterations = {'[' * 10**5}", "too deep in one another"),
+    "deep tables": ("iterations = 3", f"iterations = {'{ a = ' * 3000}", "too deep in one another"),
     "unknown key": ("caption =", "captoin =", "unknown key 'captoin': did you mean 'caption'?"),
     "key missing": ('caption = "C."', "", "key 'caption' is missing"),
     "wrong type": ('title = "T"', "title = 3", "title = 3 is no text"),
@@ -134,6 +139,14 @@ def test_tables_that_would_be_one_file_are_refused(one, two, tmp_path):
         experiment.load(str(path))
     path.write_text(path.read_text().replace(f'name = "{two}"', 'name = "other"'))
     assert [table.name for table in experiment.load(str(path)).table] == [one, "other"]
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "two\nlines", "\u202egnp"])
+def test_a_file_whose_name_no_terminal_shows_is_refused(name, tmp_path):
+    (tmp_path / f"{name}.toml").write_text(GOOD)
+    with pytest.raises(BenchError, match=r"\.toml: its name is that of the experiment") as caught:
+        experiment.load(str(tmp_path / f"{name}.toml"))
+    assert str(caught.value).isprintable()
 
 
 def test_a_file_with_a_byte_order_mark_is_the_same(tmp_path):

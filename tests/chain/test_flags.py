@@ -43,6 +43,26 @@ def test_a_mistake_is_one_line(words, said, capsys):
     assert said in line
 
 
+MANY = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "digits", "--dry-run", "--timeout", MANY], "is more than 100000 hours, the most"),
+        (["run", "digits", "--dry-run", "--budget", f"{MANY}h"], "is more than 100000 hours"),
+        (["run", "digits", "--dry-run", "--memory", f"{MANY}G"], "is more than 1000000G, the most"),
+        (["run", "digits", "--dry-run", "--gpus", MANY], "is more than 100000 GPUs, the most"),
+        (["run", "digits", "--dry-run", "--set", f"kmeans.n_init={MANY}"], "is no whole number"),
+        (["sweep", f"kmeans.n_init={MANY},3", "digits"], "is no whole number"),
+        (["sweep", f"kmeans.n_init={'[' * 5000}", "digits"], "is no whole number"),
+    ],
+    ids=lambda value: str(value)[-40:],
+)
+def test_a_number_without_end_is_one_line(words, said, capsys):
+    test_a_mistake_is_one_line(words, said, capsys)
+
+
 def test_version_names_what_moves_results(capsys):
     assert bench("--version") == 0
     first, second = capsys.readouterr().out.splitlines()

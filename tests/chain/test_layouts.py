@@ -1,6 +1,7 @@
 """Archives and the layouts of others come in as they are, or are refused by name."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def _tiny(monkeypatch):
 # Archives: what is changed in a good one, and the labels, or the words, that come out.
 
 WHOLE = LABELS.astype(np.float64)
-ARCHIVES = {
+ARCHIVES: dict[str, tuple[dict[str, Any], str | None]] = {
     "float labels that are whole": ({"labels": WHOLE}, None),
     "half a label": ({"labels": WHOLE + 0.5}, r"'labels' holds 0\.5 \(image 0\), expected whole"),
     "labels that are no number": ({"labels": np.where(LABELS == 2, np.nan, WHOLE)}, "holds nan"),
@@ -34,6 +35,8 @@ ARCHIVES = {
     "labels as names": ({"labels": np.array(COLOURS)[LABELS]}, None),
     "labels as bytes": ({"labels": np.array(COLOURS)[LABELS].astype("S")}, None),
     "a name of no class": ({"labels": np.array(["pink"] * 30)}, "'labels' holds 'pink', expected"),
+    "one label for all": ({"labels": np.int64(1)}, r"'labels' is int64 \(\), expected one whole"),
+    "a row of labels": ({"labels": LABELS[None]}, r"'labels' is int64 \(1, 30\), expected one"),
     "one-hot labels": ({"labels": np.eye(3)[LABELS]}, r"'labels' is float64 \(30, 3\), expected"),
     "negative labels": ({"labels": LABELS - 1}, r"label holds -1\.\.1, expected 0\.\.2"),
     "Python objects": ({"labels": np.array([0, "a"] * 15, object)}, "Python objects"),

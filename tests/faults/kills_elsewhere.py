@@ -28,6 +28,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from faults.kills import done, ended, finished, hunt, kept
+from faults.network import address, started
 from harness import counted, places, start
 from kill_run import kill_tree
 
@@ -42,8 +43,8 @@ workers = 1
 poll_seconds = 1
 """
 KINDS = {
-    "slurm": ("job killed", "job requeued", "job cancelled", "node down"),
-    "dask": ("worker",),
+    "slurm": ("job killed", "job requeued", "job cancelled", "job pre-empted", "node down"),
+    "dask": ("worker", "scheduler"),
 }
 ENDING = ("runner", "tree", "SIGTERM")
 _PATIENCE = 600.0
@@ -59,6 +60,8 @@ def strike(kind: str, process, results: Path) -> bool:
         elif kind == "worker":
             below = psutil.Process(process.pid).children(recursive=True)
             next(p for p in below if "forkserver" in " ".join(p.cmdline())).parent().kill()
+        elif kind == "scheduler":
+            next(p for p in psutil.process_iter(["cmdline"]) if _is_scheduler(p, results)).kill()
         elif kind == "job killed":
             next(p for p in psutil.process_iter(["cmdline"]) if _is_job(p, results)).kill()
         else:
@@ -72,6 +75,11 @@ def _is_job(process: psutil.Process, results: Path) -> bool:
     return "submitit.core._submit" in words and str(results) in words[-1]
 
 
+def _is_scheduler(process: psutil.Process, results: Path) -> bool:
+    words = process.info["cmdline"] or []
+    return "distributed.cli.dask_scheduler" in words and words[-1].startswith(str(results.parent))
+
+
 def _by_slurm(kind: str) -> bool:
     job = _said("squeue", "--noheader", "--format=%A").split()
     node = _said("sinfo", "--noheader", "--format=%n").strip()
@@ -79,6 +87,8 @@ def _by_slurm(kind: str) -> bool:
         _said("scontrol", "update", f"nodename={node}", "state=down", "reason=a test")
         time.sleep(2)
         _said("scontrol", "update", f"nodename={node}", "state=resume")
+    elif kind == "job pre-empted":  # by one of a partition that goes before
+        _said("sbatch", "--partition=high", "--exclusive", "--output=/dev/null", "--wrap=sleep 2")
     elif job:
         _said(*(("scancel",) if kind == "job cancelled" else ("scontrol", "requeue")), job[0])
     return bool(job)
@@ -94,6 +104,27 @@ def disturbed(toml: Path, results: Path, kinds: list[str], flags: list[Any], rng
     Raises:
         AssertionError: a cell that was done is not what it was, or the run ended otherwise.
     """
+    with contextlib.ExitStack() as stack:
+        if "scheduler" in kinds:
+            flags = _of_its_own(stack, results.parent)
+        return _disturbed(toml, results, kinds, flags, rng)
+
+
+def _of_its_own(stack: contextlib.ExitStack, folder: Path) -> list[Any]:
+    """The flags for a scheduler that is no part of the run, with one worker."""
+    said, options = folder / "scheduler.json", folder / "address.toml"
+    said.unlink(missing_ok=True)
+    words = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    started(stack, folder, "scheduler", *words, "--scheduler-file", str(said))
+    where, local = address(said), str(folder / "worker")
+    started(stack, folder, "worker", where, "--nthreads", "1", "--local-directory", local)
+    options.write_text(f'[dask]\naddress = "{where}"\npoll_seconds = 1\npatience_seconds = 10\n')
+    return ["--executor", "dask", "--executor-options", options]
+
+
+def _disturbed(
+    toml: Path, results: Path, kinds: list[str], flags: list[Any], rng: random.Random
+) -> Counter[str]:
     before, struck = done(results), Counter[str]()
     process = start("run", toml, *places(results), *flags)
     for kind in kinds:
@@ -105,7 +136,9 @@ def disturbed(toml: Path, results: Path, kinds: list[str], flags: list[Any], rng
         if process.poll() is None:
             struck[kind] += strike(kind, process, results)
     said = ended(process, _PATIENCE)
-    assert process.returncode in (0, -9, -15, 143), (kinds, process.returncode, said)
+    ends = (0, 2) if struck["scheduler"] else (0, -9, -15, 143)
+    assert process.returncode in ends, (kinds, process.returncode, said)
+    assert process.returncode != 2 or "the Dask scheduler is gone; the same command" in said, said
     assert "Traceback" not in said, said
     kept(before, results)
     return +struck
@@ -130,7 +163,7 @@ def main() -> int:
         folder, broken = Path(name), Path(name) / "broken"
         (folder / "options.toml").write_text(OPTIONS)
         flags = ["--executor", chosen.executor, "--executor-options", folder / "options.toml"]
-        toml = counted(folder, rows=12, seconds=0.3)
+        toml = counted(folder, rows=10, seeds=4, seconds=0.3)  # 60 cells
         finished(toml, folder / "whole")
         return hunt(
             folder,

@@ -77,16 +77,16 @@ def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
         _tried("addr", "add", f"{_HOST}/32", "dev", "lo")
         stack.callback(_tried, "addr", "del", f"{_HOST}/32", "dev", "lo")
         said = folder / "scheduler.json"
-        _started(stack, folder, "scheduler", "--host", _HOST, "--port", "0",
+        started(stack, folder, "scheduler", "--host", _HOST, "--port", "0",
                  "--no-dashboard", "--scheduler-file", str(said))  # fmt: skip
-        address = _address(said)
+        where = address(said)
         for worker in range(workers):
             _cabled(stack, worker)
-            _started(
-                stack, folder, "worker", address, "--nthreads", "1", "--no-dashboard",
+            started(
+                stack, folder, "worker", where, "--nthreads", "1", "--no-dashboard",
                 "--local-directory", str(folder / f"worker{worker}"), inside=f"bench{worker}",
             )  # fmt: skip
-        yield Cluster(address)
+        yield Cluster(where)
 
 
 def _cabled(stack: contextlib.ExitStack, worker: int) -> None:
@@ -104,9 +104,9 @@ def _cabled(stack: contextlib.ExitStack, worker: int) -> None:
     _ip("-n", name, "route", "add", _HOST, "via", f"{_BLOCK}.{worker}.1")
 
 
-def _started(
+def started(
     stack: contextlib.ExitStack, folder: Path, role: str, *words: str, inside: str = ""
-) -> None:
+) -> subprocess.Popen[str]:
     """One of Dask's commands, until the stack ends."""
     ahead = ["ip", "netns", "exec", inside] if inside else []
     log = stack.enter_context((folder / f"{role}{inside}.log").open("w"))
@@ -116,9 +116,10 @@ def _started(
         text=True,
     )  # fmt: skip
     stack.callback(kill_tree, process)
+    return process
 
 
-def _address(said: Path) -> str:
+def address(said: Path) -> str:
     """The scheduler's, once it says so."""
     end = time.monotonic() + _SECONDS
     while time.monotonic() < end:
