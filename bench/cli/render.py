@@ -51,7 +51,8 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.folders import Store
     from bench.store.states import read
 
-    plan = selection.plan_for(arguments)  # first: it knows the methods of plug-ins
+    # First: it knows the methods of plug-ins.
+    plan = selection.plan_for(arguments, keeps=True)
     named_folders.refuse_mistyped(arguments)
     store = Store(arguments.results)
     walk.refuse_links(store.root, *(f"tables/{style}" for style in arguments.style))

@@ -95,7 +95,7 @@ def _plans(arguments: argparse.Namespace, records: Mapping[str, Record]) -> list
     plans, every = [], []
     for preset in presets or PRESETS[:1]:
         named = argparse.Namespace(**vars(arguments) | {"preset": preset})
-        plans.append(selection.planned(named))
+        plans.append(selection.planned(named, keeps=True))
         every.append(selection.whole(plans[-1], selection.options_of(named)))
     selection.say_notes(arguments, *plans)
     return every

@@ -39,14 +39,17 @@ def chosen_experiments(arguments: argparse.Namespace) -> list[Experiment]:
     return chosen
 
 
-def plan_for(arguments: argparse.Namespace, asked: Asked | None = None) -> Plan:
+def plan_for(
+    arguments: argparse.Namespace, asked: Asked | None = None, *, keeps: bool = False
+) -> Plan:
     """The plan that a verb's selection asks for, kept or new, with what to know of it said.
 
     Args:
         arguments: As parsed.
         asked: `asked_of` of the same, where the plan will be kept under it.
+        keeps: Keep a new one for the next command, as verbs may that write files anyway.
     """
-    made = planned(arguments, asked)
+    made = planned(arguments, asked, keeps=keeps)
     say_notes(arguments, made)
     return made
 
@@ -58,8 +61,10 @@ def say_notes(arguments: argparse.Namespace, *plans: Plan) -> None:
         say(f"note: {line}", sys.stderr)
 
 
-def planned(arguments: argparse.Namespace, asked: Asked | None = None) -> Plan:
-    """The plan of `plan_for`; nothing is written or said."""
+def planned(
+    arguments: argparse.Namespace, asked: Asked | None = None, *, keeps: bool = False
+) -> Plan:
+    """The plan of `plan_for`; nothing is said."""
     from bench.plan import graph
     from bench.store import kept_plan
 
@@ -71,6 +76,8 @@ def planned(arguments: argparse.Namespace, asked: Asked | None = None) -> Plan:
         options = options_of(arguments)
         made = graph.make(chosen_experiments(arguments), options)
         refuse_unused(made, options)
+        if asked and keeps:
+            kept_plan.keep(asked, made)
     return made
 
 

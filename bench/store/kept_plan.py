@@ -1,11 +1,11 @@
-"""The plan of the last run, kept so that commands which only look need not import every method.
+"""Plans of earlier commands, kept so that commands which only look need not import every method.
 
 Planning asks all methods for their parameters and needs, and so imports them with torch: seconds,
-of which nothing new comes when nothing has changed. `run` keeps its plan in the cache of prepared
-data; a command takes it where everything that planning reads is as it was: what was asked, every
-source and table of the project, the packages installed, the environment, weights, and what is here
-of each data set. Anything else, a damaged file among it, means to plan anew. With plug-ins, which
-may import from anywhere, nothing is kept.
+of which nothing new comes when nothing has changed. `run`, `render` and `report`, which write
+anyway, keep their plans in the cache of prepared data; a command takes one where everything that
+planning reads is as it was: what was asked, every source and table of the project, the packages
+installed, the environment, weights, and what is here of each data set. Anything else, a damaged
+file among it, means to plan anew. With plug-ins, which may import from anywhere, nothing is kept.
 """
 
 from __future__ import annotations

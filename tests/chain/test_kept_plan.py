@@ -206,6 +206,16 @@ def test_after_a_run_those_that_look_and_a_run_with_nothing_to_do_import_no_torc
     assert said("check", str(toml))[1] == "[]"  # of nothing that has a reference: status 3
 
 
+@pytest.mark.parametrize("verb", ["render", "report"])
+def test_verbs_that_write_keep_a_plan_and_those_that_look_do_not(place, verb):
+    (place / "results").mkdir()
+    words = [place / "mine.toml", "--results", place / "results", "--data-root", place / "data"]
+    assert bench("status", *words) == 0
+    assert not (place / "cache" / "plans").exists()
+    assert bench(verb, *words) == 0
+    assert len(list((place / "cache" / "plans").glob("*.plan"))) == 1
+
+
 def test_with_plugins_nothing_is_kept(place, monkeypatch):
     from harness import PLUGINS
 
