@@ -216,6 +216,11 @@ class Torchvision:
                 continue
             try:
                 pixels, classes = self.load(root, split, False)
+            except FileNotFoundError as error:
+                raise BenchError(
+                    f"{error.filename} is missing, and {dataset.name} {split} is read with it: "
+                    f"{dataset.how_to_get}"
+                ) from error
             # torchvision signals a damaged file by RuntimeError, AssertionError, struct.error, …
             except Exception as error:
                 path = root / self.markers[split]

@@ -125,3 +125,6 @@ def test_stl10_binary_files(tmp_path, monkeypatch):
     (folder / "test_X.bin").write_bytes(b"cut off")
     with pytest.raises(BenchError, match="torchvision cannot read stl10 test"):
         get("stl10").read(tmp_path)
+    (folder / "train_y.bin").unlink()
+    with pytest.raises(BenchError, match=r"train_y\.bin is missing, and stl10 train is read with"):
+        get("stl10").read(tmp_path)
