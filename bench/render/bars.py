@@ -29,6 +29,8 @@ def draw(view: FigureView) -> Figure:
     published = any(curve.published for curve in view.curves)
     labels = [counted(c.label, _counts(c), c.planned) for c in view.curves]
     labels += ["published"] if published else []
+    lacking = any(map(_lacking, view.curves))
+    labels += ["not measured"] if lacking else []
     across = columns(labels, inches(view))
     rows = math.ceil(len(labels) / across)
     names = ticks(places)
@@ -46,6 +48,8 @@ def draw(view: FigureView) -> Figure:
         handles.append(_bars(axes, curve, centres, width, look))
     if published:
         handles.append(_diamonds(axes, [], []))
+    if lacking:
+        handles.append(_crosses(axes, []))
     turned: dict[str, Any] = (
         {} if level else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     )
@@ -62,7 +66,7 @@ def draw(view: FigureView) -> Figure:
 def _bars(
     axes: Axes, curve: Curve, centres: list[float], width: float, look: tuple[str, int]
 ) -> Patch:
-    """One curve's bars, a word where some were not measured; gives the sign for the legend."""
+    """One curve's bars, a sign where some were not measured; gives that of the legend."""
     colour, before = look
     hatch = HATCHES[before % len(HATCHES)]
     there = [i for i, mean in enumerate(curve.mean) if mean is not None]
@@ -89,14 +93,11 @@ def _bars(
         elinewidth=0.7,
         capsize=min(1.5, 8 * width),
     )
-    for i in sorted(set(range(len(centres))) - set(there)):
-        failed = bool(curve.failed and curve.failed[i])
-        if not (there or failed):
-            continue  # the legend says that nothing of the curve was measured
-        word = "failed" if failed else "not measured"
-        axes.annotate(word, (centres[i], 0), (0, 2), xycoords=axes.get_xaxis_transform(),
+    for i in _failed(curve):
+        axes.annotate("failed", (centres[i], 0), (0, 2), xycoords=axes.get_xaxis_transform(),
                       textcoords="offset points", ha="center", va="bottom", rotation=90,
                       fontsize=5, color="0.35")  # fmt: skip
+    _crosses(axes, [centres[i] for i in _lacking(curve)])
     printed = [(x, y) for x, y in zip(centres, curve.published, strict=False) if y is not None]
     _diamonds(axes, [x for x, _ in printed], [y for _, y in printed])
     return Patch(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0)
@@ -107,6 +108,26 @@ def _diamonds(axes: Axes, x: list[float], y: list[float]) -> Line2D:
     (line,) = axes.plot(x, y, linestyle="", marker="D", markersize=3.2, markerfacecolor="white",
                         markeredgecolor="black", markeredgewidth=0.7, zorder=4)  # fmt: skip
     return line
+
+
+def _crosses(axes: Axes, x: list[float]) -> Line2D:
+    """Where a bar lacks among others of its curve; without any, the legend's sign for that."""
+    (line,) = axes.plot(x, [0.03] * len(x), linestyle="", marker="x", markersize=2.6, color="0.45",
+                        markeredgewidth=0.6, transform=axes.get_xaxis_transform())  # fmt: skip
+    return line
+
+
+def _failed(curve: Curve) -> list[int]:
+    """Places at which a curve's cells failed."""
+    return [i for i, failed in enumerate(curve.failed) if failed and curve.mean[i] is None]
+
+
+def _lacking(curve: Curve) -> list[int]:
+    """Places at which it was not measured; none where all of it was not, which the legend says."""
+    if all(mean is None for mean in curve.mean):
+        return []
+    failed = _failed(curve)
+    return [i for i, mean in enumerate(curve.mean) if mean is None and i not in failed]
 
 
 def _counts(curve: Curve) -> list[int]:

@@ -1,4 +1,4 @@
-"""How bars are drawn: side by side, with printed numbers, and words for what lacks."""
+"""How bars are drawn: side by side, with printed numbers, and signs for what lacks."""
 
 from typing import Any
 
@@ -33,12 +33,15 @@ def test_bars_of_a_group_stand_side_by_side_round_its_place():
     assert [t.get_text() for t in axes.get_xticklabels()] == ["group 0", "group 1"]
 
 
-def test_what_has_no_value_has_no_bar_but_a_word():
+def test_what_has_no_value_has_no_bar_but_a_sign():
     view = bars(curve(mean=(None, 20.0, None), failed=(False, False, True)))
-    axes: Any = figures.draw(view).axes[0]
+    drawn = figures.draw(view)
+    axes: Any = drawn.axes[0]
     assert patches(axes) == [[(pytest.approx(1), 20.0)]]
-    words = {t.get_text(): round(t.xy[0]) for t in axes.texts}
-    assert words == {"not measured": 0, "failed": 2}
+    assert {t.get_text(): round(t.xy[0]) for t in axes.texts} == {"failed": 2}
+    crosses = [line.get_xdata() for line in axes.lines if line.get_marker() == "x"]
+    assert [round(float(x)) for xs in crosses for x in xs] == [0]
+    assert [t.get_text() for t in drawn.legends[0].get_texts()] == ["dec", "not measured"]
 
 
 def test_a_curve_without_any_value_is_the_legends_to_tell():
@@ -66,7 +69,12 @@ def test_a_printed_number_is_a_diamond_also_where_nothing_is_measured():
     drawn = figures.draw(view)
     assert [value for _, value in diamonds(drawn.axes[0])] == [11.0, 22.0]
     assert [round(x) for x, _ in diamonds(drawn.axes[0])] == [0, 1]
-    assert [t.get_text() for t in drawn.legends[0].get_texts()] == ["a", "b", "published"]
+    assert [t.get_text() for t in drawn.legends[0].get_texts()] == [
+        "a",
+        "b",
+        "published",
+        "not measured",
+    ]
     assert "Diamonds: published (ccn table 5)." in legend.figure_caption(view)
     assert "published" not in legend.figure_caption(bars(curve()))
 
