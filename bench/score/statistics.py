@@ -49,7 +49,7 @@ def summarise(values: Sequence[float]) -> Summary:
     `statistics` does, which takes seven times as long.)
 
     Raises:
-        ValueError: a value is NaN or infinite.
+        ValueError: a value is NaN or infinite, or their spread is beyond any float.
     """
     numbers = [float(value) for value in values]
     if not all(map(math.isfinite, numbers)):
@@ -61,9 +61,13 @@ def summarise(values: Sequence[float]) -> Summary:
     unit = max(below for _, below in ratios)  # all are powers of two
     whole = [above * (unit // below) for above, below in ratios]
     total = sum(whole)
+    if n == 1:
+        return Summary(total / unit, None, 1)
     squares = n * sum(value * value for value in whole) - total * total
-    variance = Decimal(squares) / (n * (n - 1) * unit * unit) if n > 1 else None
-    return Summary(total / (n * unit), None if variance is None else float(variance.sqrt()), n)
+    spread = float((Decimal(squares) / (n * (n - 1) * unit * unit)).sqrt())
+    if spread == math.inf:
+        raise ValueError(f"cannot summarise {numbers}: their spread is beyond any number here")
+    return Summary(total / (n * unit), spread, n)
 
 
 def paired_p(a: Mapping[int, float], b: Mapping[int, float]) -> float | None:

@@ -31,6 +31,8 @@ def test_failed_seeds_are_absent_and_never_zeros():
     assert summarise([0.5] * 5) == Summary(0.5, 0.0, 5)
     with pytest.raises(ValueError, match="a failed seed has no value"):
         summarise([0.5, float("nan")])
+    with pytest.raises(ValueError, match="beyond any number"):
+        summarise([1.7e308, -1.7e308])
 
 
 def test_a_single_value_has_no_spread():
