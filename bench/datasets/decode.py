@@ -114,7 +114,8 @@ class Opened:
         from PIL import Image
 
         if not self.path.is_file():  # a pipe would be waited for
-            raise BenchError(f"{self.path}: is no file")
+            what = "is no file" if self.path.exists() else "is missing"
+            raise BenchError(f"{self.path}: {what}")
         try:
             self._file: Any = Image.open(self.path)
             if self._file.format == "PNG":  # whose checksums decoding does not look at

@@ -255,7 +255,7 @@ def test_data_sets_had_alike_share_a_line():
 def test_all_passes_over_what_runs_by_its_name(tmp_path, capsys):
     assert bench("run", "--all", "--dry-run", *places(tmp_path), "--data-root", tmp_path) == 0
     said = capsys.readouterr().out
-    assert "plan   not in --all, for they take long: digits-turned, supreme-readings" in said
+    assert "plan   not in --all, for they take long: digits-turned, supreme-level, " in said
     assert "plan   supreme-readings (quick)" not in said
     assert "plan   supreme (quick)" in said
 

@@ -66,7 +66,7 @@ def test_places_whose_images_lack(tmp_path):
     with pytest.raises(BenchError, match=r"images256: no such folder: unpack imagesPlaces205"):
         prepare("places205", tmp_path)
     (tmp_path / "places205" / places205.IMAGES).mkdir(parents=True)
-    with pytest.raises(BenchError, match=r"gsun_0\.jpg: damaged or no image"):
+    with pytest.raises(BenchError, match=r"gsun_0\.jpg: is missing"):
         prepare("places205", tmp_path)
     reason = availability("places205", tmp_path / "elsewhere", ["train", "val"])
     assert reason.startswith("places205 train, val not under")
