@@ -24,21 +24,22 @@ def parsed(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is none, goes too deep, or holds a number that is too large; says where.
     """
+    endless = ValueError("it holds a whole number of more than 300 digits")
     try:
         content = tomllib.loads(text)
-        within: list[Any] = [content]
-        while within:
-            value = within.pop()
-            if isinstance(value, dict | list):
-                within += value.values() if isinstance(value, dict) else value
-            elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
-                raise ValueError("Exceeds the limit")
     except RecursionError:
         raise ValueError("its lists or tables lie too deep in one another") from None
     except tomllib.TOMLDecodeError:
         raise
     except ValueError:  # by Python itself where it has thousands of digits
-        raise ValueError("it holds a whole number of more than 300 digits") from None
+        raise endless from None
+    within: list[Any] = [content]
+    while within:
+        value = within.pop()
+        if isinstance(value, dict | list):
+            within += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise endless
     return content
 
 

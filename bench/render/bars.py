@@ -29,8 +29,8 @@ def draw(view: FigureView) -> Figure:
     published = any(curve.published for curve in view.curves)
     labels = [counted(c.label, _counts(c), c.planned) for c in view.curves]
     labels += ["published"] if published else []
-    lacking = any(map(_lacking, view.curves))
-    labels += ["not measured"] if lacking else []
+    gaps = any(map(_lacking, view.curves))
+    labels += ["not measured"] if gaps else []
     across = columns(labels, inches(view))
     rows = math.ceil(len(labels) / across)
     names = ticks(places)
@@ -48,7 +48,7 @@ def draw(view: FigureView) -> Figure:
         handles.append(_bars(axes, curve, centres, width, look))
     if published:
         handles.append(_diamonds(axes, [], []))
-    if lacking:
+    if gaps:
         handles.append(_crosses(axes, []))
     turned: dict[str, Any] = (
         {} if level else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}

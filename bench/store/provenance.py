@@ -20,8 +20,7 @@ def scored_otherwise(results: Results) -> list[str]:
     same, now = equal.shown(), code.scoring()
     found = []
     for key, state in results.states.items():
-        one = results.records.get(key)
-        if state in USABLE and one is not None and one.scoring != now:
+        if state in USABLE and (one := results.records[key]).scoring != now:
             lacking = one.arrays and not one.metrics
             cell = results.plan.cells[key]
             if not lacking and not same(equal.SCORING, one.scoring, now, cell.device, cell.dtype):

@@ -37,10 +37,15 @@ from bench.errors import BenchError, unknown
     ],
 )
 def test_a_mistake_is_one_line(words, said, capsys):
+    assert said in one_line(words, capsys)
+
+
+def one_line(words, capsys):
+    """What a command that cannot be meant says on standard error, which is one line."""
     assert bench(*words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("bench: ")
-    assert said in line
+    return line
 
 
 MANY = "9" * 5000
@@ -60,7 +65,7 @@ MANY = "9" * 5000
     ids=lambda value: str(value)[-40:],
 )
 def test_a_number_without_end_is_one_line(words, said, capsys):
-    test_a_mistake_is_one_line(words, said, capsys)
+    assert said in one_line(words, capsys)
 
 
 def test_version_names_what_moves_results(capsys):
