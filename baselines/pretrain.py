@@ -25,15 +25,27 @@ from bench import weights
 from bench.declared import refuse_overridden
 from bench.nn import training
 from bench.nn.images.tensors import flip, to_tensor, translate
-from bench.nn.networks import build, completed
+from bench.nn.networks import build, completed, describe
 from bench.nn.networks.from_timm import start_from
 from bench.registry import method
 from bench.tasks import AdaptTask, ClusterTask, Method, Need, Prediction, Run, TaskInfo
 
+# Mean and deviation of CIFAR-10's channels, of CIFAR-100's, and ImageNet's, which DTC has for SVHN.
+_CIFAR10 = {"mean": (0.4914, 0.4822, 0.4465), "std": (0.2023, 0.1994, 0.2010)}
+_CIFAR100 = {"mean": (0.507, 0.487, 0.441), "std": (0.267, 0.256, 0.276)}
+_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 DTC: dict[str, dict[str, Any]] = {
-    "cifar10": {"network": "resnet18", "learning_rate": 0.1, "mirror": True},
-    "cifar100": {"network": "vgg", "learning_rate": 1e-3, "mirror": True},
-    "svhn": {"network": "resnet18", "learning_rate": 0.1, "mirror": False},
+    "cifar10": {
+        "network": describe("resnet18", start="torch", **_CIFAR10),
+        "learning_rate": 0.1,
+        "mirror": True,
+    },
+    "cifar100": {"network": describe("vgg", **_CIFAR100), "learning_rate": 1e-3, "mirror": True},
+    "svhn": {
+        "network": describe("resnet18", start="torch", **_IMAGENET),
+        "learning_rate": 0.1,
+        "mirror": False,
+    },
 }
 """Data set -> what DTC's script for it has for the parameters of the same names."""
 

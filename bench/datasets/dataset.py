@@ -72,6 +72,9 @@ class Dataset:
     split_column: str = "split"
     pins: Mapping[str, str] = field(default_factory=dict)
     """Split -> its fingerprint; a split without a pin is accepted on its count alone."""
+    per_class: int = 0
+    """Images of each class where all have as many; tells beforehand how large a task of some
+    classes is."""
     on_request: str = ""
     """The space that preparing takes, such as "30 GB", where that is too much to be done unasked:
     such a dataset is prepared by `data prepare` alone."""

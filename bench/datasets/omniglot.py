@@ -67,6 +67,7 @@ register_dataset(
         shape=(105, 105, 1),
         counts={"background": 19_280, "evaluation": 13_180},
         labels=(),
+        per_class=20,
         licence="MIT",
         citation="Lake, Salakhutdinov & Tenenbaum 2015",
         how_to_get="`python -m bench data fetch omniglot`",

@@ -46,7 +46,7 @@ class Size(NamedTuple):
     shape: tuple[int, int, int]
     """Height, width, channels."""
     certain: bool
-    """Of prepared data; else the images are all that the splits declare."""
+    """Of prepared data; else they are those that the declarations tell of, at most."""
 
 
 @cache
@@ -58,17 +58,29 @@ def size(task: str, preset: str, root: Path) -> Size:
     """
     spec = get_task(task)
     role = _ROLES.get(spec.kind, "target")
-    images, shape, certain = _of_part(spec.parts()[role], root)
+    classes = spec.n_clusters if role == "target" else 0
+    images, shape, certain = _of_part(spec.parts()[role], classes, root)
     return Size(min(images, spec.limit(role, preset) or images), shape, certain)
 
 
-def _of_part(part: Part, root: Path) -> Size:
+def _of_part(part: Part, classes: int, root: Path) -> Size:
+    """The images of a part that has so many classes, 0 where nobody says it."""
     prepared, declared = kept(part.dataset, root), get(part.dataset)
     if prepared is None or any(split not in prepared.counts for split in part.splits()):
-        images = sum(declared.counts[split] for split in part.splits()) * part.versions
-        return Size(max(images, 1), declared.shape, certain=False)
+        images = _declared(part, classes) * part.versions
+        return Size(max(round(images), 1), declared.shape, certain=False)
     index, _, _ = select(part, prepared)
     return Size(index.size * part.versions, declared.shape, certain=True)
+
+
+def _declared(part: Part, classes: int) -> float:
+    """About as many images as a part has, without its data."""
+    declared = get(part.dataset)
+    images = sum(declared.counts[split] for split in part.splits())
+    if part.where and classes and declared.per_class:
+        return classes * declared.per_class
+    labels = part.where.get("label", ())
+    return images * len(labels) / len(declared.labels) if labels and declared.labels else images
 
 
 def of(params: Mapping[str, Any], data: Size) -> float:

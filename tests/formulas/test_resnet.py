@@ -100,6 +100,46 @@ def test_images_too_small_for_vgg_are_refused():
         built("vgg")(noise(2, 3, 28, 28))
 
 
+MEAN, STD = (0.5, 0.25, 0.1), (0.2, 0.3, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("name", "widths"), [("resnet18", (4, 6, 8, 10)), ("vgg", (3, 4, 5, 6, 7))]
+)
+def test_channels_are_brought_to_a_mean_and_spread_before_the_first_convolution(name, widths):
+    plain = built(name, widths=widths).eval()
+    network = built(name, widths=widths, mean=MEAN, std=STD).eval()
+    assert network.state_dict().keys() == plain.state_dict().keys()  # weights of one fit the other
+    x = noise(2, 3, 32, 32)
+    by_hand = torch.stack([(x[:, c] - MEAN[c]) / STD[c] for c in range(3)], dim=1)
+    torch.testing.assert_close(network(x), plain(by_hand))
+    torch.testing.assert_close(network.features(x), plain.features(by_hand))
+    assert (network(x) - plain(x)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"), [(MEAN, ()), ((), STD), ((0.5,), (0.5,)), (MEAN, (0.1, 0.2, 0.0))]
+)
+def test_a_mean_and_a_spread_that_do_not_fit_the_channels_are_refused(mean, std):
+    for name in ("resnet18", "vgg"):
+        with pytest.raises(ValueError, match="one number for each of 3 channels, std above 0"):
+            built(name, mean=mean, std=std)
+
+
+def test_convolutions_start_from_normal_or_from_torchs_own_uniform_weights():
+    """Normal with variance 2 / (9 outputs); uniform within 1 / sqrt(9 inputs)."""
+    normal, uniform = built("resnet18"), built("resnet18", start="torch")
+    for block, before in (("stages.1.0.conv1", 64), ("stages.3.1.conv2", 512)):
+        found = normal.get_parameter(f"{block}.weight")
+        assert found.std().item() == pytest.approx((2 / (9 * len(found))) ** 0.5, rel=0.01)
+        limit = (9 * before) ** -0.5
+        found = uniform.get_parameter(f"{block}.weight")
+        assert found.abs().max().item() == pytest.approx(limit, rel=0.01)
+        assert found.std().item() == pytest.approx(limit / 3**0.5, rel=0.01)
+    with pytest.raises(ValueError, match="start 'xavier': it is one of fan-out, torch"):
+        built("resnet18", start="xavier")
+
+
 # Pretraining
 
 
@@ -151,10 +191,10 @@ def test_the_recipe_overrides_what_it_knows_of_the_data_alone(monkeypatch):
 )
 def test_the_recipes_name_networks_of_512_features(dataset, network, features):
     recipe = pretrain.DTC[dataset]
-    assert recipe["network"] == network
+    described = networks.completed(recipe["network"], channels=3, outputs=5)
+    assert json.loads(described)["name"] == network
     assert recipe["mirror"] == (dataset != "svhn")
-    built_ = networks.build(networks.completed(network, channels=3, outputs=5))
-    assert built_.head.in_features == features
+    assert networks.build(described).head.in_features == features
 
 
 def test_cells_without_a_recipe_keep_their_keys():

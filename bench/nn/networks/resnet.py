@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.nn.networks.base import Network
+from bench.nn.networks.standardise import Standardise
+
+Start = Literal["fan-out", "torch"]
 
 
 class ResNet18(Network, name="resnet18"):
@@ -23,13 +27,25 @@ class ResNet18(Network, name="resnet18"):
         channels: The images' channels.
         outputs: K.
         widths: Channels of the four stages of two blocks; each after the first halves the map.
+        start: Weights of the convolutions: "fan-out", normal, as He et al. draw them for ReLU, or
+            "torch", uniform, torch's own, with which DTC's released code begins.
+        mean: Subtracted from each channel, in 0..1; none: images stay as they are.
+        std: What each channel is divided by after that.
 
     Raises:
-        ValueError: not four widths, or one that is smaller than the one before.
+        ValueError: not four widths, one that is smaller than the one before, another start, or not
+            as many numbers as channels.
     """
 
     def __init__(
-        self, channels: int, outputs: int, widths: Sequence[int] = (64, 128, 256, 512)
+        self,
+        channels: int,
+        outputs: int,
+        widths: Sequence[int] = (64, 128, 256, 512),
+        *,
+        start: Start = "fan-out",
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
     ) -> None:
         super().__init__()
         if len(widths) != 4 or sorted(widths) != list(widths) or widths[0] < 1:
@@ -37,6 +53,10 @@ class ResNet18(Network, name="resnet18"):
                 f"network 'resnet18' with widths {list(widths)}: it has four stages, "
                 "none with fewer channels than the one before"
             )
+        if start not in get_args(Start):
+            known = ", ".join(get_args(Start))
+            raise ValueError(f"network 'resnet18' with start '{start}': it is one of {known}")
+        self.standardise = Standardise(channels, mean, std)
         self.stem = nn.Sequential(_conv(channels, widths[0], 1), nn.BatchNorm2d(widths[0]))
         self.stages = nn.ModuleList()
         before = widths[0]
@@ -46,12 +66,12 @@ class ResNet18(Network, name="resnet18"):
             before = width
         self.head = nn.Linear(before, outputs)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if start == "fan-out" and isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def blocks(self, x: Tensor) -> dict[str, Tensor]:
         """The stem's map and each stage's: "conv1", "layer1", ..., "layer4", all >= 0."""
-        x = functional.relu(self.stem(x))
+        x = functional.relu(self.stem(self.standardise(x)))
         maps = {"conv1": x}
         for number, stage in enumerate(self.stages, start=1):
             x = maps[f"layer{number}"] = stage(x)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.nn.networks.convnet import ConvNet
+from bench.nn.networks.standardise import Standardise
 
 
 class VGG(ConvNet, name="vgg"):
@@ -22,12 +23,24 @@ class VGG(ConvNet, name="vgg"):
         channels: The images' channels.
         outputs: K.
         widths: Output channels of the blocks, each of which halves height and width.
+        mean: Subtracted from each channel, in 0..1; none: images stay as they are.
+        std: What each channel is divided by after that.
+
+    Raises:
+        ValueError: not as many numbers as channels.
     """
 
     def __init__(
-        self, channels: int, outputs: int, widths: Sequence[int] = (64, 128, 256, 512, 512)
+        self,
+        channels: int,
+        outputs: int,
+        widths: Sequence[int] = (64, 128, 256, 512, 512),
+        *,
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
     ) -> None:
         super().__init__(channels, outputs, widths)
+        self.standardise = Standardise(channels, mean, std)
         self.head = nn.Linear(widths[-1], outputs)
 
     def blocks(self, x: Tensor) -> dict[str, Tensor]:
@@ -42,7 +55,7 @@ class VGG(ConvNet, name="vgg"):
                 f"network 'vgg' with {count} widths takes images of {2**count}x{2**count} or "
                 f"more, not {height}x{width}: give it fewer widths"
             )
-        return super().blocks(x)
+        return super().blocks(self.standardise(x))
 
     def features(self, x: Tensor) -> Tensor:
         """(N, widths[-1]), all >= 0."""
