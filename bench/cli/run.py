@@ -171,7 +171,7 @@ def _computed(
         made = executors.opened(arguments, store, options, wanted=bool(wanted))
         pool = stack.enter_context(made) if made else None
         workers = arguments.gpus or (pool.engine.workers if pool else options.workers)
-        costs = cost.Costs(results.records.values(), options.data_root)
+        costs = cost.Costs(results.records.values(), options.data_root, results.plan.cells)
         progress.print_plan(results, wanted, workers, costs)
         for line in lacks.by_kind(lacks.of(results.states, results.lacks)):
             print(f"       unavailable: {following.completed(line, arguments)}", flush=True)

@@ -77,7 +77,7 @@ class Runner:
         self._code = {cell.key: code.of_cell(cell) for cell in self.wanted_cells()}
         self._scoring = code.scoring()
         self._end = time.monotonic() + options.budget if options.budget else None
-        costs = cost.Costs(self.records.values(), options.data_root)
+        costs = cost.Costs(self.records.values(), options.data_root, plan.cells)
         self.seconds = {cell.key: costs.of(cell).seconds for cell in self.wanted_cells()}
         """What each may take, by key."""
         self._groups = grouping.groups(self._wanted, plan)

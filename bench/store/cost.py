@@ -50,7 +50,7 @@ class Cost(NamedTuple):
 
 
 def medians(
-    records: Iterable[Record], root: Path, device: str = _REFERENCE_DEVICE
+    records: Collection[Record], root: Path, device: str = _REFERENCE_DEVICE
 ) -> dict[Kind, Measured]:
     """Of cells that a device finished, or shares in a group, by kind.
 
@@ -60,10 +60,11 @@ def medians(
         device: "cpu" or "cuda".
     """
     found: dict[Kind, list[Measured]] = {}
+    cells = {r.key: r.cell for r in records}
     for r in records:
         if r.state == "done" and not r.resumed and r.cell["device"] == device:
             kind = (r.cell["method"], r.cell["task"], r.cell["preset"])
-            work = _work(*kind, r.cell, root)
+            work = _work(r.cell, cells, root)
             found.setdefault(kind, []).append(Measured(r.cell_seconds, work))
     return {
         kind: Measured(*map(statistics.median, zip(*of, strict=True)))
@@ -71,15 +72,25 @@ def medians(
     }
 
 
-def _work(method: str, task: str, preset: str, cell: Mapping[str, Any], root: Path) -> float:
-    """The work of a recorded cell; 0 where its method or task is not known here."""
+def _work(cell: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]], root: Path) -> float:
+    """The work of a recorded cell among others by key; 0 where it cannot be told here."""
     try:
-        params = {**registry.get(method).neutral, **cell["params"]}
-        # JSON has lists where parameters have tuples.
-        params = {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
-        return work.of(params, work.size(task, preset, root))
-    except (BenchError, KeyError, TypeError):
+        own, *needed = (_told(one) for one in (cell, *(cells[k] for k in cell["needs"].values())))
+        return work.of(own, work.size(cell["task"], cell["preset"], root), needed)
+    except (BenchError, KeyError, TypeError, ValueError):
         return 0.0
+
+
+def _told(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """All parameters of a recorded cell, as its recipe decides them."""
+    params = {**registry.get(cell["method"]).neutral, **cell["params"]}
+    # JSON has lists where parameters have tuples.
+    params = {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+    return _decided(cell["method"], params, cell["task"])
+
+
+def _decided(method: str, params: dict[str, Any], task: str) -> dict[str, Any]:
+    return params | dict(registry.get(method).cls(**params).decided(task))
 
 
 @cache
@@ -97,7 +108,7 @@ def reference(path: Path = REFERENCE) -> dict[Kind, Measured]:
         return {}
 
 
-def update(records: Iterable[Record], root: Path, path: Path = REFERENCE) -> Path:
+def update(records: Collection[Record], root: Path, path: Path = REFERENCE) -> Path:
     """Keep the medians of what a CPU took for these, with those of other cells as they are."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -111,14 +122,17 @@ def update(records: Iterable[Record], root: Path, path: Path = REFERENCE) -> Pat
 class Costs:
     """What cells cost, by all that was measured here or came with the project."""
 
-    def __init__(self, records: Collection[Record], root: Path) -> None:
+    def __init__(
+        self, records: Collection[Record], root: Path, cells: Mapping[str, Cell] | None = None
+    ) -> None:
         """Costs.
 
         Args:
             records: Measured here; they count before the project's.
             root: The data root.
+            cells: Of the plan, by key: networks that others go on with are of these.
         """
-        self._records, self._root = records, root
+        self._records, self._root, self._cells = records, root, cells or {}
 
     @cached_property
     def _known(self) -> dict[str, dict[Kind, Measured]]:
@@ -149,7 +163,8 @@ class Costs:
         """The seconds that it may take there."""
         kind, known = (cell.method, cell.task, cell.preset), self._known.get(device, {})
         data = work.size(cell.task, cell.preset, self._root)
-        wanted = work.of(dict(cell.params), data)
+        needed = [_of(self._cells[key]) for _, key in cell.needs if key in self._cells]
+        wanted = work.of(_of(cell), data, needed)
         if kind in known:
             seconds, done = known[kind]
             # Without the data, nothing says that the same kind is other work than it was.
@@ -162,6 +177,11 @@ class Costs:
         near, measured = min(others, key=lambda one: _apart(one[1].work, wanted))
         source: Source = "another preset" if near[1] == cell.task else "another task"
         return Cost(measured.seconds * wanted / measured.work, source)
+
+
+def _of(cell: Cell) -> dict[str, Any]:
+    """A cell's parameters, as its recipe decides them."""
+    return _decided(cell.method, dict(cell.params), cell.task)
 
 
 def _apart(one: float, other: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from inspect import signature
 from itertools import pairwise
@@ -30,6 +30,8 @@ _STEPS = ("iterations", "finetune_iterations", "layer_iterations")
 """Parameters that count batches."""
 _REPEATS = ("n_init", "max_iter")
 """Parameters that count passes where none of the above is there."""
+_NETWORK = {"network", "widths", "kernel"}
+"""Parameters that tell how much is computed for an image."""
 _ROLES = {"similarity": "auxiliary", "adapt": "source", "probe": "train", "finetune": "train"}
 """Kind of task -> the part that its methods train on, where it is not the target."""
 
@@ -83,14 +85,18 @@ def _declared(part: Part, classes: int) -> float:
     return images * len(labels) / len(declared.labels) if labels and declared.labels else images
 
 
-def of(params: Mapping[str, Any], data: Size) -> float:
+def of(params: Mapping[str, Any], data: Size, needed: Collection[Mapping[str, Any]] = ()) -> float:
     """The work of a cell, > 0.
 
     Args:
         params: All of its method's parameters.
         data: Of its task.
+        needed: The parameters of the cells whose output it reads: a method that trains and names no
+            network goes on with one of theirs.
     """
-    return _images(params, data.images) * _operations(params, data.shape)
+    trained = [] if {*_PASSES, *_STEPS}.isdisjoint(params) else needed
+    told = next((own for own in (params, *trained) if not _NETWORK.isdisjoint(own)), params)
+    return _images(params, data.images) * _operations(params, told, data.shape)
 
 
 def _images(params: Mapping[str, Any], n: int) -> float:
@@ -108,27 +114,34 @@ def _images(params: Mapping[str, Any], n: int) -> float:
     return n * (passes or float(math.prod(params.get(name) or 1 for name in _REPEATS)))
 
 
-def _operations(params: Mapping[str, Any], shape: tuple[int, int, int]) -> float:
-    """Operations on one image: of the network that parameters name, else as many as it has values.
+def _operations(
+    params: Mapping[str, Any], told: Mapping[str, Any], shape: tuple[int, int, int]
+) -> float:
+    """Operations on one image: of the network that is told, else as many as it has values.
 
     Networks without a name are dense (`widths`) or convolve with one kernel. Heads with layers of
     their own, on the features of a frozen network, are all that is trained.
+
+    Args:
+        params: A method's own parameters.
+        told: Those that tell of the network, the method's or of a cell that it needs.
+        shape: An image's.
     """
     if {"transform", "heads", "hidden", "bottleneck"} <= params.keys():  # heads on a frozen network
         return float(params["heads"] * params["hidden"] * (_FEATURES + params["bottleneck"]))
     height, width, channels = shape
-    if side := params.get("size") or 0:
+    if side := params.get("size") or told.get("size") or 0:
         height = width = side
-    if isinstance(params.get("network"), str):
-        options = tuple(sorted(({"channels": channels, "outputs": 1} | _told(params)).items()))
-        return _products(params["network"], options, (channels, height, width))
+    if isinstance(told.get("network"), str):
+        options = tuple(sorted(({"channels": channels, "outputs": 1} | _options(told)).items()))
+        return _products(told["network"], options, (channels, height, width))
     values = height * width * channels
-    if "widths" in params:
-        return float(sum(a * b for a, b in pairwise((values, *params["widths"]))))
-    return float(values * (params.get("kernel") or 1) ** 2)
+    if "widths" in told:
+        return float(sum(a * b for a, b in pairwise((values, *told["widths"]))))
+    return float(values * (told.get("kernel") or 1) ** 2)
 
 
-def _told(params: Mapping[str, Any]) -> dict[str, Any]:
+def _options(params: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters of a method that some networks have too."""
     names = ("widths", "hidden")
     return {name: params[name] for name in names if isinstance(params.get(name), int | tuple)}

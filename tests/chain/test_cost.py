@@ -8,6 +8,7 @@ from harness import DATA, bench, make_plan, places, write_experiment
 
 from bench import registry
 from bench.nn import networks
+from bench.plan import experiment, graph
 from bench.store import cost, work
 from bench.store.record import Record
 
@@ -36,6 +37,32 @@ def params(method: str, preset: str = "paper", **own: object) -> dict[str, objec
 def test_work_grows_with_what_is_declared(method, own, times):
     whole = work.of(params(method), DATA_OF)
     assert work.of(params(method, **own), DATA_OF) == pytest.approx(times * whole)
+
+
+def test_who_trains_on_with_a_needed_network_is_charged_for_it():
+    small, large = ({"network": name, "epochs": 3} for name in ("convnet", "resnet18"))
+    own = {"epochs": 2, "batch_size": 10}
+    for needed in (small, large):
+        whole = work.of(own | {"network": needed["network"]}, DATA_OF)
+        assert work.of(own, DATA_OF, [{"alpha": 1.0}, needed]) == whole
+    assert work.of(own, DATA_OF, [large]) > 10 * work.of(own, DATA_OF, [small])
+    # K-means asks it for features once; a network of one's own is what is trained.
+    assert work.of({"n_init": 2}, DATA_OF, [large]) == work.of({"n_init": 2}, DATA_OF)
+    assert work.of(small, DATA_OF, [large]) == work.of(small, DATA_OF)
+
+
+def test_what_a_recipe_decides_is_charged(tmp_path):
+    """Where data are not at hand: DTC's network for CIFAR-10 is larger than the default."""
+    toml = write_experiment(tmp_path / "x.toml", "cifar10/transfer", [{"method": "dtc"}])
+    one, seconds = experiment.load(str(toml)), {}
+    for recipe in ("own", "dtc"):
+        options = graph.Options(
+            preset="paper", data_root=tmp_path, given={"pretrain": {"recipe": recipe}}
+        )
+        plan = graph.make([one], options)
+        costs = cost.Costs([], tmp_path, plan.cells)
+        seconds[recipe] = sum(costs.of(cell).seconds for cell in plan.cells.values())
+    assert seconds["dtc"] > 5 * seconds["own"] > 0
 
 
 def test_layers_are_trained_one_after_another():
