@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from bench.nn.networks import similarity as module
-from bench.nn.networks.similarity import PairHead, SimilarityNet, similarity, vggs
+from bench.nn.networks.similarity import PairHead, SimilarityNet, similarity
+from bench.nn.networks.vggs import vggs
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "similarity_net.npz", allow_pickle=False)
 DTYPES = {"f64": torch.float64, "f32": torch.float32}
