@@ -22,7 +22,8 @@ share its level evenly:
    reference's N seeds are drawn anew, the mean departure has the variance s² (1.25 / n + 0.75 / N):
    that of the measured mean and of half of each guess.
 2. From two seeds on, each seed alone, against the mean of the reference: variance s² (1 + 1 / N),
-   Bonferroni over the seeds beyond the floor. One that collapses is named even if nine stay.
+   Hochberg's adjustment over the seeds beyond the floor. One that collapses is named even if nine
+   stay, and several that collapse are as easily seen as one.
 3. From three on, Student's paired t: many seeds that move a little, all the same way.
 
 In the first two both harmless ways must be unlikely, in all three a difference within the floor is
@@ -32,8 +33,8 @@ numbers are all drawn anew, about one check in ten names one of them (simulated,
 in `benchmarks.check`). That level is what it costs to see a fall of 3.25 s in nine cases of ten
 with a single seed.
 
-A number is guarded if a fall of its seeds to the worst that a broken method does would be named
-in this family. Values are fractions (0.02 is two points), or counts.
+A number is guarded if a fall to the worst that a broken method does would be named in this family,
+of all its seeds and of any of them. Values are fractions (0.02 is two points), or counts.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from statistics import stdev
 
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from bench.score.statistics import COUNT_FLOOR, ROUNDING, holm
+from bench.score.statistics import COUNT_FLOOR, ROUNDING, hochberg, holm
 
 FLOOR = 0.005
 """Half a point: nine of `digits`' 1,797 images."""
@@ -136,7 +137,7 @@ class _Test:
         """Two-sided p-value of "noise or a new draw", over the three tests."""
         found = [self.together()]
         if self.tests > 1:
-            found.append(len(self.far) * min(self.alone().values()))
+            found.append(min(hochberg(list(self.alone().values()))))
         if self.tests > 2:
             found.append(self.paired())
         return min(1.0, self.tests * min(found))
@@ -197,14 +198,21 @@ class _Test:
             drawn = min(drawn, t * self.spread * self.scale())
         return max(noise, drawn)
 
+    def guarded(self, level: float) -> bool:
+        """Whether a fall to the worst is named, of all seeds and of a typical one alone."""
+        # All seeds at the worst depart from the middle between their own references and the mean.
+        own = math.fsum(self.pair.reference[s] for s in self.seeds) / len(self.seeds)
+        if abs((own + self.mean) / 2 - self.pair.worst) <= self.tolerance(level):
+            return False
+        fall = self.pair.worst - self.mean
+        one = self.chance(fall, fall, 1, math.sqrt(1 + 1 / self.n_reference))
+        return self.tests == 1 or self.tests * one <= level
+
     def drift(self, p: float, level: float, family: int) -> Drift:
         """The verdict, p being adjusted over the family."""
         moved, tolerance = p <= level, self.tolerance(level / family)
         alone = self.alone() if moved else {}
-        left = [s for s, q in zip(alone, holm(list(alone.values())), strict=True) if q <= level]
-        # All seeds at the worst depart from the middle between their own references and the mean.
-        own = math.fsum(self.pair.reference[s] for s in self.seeds) / len(self.seeds)
-        room = abs((own + self.mean) / 2 - self.pair.worst)
-        return Drift(
-            self.difference, tolerance, moved, tuple(left), room > tolerance, bool(self.far), p
-        )
+        chances = hochberg(list(alone.values()))
+        left = tuple(s for s, q in zip(alone, chances, strict=True) if q <= level)
+        guarded, beyond_noise = self.guarded(level / family), bool(self.far)
+        return Drift(self.difference, tolerance, moved, left, guarded, beyond_noise, p)

@@ -114,13 +114,40 @@ def holm(p: Sequence[float]) -> list[float]:
     Raises:
         ValueError: a value is NaN or outside 0..1.
     """
-    if not all(0.0 <= value <= 1.0 for value in p):
-        raise ValueError(f"p-values must be in 0..1, not {list(p)}")
+    _refuse_no_chances(p)
     adjusted, level = [1.0] * len(p), 0.0
     for rank, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
         level = max(level, min(1.0, (len(p) - rank) * p[index]))
         adjusted[index] = level
     return adjusted
+
+
+def hochberg(p: Sequence[float]) -> list[float]:
+    """Hochberg's step-up adjustment (Hochberg 1988) of p-values that depend positively at most.
+
+    Holm's factors, from the largest on: several that are small together, as seeds that fell alike,
+    are all rejected where one of them alone would be.
+
+    Args:
+        p: Values in 0..1.
+
+    Returns:
+        In the order given: the smallest family-wise level at which each is rejected.
+
+    Raises:
+        ValueError: a value is NaN or outside 0..1.
+    """
+    _refuse_no_chances(p)
+    adjusted, level = [1.0] * len(p), 1.0
+    for factor, index in enumerate(sorted(range(len(p)), key=p.__getitem__, reverse=True), 1):
+        level = min(level, factor * p[index])
+        adjusted[index] = level
+    return adjusted
+
+
+def _refuse_no_chances(p: Sequence[float]) -> None:
+    if not all(0.0 <= value <= 1.0 for value in p):
+        raise ValueError(f"p-values must be in 0..1, not {list(p)}")
 
 
 def best_rows(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.score.statistics import Summary, best_rows, holm, paired_p, summarise, verdict
+from bench.score.statistics import Summary, best_rows, hochberg, holm, paired_p, summarise, verdict
 
 
 def seeds(*values):
@@ -99,6 +99,23 @@ def test_holm_equals_the_literal_procedure():
     assert holm([]) == []
     with pytest.raises(ValueError, match=r"must be in 0\.\.1"):
         holm([0.5, float("nan")])
+
+
+def test_hochberg_rejects_what_is_small_together():
+    assert hochberg([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.04, 0.04, 0.02])
+    assert hochberg([0.04] * 9) == pytest.approx([0.04] * 9)
+    rng = np.random.default_rng(4)
+    for size in (1, 2, 5, 20):
+        p = (rng.random(size) ** 3).tolist()
+        ordered = sorted(p)
+        steps = [(size - j) * value for j, value in enumerate(ordered)]
+        # For each hypothesis: the least (m - j + 1) p_(j) over all larger or equal p_(j).
+        literal = [min(steps[ordered.index(value) :]) for value in p]
+        assert hochberg(p) == pytest.approx(literal)
+        assert all(h <= one + 1e-12 for h, one in zip(hochberg(p), holm(p), strict=True))
+    assert hochberg([]) == []
+    with pytest.raises(ValueError, match=r"must be in 0\.\.1"):
+        hochberg([1.5])
 
 
 # --- best in column ----------------------------------------------------------------------------

@@ -100,6 +100,17 @@ def test_collapsed_seeds_are_named_whatever_the_spread(broken):
             assert set(found.seeds) == which
 
 
+@pytest.mark.parametrize("spread", [0.15, 0.2, 0.25])
+def test_a_collapse_that_is_not_named_is_of_a_number_that_is_called_unguarded(spread):
+    rng, unguarded = np.random.default_rng(7), 0
+    for draw in range(450):
+        before, broken = np.clip(rng.normal(0.8, spread, 10), 0.1, 1), draw % 9 + 1
+        found = one(before.tolist(), [0.1] * broken + before[broken:].tolist(), worst=0.1)
+        assert found.moved or not found.guarded
+        unguarded += not found.guarded
+    assert unguarded < 90  # a fifth
+
+
 def test_a_seed_that_was_an_outlier_may_come_back():
     before = [*TEN[:9], 0.2]
     assert not one(before, [*TEN[:9], 0.8]).moved
@@ -152,7 +163,9 @@ def test_weak_references_are_known_as_such():
     strong = one(TEN, TEN)
     assert strong.guarded
     wide = [0.05, 0.9, 0.1, 0.8, 0.0, 0.7, 0.5, 0.2, 0.9, 0.0]
-    assert one(wide, wide).guarded
+    assert not one(wide, wide).guarded  # all of them at 0 would be named, one of them not
+    assert one(wide, [0.0] * 10).moved
+    assert not one(wide, [0.0, *wide[1:]]).moved
     assert not one(wide, wide[:1]).guarded
     assert not one([0.3], [0.3]).guarded  # one seed: as wide as any
     alone = one([0.9], [0.1])
