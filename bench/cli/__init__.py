@@ -50,6 +50,9 @@ def _status(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     except KeyboardInterrupt as error:
         word, code = ("terminated", 143) if str(error) == TERMINATED else ("interrupted", 130)
         print(f"bench: {word}; the same command continues where it stopped", file=sys.stderr)
+        # Python ends by SIGINT, whatever is returned here, if it was interrupted within an exec(),
+        # as every dataclass is made by, until another one begins.
+        exec("")  # noqa: S102
         return code
     return status
 

@@ -175,6 +175,7 @@ def linear_probe(
     *,
     n_classes: int,
     generator: torch.Generator,
+    views: Features | None = None,
     epochs: int = 36,
     learning_rate: float = 0.01,
     milestones: Sequence[int] = (5, 15, 25),
@@ -194,6 +195,8 @@ def linear_probe(
         test: (M, D).
         n_classes: Number of classes.
         generator: Orders the batches; weights start from 0, the loss being convex.
+        views: What it learns from in place of `train`, whose moments count all the same: (N, D),
+            others whenever they are asked for.
         epochs: Passes over the training set.
         learning_rate: At the start.
         milestones: Epochs at which it falls.
@@ -213,11 +216,12 @@ def linear_probe(
         return (features.to(device) - mean) * scale @ weight + bias
 
     optimiser = torch.optim.SGD([weight, bias], lr=learning_rate, momentum=0.9, weight_decay=1e-5)
+    seen = train if views is None else views
     for epoch in range(epochs):
         rate = training.step_decay(learning_rate, epoch, milestones, factor=0.2)
         training.set_learning_rate(optimiser, rate)
         for rows in training.batches(len(train), batch, generator):
-            loss = functional.cross_entropy(scores(train[rows]), train_labels[rows].to(device))
+            loss = functional.cross_entropy(scores(seen[rows]), train_labels[rows].to(device))
             training.step(optimiser, loss)
     with torch.no_grad():
         parts = torch.split(torch.arange(len(test)), _BLOCK)

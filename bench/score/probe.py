@@ -2,8 +2,9 @@
 
 SeLa's protocol (Asano, Rupprecht, Vedaldi, ICLR 2020; tables 2, 5 and 6): a linear classifier on
 each block, and neighbours' votes on the final features. It holds the training labels, which the
-method that made the network never saw, and imports no method. Left out: the paper's random
-crops while the classifier is trained; features are of clean images.
+method that made the network never saw, and imports no method. With `crops` and `mirror` a
+classifier learns from other views of the training images in each epoch, as SeLa's do; without, from
+features that are made once. Neighbours are those of clean images.
 
 Features of the training images that take more than `memory` are made anew, a batch at a time, in
 each epoch: 1.3 million images of 9,600 numbers would take 49 GB. Those of the test images, of more
@@ -21,6 +22,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from torch import Tensor
 
 from bench.nn import probes
 from bench.nn.images.views import described
+from bench.nn.images.windows import middle, mirrored, random_windows
 from bench.nn.networks import load
 from bench.nn.networks.base import Network
 from bench.nn.networks.features import extract
@@ -44,7 +47,7 @@ _BATCH = 1000
     "probe",
     kinds=("probe",),
     quick={"limit": 1024, "epochs": 12, "milestones": (4, 8)},
-    neutral={"memory": _MEMORY, "centre": 1.0},
+    neutral={"memory": _MEMORY, "centre": 1.0, "crops": False, "mirror": False},
 )
 @dataclass(frozen=True)
 class Probe(Method):
@@ -72,6 +75,10 @@ class Probe(Method):
     centre: float = 1.0
     """Share of an image's height and width, its middle, that the network is shown: 0.875 is
     SeLa's 224 of 256 pixels."""
+    crops: bool = False
+    """Whether classifiers learn from windows of that share at random places."""
+    mirror: bool = False
+    """Whether they learn from random flips from left to right: for objects, not for digits."""
 
     def __post_init__(self) -> None:
         if self.memory < 0:
@@ -80,11 +87,13 @@ class Probe(Method):
             raise ValueError(f"dims = {self.dims} and limit = {self.limit} must be at least 1")
         if not 0 < self.centre <= 1:
             raise ValueError(f"centre = {self.centre} must lie above 0 and be at most 1")
+        if self.crops and self.centre == 1:
+            raise ValueError("crops of whole images are these images: give a centre below 1")
 
     def fit(self, task: ProbeTask, run: Run) -> Prediction:
         """Fit on the training images, rank the classes of the test images (best five)."""
         needed = run.needed("network")
-        network = _Prepared(needed.architecture, needed.tensors, self.centre).to(run.device)
+        network = _Prepared(needed.architecture, needed.tensors).to(run.device)
         done: dict[str, Any] = run.resume() or {}
         names = network.block_names(task.target[:1])
         for index, name in enumerate(names):
@@ -95,7 +104,7 @@ class Probe(Method):
         classes = {**done, "knn": self._neighbours(network, task)}
         return Prediction(
             classes={name: np.asarray(ranked) for name, ranked in classes.items()},
-            assignments=_pseudo_classes(network, needed, task.target),
+            assignments=self._pseudo_classes(network, needed, task.target),
         )
 
     def _linear(self, network: Network, block: str, task: ProbeTask, run: Run) -> Any:
@@ -104,11 +113,14 @@ class Probe(Method):
         def pooled(x: Tensor) -> Tensor:
             return probes.pool(network.blocks(x)[block], self.limit)
 
-        train, test = _both(network, task, pooled)
+        train, test = self._both(network, task, pooled)
+        views = run.generator("augment")
+        others = _Made(network, task.train.images, pooled, lambda x: self._view(x, views))
         ranked = probes.linear_probe(
             self._kept(train),
             _labels(task.train),
             test,
+            views=others if self.crops or self.mirror else None,
             n_classes=task.train.n_classes,
             generator=run.generator("batches"),
             epochs=self.epochs,
@@ -120,7 +132,7 @@ class Probe(Method):
 
     def _neighbours(self, network: Network, task: ProbeTask) -> Any:
         """Ranked classes of the test images by their neighbours' votes."""
-        train, test = _both(network, task)
+        train, test = self._both(network, task)
         n = len(train)
         if n >= self.dims and train.width > self.dims:
             found = probes.pca(self._kept(train), test, self.dims)
@@ -141,23 +153,64 @@ class Probe(Method):
         """Features as a tensor, where it fits."""
         return made.all() if 4 * len(made) * made.width <= self.memory else made
 
+    def _both(
+        self, network: Network, task: ProbeTask, of: Callable[[Tensor], Tensor] | None = None
+    ) -> tuple[_Made, _Made]:
+        """Features of the training and of the test images."""
+        return (
+            _Made(network, task.train.images, of, self._middle),
+            _Made(network, task.target, of, self._middle),
+        )
+
+    def _middle(self, images: Images) -> Images:
+        return middle(images, self.centre)
+
+    def _view(self, images: Images, generator: torch.Generator) -> Images:
+        """What a classifier is shown of training images in one epoch."""
+        shown = (
+            random_windows(images, self.centre, generator) if self.crops else self._middle(images)
+        )
+        return mirrored(shown, generator) if self.mirror else shown
+
+    def _pseudo_classes(
+        self, network: _Prepared, needed: Prediction, images: Images
+    ) -> Ints | None:
+        """The first head's likeliest class of each image, int64, (M,); None if it has no classes.
+
+        The needed cell's labels of all heads, (N, heads), say how many heads share the outputs.
+        """
+        labels = needed.classes.get("heads")
+        if needed.assignments is None or labels is None:
+            return None
+        outputs = _Made(network, images, network.outputs, self._middle)
+        own = outputs.width // labels.reshape(len(labels), -1).shape[1]
+        parts = torch.split(torch.arange(len(images)), _BATCH)
+        return torch.cat([outputs[rows][:, :own].argmax(dim=1) for rows in parts]).numpy()
+
 
 class _Made:
     """Features of images, made by the network when they are asked for."""
 
     def __init__(
-        self, network: Network, images: Images, of: Callable[[Tensor], Tensor] | None
+        self,
+        network: Network,
+        images: Images,
+        of: Callable[[Tensor], Tensor] | None,
+        shown: Callable[[Images], Images],
     ) -> None:
-        self._network, self._images, self._of = network, images, of
-        self.width = self[torch.arange(1)].shape[1]
+        self._network, self._images, self._of, self._shown = network, images, of, shown
+
+    @cached_property
+    def width(self) -> int:
         """D."""
+        return self[torch.arange(1)].shape[1]
 
     def __len__(self) -> int:
         return len(self._images)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         """Float32, (len(rows), D), on the CPU; raises ValueError where one is not finite."""
-        return extract(self._network, self._images[rows.numpy()], of=self._of)
+        return extract(self._network, self._shown(self._images[rows.numpy()]), of=self._of)
 
     def all(self) -> Tensor:
         """Those of all images, (N, D)."""
@@ -167,26 +220,15 @@ class _Made:
         return found
 
 
-def _both(
-    network: Network, task: ProbeTask, of: Callable[[Tensor], Tensor] | None = None
-) -> tuple[_Made, _Made]:
-    """Features of the training and of the test images."""
-    return _Made(network, task.train.images, of), _Made(network, task.target, of)
-
-
 class _Prepared(Network):
     """A network that is given images as they are, and prepares them as it was trained on them."""
 
-    def __init__(
-        self, architecture: str, tensors: Mapping[str, Tensor], centre: float = 1.0
-    ) -> None:
+    def __init__(self, architecture: str, tensors: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.centre = centre
         self.network = load(architecture, tensors)
         self.views = described(architecture) if "views" in json.loads(architecture) else None
 
     def _prepared(self, x: Tensor) -> Tensor:
-        x = middle(x, self.centre)
         return self.views.clean(x) if self.views else x
 
     def blocks(self, x: Tensor) -> dict[str, Tensor]:
@@ -210,29 +252,6 @@ class _Prepared(Network):
 
     def features(self, x: Tensor) -> Tensor:
         return self.network.features(self._prepared(x))
-
-
-def middle(x: Tensor, share: float) -> Tensor:
-    """The middle of images, (N, channels, h, w): `share` of height and of width, rounded."""
-    if share == 1.0:
-        return x
-    sides = [max(round(share * side), 1) for side in x.shape[2:]]
-    top, left = ((side - kept) // 2 for side, kept in zip(x.shape[2:], sides, strict=True))
-    return x[:, :, top : top + sides[0], left : left + sides[1]]
-
-
-def _pseudo_classes(network: _Prepared, needed: Prediction, images: Images) -> Ints | None:
-    """The first head's likeliest class of each image, int64, (M,); None if it has no classes.
-
-    The needed cell's labels of all heads, (N, heads), say how many heads share the outputs.
-    """
-    labels = needed.classes.get("heads")
-    if needed.assignments is None or labels is None:
-        return None
-    outputs = _Made(network, images, network.outputs)
-    own = outputs.width // labels.reshape(len(labels), -1).shape[1]
-    parts = torch.split(torch.arange(len(images)), _BATCH)
-    return torch.cat([outputs[rows][:, :own].argmax(dim=1) for rows in parts]).numpy()
 
 
 def _labels(part: Labelled) -> Tensor:

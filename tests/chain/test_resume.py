@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 
 import psutil
@@ -50,6 +52,14 @@ def test_ctrl_c_ends_quickly_with_130(tmp_path):
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(below, timeout=10)
     assert not alive
+
+
+@pytest.mark.parametrize(("said", "code"), [("", 130), ("SIGTERM", 143)])
+def test_interrupted_while_a_class_is_made_has_the_same_status(said, code, tmp_path):
+    """Python would end such a program by SIGINT: dataclasses are made by exec()."""
+    (tmp_path / "mine.py").write_text(f"exec('raise KeyboardInterrupt(\"{said}\")')\n")
+    words = (sys.executable, "-m", "bench", "list", "methods", "--plugins", tmp_path)
+    assert subprocess.run(words, capture_output=True, check=False).returncode == code
 
 
 def test_two_runs_at_once_share_the_work(tmp_path):
