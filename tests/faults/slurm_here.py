@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -155,5 +156,6 @@ def _until(holds, folder: Path, what: str) -> None:
 if __name__ == "__main__":
     if reason := lacking():
         sys.exit(f"slurm_here: {reason}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the daemons end with it
     with slurm() as told:
         sys.exit(subprocess.run(sys.argv[1:], env={**os.environ, **told}, check=False).returncode)
