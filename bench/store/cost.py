@@ -75,13 +75,13 @@ def medians(
 def _work(cell: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]], root: Path) -> float:
     """The work of a recorded cell among others by key; 0 where it cannot be told here."""
     try:
-        own, *needed = (_told(one) for one in (cell, *(cells[k] for k in cell["needs"].values())))
+        own, *needed = (_recorded(one) for one in (cell, *(cells[k] for k in cell["needs"].values())))
         return work.of(own, work.size(cell["task"], cell["preset"], root), needed)
     except (BenchError, KeyError, TypeError, ValueError):
         return 0.0
 
 
-def _told(cell: Mapping[str, Any]) -> dict[str, Any]:
+def _recorded(cell: Mapping[str, Any]) -> dict[str, Any]:
     """All parameters of a recorded cell, as its recipe decides them."""
     params = {**registry.get(cell["method"]).neutral, **cell["params"]}
     # JSON has lists where parameters have tuples.
@@ -90,6 +90,7 @@ def _told(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decided(method: str, params: dict[str, Any], task: str) -> dict[str, Any]:
+    """A method's parameters, with those of its recipe for the task in their place."""
     return params | dict(registry.get(method).cls(**params).decided(task))
 
 
@@ -163,8 +164,8 @@ class Costs:
         """The seconds that it may take there."""
         kind, known = (cell.method, cell.task, cell.preset), self._known.get(device, {})
         data = work.size(cell.task, cell.preset, self._root)
-        needed = [_of(self._cells[key]) for _, key in cell.needs if key in self._cells]
-        wanted = work.of(_of(cell), data, needed)
+        needed = [_params(self._cells[key]) for _, key in cell.needs if key in self._cells]
+        wanted = work.of(_params(cell), data, needed)
         if kind in known:
             seconds, done = known[kind]
             # Without the data, nothing says that the same kind is other work than it was.
@@ -179,7 +180,7 @@ class Costs:
         return Cost(measured.seconds * wanted / measured.work, source)
 
 
-def _of(cell: Cell) -> dict[str, Any]:
+def _params(cell: Cell) -> dict[str, Any]:
     """A cell's parameters, as its recipe decides them."""
     return _decided(cell.method, dict(cell.params), cell.task)
 
