@@ -75,7 +75,8 @@ def medians(
 def _work(cell: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]], root: Path) -> float:
     """The work of a recorded cell among others by key; 0 where it cannot be told here."""
     try:
-        own, *needed = (_recorded(one) for one in (cell, *(cells[k] for k in cell["needs"].values())))
+        needs = [cells[key] for key in cell["needs"].values()]
+        own, *needed = map(_recorded, (cell, *needs))
         return work.of(own, work.size(cell["task"], cell["preset"], root), needed)
     except (BenchError, KeyError, TypeError, ValueError):
         return 0.0
