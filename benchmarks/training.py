@@ -35,6 +35,7 @@ from bench.nn.losses.pairs import kcl
 from bench.nn.networks import transferred
 from bench.nn.networks.similarity import SimilarityNet
 from bench.run.shared import Shared
+from bench.store import machine
 from benchmarks.measure import Target, arguments, processor_seconds, report
 from benchmarks.pairs import enumerated_kcl
 from benchmarks.similarity import Enumerated
@@ -74,15 +75,18 @@ def _plus_one(x: Tensor) -> Tensor:
     return x + 1.0
 
 
-def similarity_step(net: nn.Module, crops: Callable[[], Tensor]) -> Step:
+def similarity_step(net: nn.Module, crops: Callable[[], Tensor], dtype: str = "float32") -> Step:
     """A step of G."""
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
     classes = torch.arange(CLASSES).repeat_interleave(IMAGES // CLASSES)
     same = (classes[:, None] == classes).long().flatten()
 
     def step() -> float:
-        logits = net(crops())
-        return training.step(optimiser, functional.cross_entropy(logits.flatten(0, 1), same))
+        x = crops()
+        with training.autocast("cpu", dtype):
+            logits = net(x)
+        loss = functional.cross_entropy(logits.float().flatten(0, 1), same)
+        return training.step(optimiser, loss)
 
     return step
 
@@ -174,6 +178,13 @@ def before(net: SimilarityNet) -> SimilarityNet:
     return net
 
 
+def in_bfloat16(step: Callable[[SimilarityNet], Step]) -> list[tuple[str, Step, int]]:
+    """The step in bfloat16, where this processor has instructions for it; no target is of it."""
+    if machine.lacks_bfloat16():
+        return []
+    return [("bfloat16", step(SimilarityNet.of_vggs(form="compiled")), 1)]
+
+
 def measured(name: str, steps: list[tuple[str, Step, int]], repeats: int) -> list[dict[str, Any]]:
     """The rows of one kind of step; each with how many steps a call makes."""
     calls = [call for _, call, _ in steps]
@@ -201,6 +212,7 @@ def main() -> int:
             ("literal", similarity_step(literal, crops.singly), 1),
             ("before", similarity_step(old, crops.together), 1),
             ("blocked", similarity_step(SimilarityNet.of_vggs(), crops.together), 1),
+            *in_bfloat16(lambda net: similarity_step(net, crops.together, "bfloat16")),
             ("now", similarity_step(SimilarityNet.of_vggs(form="compiled"), crops.together), 1),
         ],
         given.repeats,
