@@ -1,6 +1,7 @@
 """The cell that probes a network: its views, its memory, its classes."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,13 +142,13 @@ def test_a_memory_below_0_is_refused():
 
 def test_a_classifier_learns_from_mirror_images_that_are_drawn_anew_in_each_epoch(monkeypatch):
     task, run, _ = made(400)
-    given = {}
+    given: dict[str, Any] = {}
 
     def linear_probe(train, labels, test, *, views, **others):
         given.update(train=train, views=views)
         return torch.zeros(len(test), 1, dtype=torch.int64)
 
-    monkeypatch.setattr(bench_probe.probes, "linear_probe", linear_probe)
+    monkeypatch.setattr(probes, "linear_probe", linear_probe)
     bench_probe.Probe(limit=64, epochs=1).fit(task, run)
     assert given["views"] is None
     bench_probe.Probe(limit=64, epochs=1, mirror=True).fit(task, run)
@@ -169,11 +170,13 @@ def mirrored_features(task, run):
 
 
 def test_crops_are_windows_of_the_size_that_is_tested(monkeypatch):
-    shown = []
-    extract_ = bench_probe.extract
-    monkeypatch.setattr(
-        bench_probe, "extract", lambda n, x, **of: (shown.append(x), extract_(n, x, **of))[1]
-    )
+    shown: list[Any] = []
+
+    def noting(network, images, **of):
+        shown.append(images)
+        return extract(network, images, **of)
+
+    monkeypatch.setattr(bench_probe, "extract", noting)
     task, run, _ = made(300)
     bench_probe.Probe(limit=4, epochs=2, centre=0.75, crops=True).fit(task, run)
     assert {x.shape[1:] for x in shown if len(x) > 1} == {(6, 6, 1)}
