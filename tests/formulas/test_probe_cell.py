@@ -150,7 +150,7 @@ def test_a_classifier_learns_from_mirror_images_that_are_drawn_anew_in_each_epoc
 
     monkeypatch.setattr(probes, "linear_probe", linear_probe)
     bench_probe.Probe(limit=64, epochs=1).fit(task, run)
-    assert given["views"] is None
+    assert given.pop("views") is None
     bench_probe.Probe(limit=64, epochs=1, mirror=True).fit(task, run)
     rows = torch.arange(400)
     clean, mirror = given["train"][rows], mirrored_features(task, run)
