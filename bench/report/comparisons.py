@@ -12,6 +12,7 @@ from typing import Literal
 
 from bench.datasets import get_task
 from bench.plan.entry import Entry
+from bench.plan.planned import Plan
 from bench.plan.slot import Slot
 from bench.report import causes, identities, reference
 from bench.report.reference import Key, Number
@@ -19,6 +20,7 @@ from bench.report.verdict_types import Comparison, Verdict, seeds_in_words
 from bench.score import drift, metric_names
 from bench.score.drift import Drift, Pair
 from bench.score.statistics import ROUNDING
+from bench.store import work
 from bench.store.states import USABLE, Results, measured
 
 References = Mapping[tuple[str, Key], Number]
@@ -118,7 +120,7 @@ def _compare(
     others = {i: _by_another(n) for i, n in held.items() if n.changed and _is_other(n, results)}
     held = {i: n for i, n in held.items() if i not in others}
     drawn_anew = not _keeps_bits(held.values(), results)
-    pairs = {i: _pair(n, drawn_anew=drawn_anew) for i, n in held.items()}
+    pairs = {i: _pair(n, results.plan, drawn_anew=drawn_anew) for i, n in held.items()}
     found = others | dict(zip(pairs, judge(list(pairs.values())), strict=True))
     compared = [_comparison(n, found.get(i), results) for i, n in enumerate(numbers)]
     named = {(n.slot.experiment, reference.key_of(n.slot)) for n in numbers}
@@ -127,10 +129,20 @@ def _compare(
     return compared + [_lost(*at, known[at], results.plan.shown) for at in lost]
 
 
-def _pair(number: _Number, *, drawn_anew: bool) -> Pair:
+def _pair(number: _Number, plan: Plan, *, drawn_anew: bool) -> Pair:
     entry, before = number.slot.entry, number.before.values if number.before else {}
     counts = metric_names.is_count(entry.metric)
-    return Pair(before, number.values, _worst(entry), counts, drawn_anew)
+    one_draw = drawn_anew and number.changed and is_one_draw(number.slot, number.shared, plan)
+    return Pair(before, number.values, _worst(entry), counts, drawn_anew, one_draw)
+
+
+def is_one_draw(slot: Slot, seeds: Iterable[int], plan: Plan) -> bool:
+    """Whether two of these seeds or more, and all of them, go on from one cell that was trained."""
+    keys = [slot.cells[seed] for seed in seeds if seed in slot.cells]
+    if len(keys) < 2:
+        return False
+    below = set.intersection(*(plan.closure(of_seed) - {*of_seed} for of_seed in keys))
+    return any(work.trains(dict(plan.cells[key].params)) for key in below)
 
 
 def _is_other(number: _Number, results: Results) -> bool:

@@ -10,6 +10,10 @@ of the reference. There are two harmless ways in which a seed may differ:
   from; its spread is the reference's sample deviation s (Student's t with as many degrees of
   freedom). The measured values have no part in it: damage never widens its own tolerance.
 
+Where all seeds go on from one trained network, a new draw of that moves them alike, by more than
+they differ among themselves and by nobody knows how much. What they have in common is then judged
+as a single seed of unknown spread, and each seed by what is left of it.
+
 A new draw is no excuse where the machine keeps bits and the code alone differs: there noise alone
 is harmless. Whether that is so is for the caller to find out.
 
@@ -39,6 +43,7 @@ of all its seeds and of any of them. Values are fractions (0.02 is two points), 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,6 +76,8 @@ class Pair:
     """A number of things, not a fraction."""
     drawn_anew: bool = True
     """Whether a new draw of a seed is harmless."""
+    one_draw: bool = False
+    """Whether all seeds go on from one trained network, which a new draw is of."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def judge(pairs: Sequence[Pair], level: float = LEVEL) -> list[Drift]:
     Raises:
         ValueError: a pair shares no seed.
     """
-    tests = [_Test(pair) for pair in pairs]
+    tests = [_OneDraw(pair) if pair.one_draw and pair.drawn_anew else _Test(pair) for pair in pairs]
     tested = [i for i, test in enumerate(tests) if test.far]
     p = dict(zip(tested, holm([tests[i].p() for i in tested]), strict=True))
     family = max(1, len(tested))
@@ -135,6 +142,8 @@ class _Test:
 
     def p(self) -> float:
         """Two-sided p-value of "noise or a new draw", over the three tests."""
+        if not self.far:
+            return 1.0
         found = [self.together()]
         if self.tests > 1:
             found.append(min(hochberg(list(self.alone().values()))))
@@ -216,3 +225,39 @@ class _Test:
         left = tuple(s for s, q in zip(alone, chances, strict=True) if q <= level)
         guarded, beyond_noise = self.guarded(level / family), bool(self.far)
         return Drift(self.difference, tolerance, moved, left, guarded, beyond_noise, p)
+
+
+class _OneDraw:
+    """The tests of a number whose seeds all go on from one trained network."""
+
+    def __init__(self, pair: Pair) -> None:
+        seeds = sorted(pair.reference.keys() & pair.measured.keys())
+        if not seeds:
+            raise ValueError("no seed is shared: there is nothing to compare")
+        before, now = (
+            math.fsum(values[s] for s in seeds) / len(seeds)
+            for values in (pair.reference, pair.measured)
+        )
+        self.far = _Test(pair).far
+        parts = [dataclasses.replace(pair, reference={0: before}, measured={0: now})]
+        # Seeds that are all alike with one network do not say how they differ with another.
+        if len({*pair.reference.values()}) > 1:
+            left = {s: pair.measured[s] - (now - before) for s in seeds}
+            parts.append(dataclasses.replace(pair, measured=left))
+        self.parts = [_Test(part) for part in parts]
+
+    def p(self) -> float:
+        """Two-sided p-value of "noise or a new draw", over both."""
+        return min(1.0, len(self.parts) * min(test.p() for test in self.parts))
+
+    def drift(self, p: float, level: float, family: int) -> Drift:
+        """The verdict, p being adjusted over the family."""
+        common, *left = (test.drift(p, level, family * len(self.parts)) for test in self.parts)
+        return dataclasses.replace(
+            common,
+            moved=p <= level,
+            seeds=left[0].seeds if left else (),
+            guarded=common.guarded and all(one.guarded for one in left),
+            beyond_noise=bool(self.far),
+            p=p,
+        )

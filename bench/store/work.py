@@ -94,9 +94,14 @@ def of(params: Mapping[str, Any], data: Size, needed: Collection[Mapping[str, An
         needed: The parameters of the cells whose output it reads: a method that trains and names no
             network goes on with one of theirs.
     """
-    trained = [] if {*_PASSES, *_STEPS}.isdisjoint(params) else needed
+    trained = needed if trains(params) else []
     told = next((own for own in (params, *trained) if not _NETWORK.isdisjoint(own)), params)
     return _images(params, data.images) * _operations(params, told, data.shape)
+
+
+def trains(params: Mapping[str, Any]) -> bool:
+    """Whether a cell of these parameters trains a network, by passes or by batches."""
+    return not {*_PASSES, *_STEPS}.isdisjoint(params)
 
 
 def _images(params: Mapping[str, Any], n: int) -> float:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import sealed
 from checked import ROWS, VALUES, fill, same, verdicts
-from harness import bench, places, write_experiment
+from harness import bench, make_plan, places, write_experiment
+
+from bench.report.comparisons import is_one_draw
 
 KEPT: list[dict[str, Any]] = [
     {"method": "kmeans"},
@@ -73,3 +75,19 @@ def test_a_number_that_an_update_keeps_keeps_what_its_cells_compute(tmp_path, ca
     status, found = verdicts(capsys, toml, *places(fill(toml, tmp_path / "now", now)))
     assert (status, found["kmeans"]["verdict"], found["other"]["verdict"]) == (1, "ok", "moved")
     assert found["other"]["note"].startswith("parameter centroids.iterations 2 → 3")
+
+
+@pytest.mark.parametrize(
+    ("params", "one"),
+    [
+        ({"features": "source", "pretrain_seed": 0}, True),
+        ({"features": "source"}, False),  # a network for each seed
+        ({}, False),  # pixels
+    ],
+)
+def test_seeds_that_share_a_trained_network_are_one_draw_of_it(tmp_path, params, one):
+    row = {"method": "kmeans", "params": params}
+    plan = make_plan(write_experiment(tmp_path / "x.toml", "digits/transfer", [row], n=3))
+    (slot,) = plan.slots
+    assert is_one_draw(slot, (0, 1, 2), plan) is one
+    assert not is_one_draw(slot, (0,), plan)

@@ -198,3 +198,29 @@ def test_where_bits_are_kept_noise_alone_is_harmless():
     assert found.moved
     assert found.guarded
     assert found.tolerance < 0.01
+
+
+def test_seeds_that_go_on_from_one_network_move_together_when_it_is_drawn_anew():
+    shifted = [value - 0.1 for value in TEN]
+    assert one(TEN, shifted).moved
+    anew = one(TEN, shifted, one_draw=True)
+    assert not anew.moved
+    assert anew.beyond_noise
+    assert anew.difference == pytest.approx(-0.1)
+    # Where the machine keeps bits the network is the same one, and nothing excuses a fall.
+    assert one(TEN, shifted, one_draw=True, drawn_anew=False).moved
+    # What all have in common is as one seed of unknown spread: not every fall would be named.
+    low = [value - 0.4 for value in TEN]
+    assert not one(low, [value - 0.1 for value in low], one_draw=True).guarded
+    assert one(TEN, [value - 0.7 for value in TEN], one_draw=True).moved
+
+
+def test_a_seed_that_collapses_beside_others_of_its_network_is_named():
+    found = one(TEN, [0.1, *(value - 0.05 for value in TEN[1:])], one_draw=True)
+    assert found.moved
+    assert 0 in found.seeds
+    alike = [0.4, 0.4, 0.4]  # they do not say how seeds differ with another network
+    assert not one(alike, [0.56, 0.4, 0.4], one_draw=True).moved
+    assert one(TEN, TEN, one_draw=True).p == 1.0
+    with pytest.raises(ValueError, match="no seed is shared"):
+        judge([Pair({0: 0.5}, {1: 0.5}, one_draw=True)])
