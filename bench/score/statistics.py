@@ -126,16 +126,7 @@ def hochberg(p: Sequence[float]) -> list[float]:
     """Hochberg's step-up adjustment (Hochberg 1988) of p-values that depend positively at most.
 
     Holm's factors, from the largest on: several that are small together, as seeds that fell alike,
-    are all rejected where one of them alone would be.
-
-    Args:
-        p: Values in 0..1.
-
-    Returns:
-        In the order given: the smallest family-wise level at which each is rejected.
-
-    Raises:
-        ValueError: a value is NaN or outside 0..1.
+    are all rejected where one of them alone would be. Takes, gives and raises what `holm` does.
     """
     _refuse_no_chances(p)
     adjusted, level = [1.0] * len(p), 1.0
