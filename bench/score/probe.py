@@ -30,8 +30,9 @@ import torch
 from torch import Tensor
 
 from bench.nn import probes
+from bench.nn.images.tensors import flip
 from bench.nn.images.views import described
-from bench.nn.images.windows import middle, mirrored, random_windows
+from bench.nn.images.windows import middle, random_windows
 from bench.nn.networks import load
 from bench.nn.networks.base import Network
 from bench.nn.networks.features import extract
@@ -114,13 +115,11 @@ class Probe(Method):
             return probes.pool(network.blocks(x)[block], self.limit)
 
         train, test = self._both(network, task, pooled)
-        views = run.generator("augment")
-        others = _Made(network, task.train.images, pooled, lambda x: self._view(x, views))
         ranked = probes.linear_probe(
             self._kept(train),
             _labels(task.train),
             test,
-            views=others if self.crops or self.mirror else None,
+            views=self._views(network, task, pooled, run.generator("augment")),
             n_classes=task.train.n_classes,
             generator=run.generator("batches"),
             epochs=self.epochs,
@@ -165,12 +164,25 @@ class Probe(Method):
     def _middle(self, images: Images) -> Images:
         return middle(images, self.centre)
 
-    def _view(self, images: Images, generator: torch.Generator) -> Images:
-        """What a classifier is shown of training images in one epoch."""
-        shown = (
-            random_windows(images, self.centre, generator) if self.crops else self._middle(images)
-        )
-        return mirrored(shown, generator) if self.mirror else shown
+    def _views(
+        self,
+        network: Network,
+        task: ProbeTask,
+        of: Callable[[Tensor], Tensor],
+        generator: torch.Generator,
+    ) -> _Made | None:
+        """Features of other views of the training images each time; None where it has one view."""
+        if not self.crops and not self.mirror:
+            return None
+
+        def windows(images: Images) -> Images:
+            return random_windows(images, self.centre, generator)
+
+        def mirrored(x: Tensor) -> Tensor:
+            return of(flip(x, generator))
+
+        shown = windows if self.crops else self._middle
+        return _Made(network, task.train.images, mirrored if self.mirror else of, shown)
 
     def _pseudo_classes(
         self, network: _Prepared, needed: Prediction, images: Images

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.nn.images.windows import middle, mirrored, random_windows
+from bench.nn.images.windows import middle, random_windows
 
 
 def images(n, height, width):
@@ -29,11 +29,3 @@ def test_windows_of_the_middles_size_lie_anywhere_with_equal_chance():
     assert sum(counts) == 4000
     assert max(abs(count - 4000 / 12) for count in counts) < 4 * (4000 / 12) ** 0.5
     np.testing.assert_array_equal(random_windows(x[:3], 1.0, torch.Generator()), x[:3])
-
-
-def test_half_of_the_images_are_mirrored_left_to_right():
-    x = images(1000, 2, 3)
-    found = mirrored(x, torch.Generator().manual_seed(0))
-    turned = (found == x[:, :, ::-1]).all(axis=(1, 2, 3))
-    assert (turned | (found == x).all(axis=(1, 2, 3))).all()
-    assert 430 < turned.sum() < 570

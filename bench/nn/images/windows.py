@@ -1,4 +1,4 @@
-"""Windows of images as they are stored: their middle, others at random places, mirror images."""
+"""Windows of images as they are stored: their middle, and others at random places."""
 
 from __future__ import annotations
 
@@ -31,12 +31,6 @@ def random_windows(images: Images, share: float, generator: torch.Generator) -> 
     draws = torch.rand(len(images), 2, generator=generator, dtype=torch.float64)
     top, left = (draws * free).long().numpy().T
     return np.moveaxis(places[np.arange(len(images)), top, left], 1, 3)
-
-
-def mirrored(images: Images, generator: torch.Generator) -> Images:
-    """Each image as it is or, with probability 1/2, mirrored left to right."""
-    turned = (torch.rand(len(images), generator=generator) < 0.5).numpy()
-    return np.where(turned[:, None, None, None], images[:, :, ::-1], images)
 
 
 def _sides(images: Images, share: float) -> tuple[int, int]:
