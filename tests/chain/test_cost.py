@@ -122,9 +122,14 @@ def test_without_its_data_a_part_is_as_large_as_the_declarations_say(task, image
 
 
 def test_estimates_of_what_was_measured_in_both_presets():
-    """The reference's cells that were measured in both: one preset foretells the other."""
+    """The reference's cells that were measured in both: one preset foretells the other.
+
+    Of a method that stops when little changes, DEC say, the budget is a bound and foretells none.
+    """
     known, checked = cost.reference(), set()
     for (method, task, preset), quick in known.items():
+        if "tolerance" in params(method, preset):
+            continue
         paper = known.get((method, task, "paper"))
         # Where seconds are few, starting a process is most of them.
         if preset == "quick" and paper and min(paper.seconds, quick.seconds) > 30:
