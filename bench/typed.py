@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from bench.errors import BenchError, unknown
 
 T = TypeVar("T")
-_WORDS = {int: "whole number", float: "number", bool: "truth value (true, false)", str: "text"}
+_WORDS: dict[type, str] = {
+    int: "whole number",
+    float: "number",
+    bool: "truth value (true, false)",
+    str: "text",
+    Sequence: "list",
+}
 
 _MOST_BITS = 1024
 """Of a whole number: of larger ones there is no float, and Python prints not all of them."""

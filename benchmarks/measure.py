@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from typing import Any
 
 import torch
 from tabulate import tabulate
+
+from bench.run import server
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,17 @@ def peak_bytes(call: Callable[[], object]) -> int:
     memory = [e for e in events if e.get("name") == "[memory]"]
     memory.sort(key=lambda event: float(event["ts"]))
     return max(itertools.accumulate((int(e["args"]["Bytes"]) for e in memory), initial=0))
+
+
+def as_worker(module: str) -> None:
+    """Start a benchmark anew, if need be, with the allocator that a cell's worker has.
+
+    Args:
+        module: What `python -m` was given.
+    """
+    if not server.TUNED.items() <= os.environ.items():
+        command = [sys.executable, "-m", module, *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, **server.TUNED})  # noqa: S606
 
 
 def difference(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> float:

@@ -11,7 +11,11 @@ each of the four cells that share them (KCL and MCL, K known and K = 100). The s
 mean of those four: one that labels and writes, three that read. "Literal" follows the released
 code: torchvision's crop of each image, ReLU before pooling in torch's default layout, n² rows of
 concatenated features through linear, batch-norm, ReLU, linear, and one row of the loss for each
-pair. Processor seconds on one thread, the medians of steps that take turns.
+pair. Processor seconds on one thread, the medians of steps that take turns, in a process that keeps
+freed memory as a cell's worker does.
+
+"Now" is in float32. Where the processor multiplies bfloat16, the targets are of those rows, as
+`--dtype bfloat16` is one of the levers that they were set with; the last lines say which.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from bench.nn.networks import transferred
 from bench.nn.networks.similarity import SimilarityNet
 from bench.run.shared import Shared
 from bench.store import machine
-from benchmarks.measure import Target, arguments, processor_seconds, report
+from benchmarks.measure import Target, arguments, as_worker, processor_seconds, report
 from benchmarks.pairs import enumerated_kcl
 from benchmarks.similarity import Enumerated
 from benchmarks.yardstick import Head
@@ -77,7 +81,7 @@ def _plus_one(x: Tensor) -> Tensor:
 
 def similarity_step(net: nn.Module, crops: Callable[[], Tensor], dtype: str = "float32") -> Step:
     """A step of G."""
-    optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
+    optimiser = training.optimiser("adam", net, 1e-3, dtype)
     classes = torch.arange(CLASSES).repeat_interleave(IMAGES // CLASSES)
     same = (classes[:, None] == classes).long().flatten()
 
@@ -96,31 +100,37 @@ def clustering_step(
     crops: Callable[[], Tensor],
     label: Callable[[Tensor], Tensor],
     loss: Callable[[Tensor, Tensor], Tensor],
+    dtype: str = "float32",
 ) -> Step:
     """A step of KCL."""
-    optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
+    optimiser = training.optimiser("adam", net, 1e-3, dtype)
 
     def step() -> float:
         x = crops()
         similar = label(x)
-        return training.step(optimiser, loss(net(x).softmax(dim=1), similar))
+        with training.autocast("cpu", dtype):
+            logits = net(x)
+        return training.step(optimiser, loss(logits.float().softmax(dim=1), similar))
 
     return step
 
 
-def shared_by(count: int, net: nn.Module, crops: Crops, labeller: SimilarityNet) -> Step:
+def shared_by(count: int, crops: Crops, labeller: SimilarityNet, dtype: str = "float32") -> Step:
     """As many steps of KCL as cells share labels: the first computes them, the others read."""
     folder = tempfile.TemporaryDirectory()
-    labels = Shared(
-        lambda x: transferred.label(labeller, x), IMAGES, Path(folder.name) / "x.bits", "benchmark"
-    )
+
+    def compute(x: Tensor) -> Tensor:
+        with training.autocast("cpu", dtype):
+            return transferred.label(labeller, x)
+
+    labels = Shared(compute, IMAGES, Path(folder.name) / "x.bits", "benchmark")
     at = {"step": 0}
 
     def label(x: Tensor) -> Tensor:
         return labels.of(at["step"], x)
 
     batch: list[Tensor] = []
-    one = clustering_step(net, lambda: batch[0], label, kcl)
+    one = clustering_step(clusterer(), lambda: batch[0], label, kcl, dtype)
 
     def steps() -> None:
         at["step"] += 1
@@ -178,17 +188,21 @@ def before(net: SimilarityNet) -> SimilarityNet:
     return net
 
 
-def in_bfloat16(step: Callable[[SimilarityNet], Step]) -> list[tuple[str, Step, int]]:
-    """The step in bfloat16, where this processor has instructions for it; no target is of it."""
-    if machine.lacks_bfloat16():
-        return []
-    return [("bfloat16", step(SimilarityNet.of_vggs(form="compiled")), 1)]
+def by_dtype(step: Callable[[str], Step], count: int = 1) -> list[tuple[str, Step, int]]:
+    """The step as it is now, in each type that this processor has instructions for."""
+    kinds = ["float32"] if machine.lacks_bfloat16() else ["float32", "bfloat16"]
+    return [(f"now, {dtype}", step(dtype), count) for dtype in kinds]
 
 
 def measured(name: str, steps: list[tuple[str, Step, int]], repeats: int) -> list[dict[str, Any]]:
-    """The rows of one kind of step; each with how many steps a call makes."""
-    calls = [call for _, call, _ in steps]
-    times = processor_seconds(*calls, repeats=repeats)
+    """The rows of one kind of step, each with how often the last goes into it.
+
+    Args:
+        name: Of the kind.
+        steps: Form, call, and how many steps a call makes.
+        repeats: Calls of each.
+    """
+    times = processor_seconds(*(call for _, call, _ in steps), repeats=repeats)
     each = [taken / count for taken, (_, _, count) in zip(times, steps, strict=True)]
     return [
         {"step": f"{name}, {form}", "ms": 1e3 * taken, "times": taken / each[-1]}
@@ -206,14 +220,17 @@ def main() -> int:
     crops, labeller = Crops(), SimilarityNet.of_vggs()
     literal = Enumerated(SimilarityNet.of_vggs())
     old = before(SimilarityNet.of_vggs())
+
+    def now(dtype: str) -> Step:
+        return similarity_step(SimilarityNet.of_vggs(form="compiled"), crops.together, dtype)
+
     rows = measured(
         "G",
         [
             ("literal", similarity_step(literal, crops.singly), 1),
             ("before", similarity_step(old, crops.together), 1),
             ("blocked", similarity_step(SimilarityNet.of_vggs(), crops.together), 1),
-            *in_bfloat16(lambda net: similarity_step(net, crops.together, "bfloat16")),
-            ("now", similarity_step(SimilarityNet.of_vggs(form="compiled"), crops.together), 1),
+            *by_dtype(now),
         ],
         given.repeats,
     )
@@ -227,19 +244,21 @@ def main() -> int:
         [
             ("literal", by_row, 1),
             ("before", clustering_step(clusterer(), crops.together, label, kcl), 1),
-            ("now", shared_by(SHARING, clusterer(), crops, labeller), SHARING),
+            *by_dtype(lambda dtype: shared_by(SHARING, crops, labeller, dtype), SHARING),
         ],
         given.repeats,
     )
     ratio = {row["step"]: row["times"] for row in rows}
+    form = rows[-1]["step"].split(", ")[-1]
     targets = [
-        Target("G against before", ratio["G, before"], 2.2, at_least=True),
-        Target("KCL against before", ratio["KCL, before"], 1.9, at_least=True),
-        Target("G against literal", ratio["G, literal"], 22.0, at_least=True),
-        Target("KCL against literal", ratio["KCL, literal"], 11.0, at_least=True),
+        Target(f"G in {form} against before", ratio["G, before"], 2.2, at_least=True),
+        Target(f"KCL in {form} against before", ratio["KCL, before"], 1.9, at_least=True),
+        Target(f"G in {form} against literal", ratio["G, literal"], 22.0, at_least=True),
+        Target(f"KCL in {form} against literal", ratio["KCL, literal"], 11.0, at_least=True),
     ]
     return report("training", rows, targets, as_json=given.json)
 
 
 if __name__ == "__main__":
+    as_worker("benchmarks.training")
     sys.exit(main())

@@ -137,7 +137,7 @@ class PairClustering(Method):
         network = networks.build(architecture, run.seed_for("init"))
         self._start(network, run)
         network.to(run.device)
-        optimiser = training.optimiser(self.optimiser, network, self.learning_rate)
+        optimiser = training.optimiser(self.optimiser, network, self.learning_rate, run.dtype)
         order, crops = run.generator("batches"), run.generator("augment")
         epochs = training.Epochs(
             run, self.epochs, network=network, optimiser=optimiser, order=order, crops=crops

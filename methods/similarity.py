@@ -122,7 +122,7 @@ class Similarity(Method):
         if self.weights:
             start_from(network, run.needed("initial").tensors)
         network = network.to(run.device).train()
-        optimiser = training.optimiser(self.optimiser, network, self.learning_rate)
+        optimiser = training.optimiser(self.optimiser, network, self.learning_rate, run.dtype)
         order, crops = run.generator("batches"), run.generator("augment")
         epochs = training.Epochs(
             run, self.epochs, network=network, optimiser=optimiser, order=order, crops=crops

@@ -173,11 +173,19 @@ def descend(
     optimiser.step()
 
 
-def optimiser(name: Optimiser, network: nn.Module, learning_rate: float) -> Optimizer:
-    """Adam, or SGD with a momentum of 0.9, on what of a network is not frozen."""
+def optimiser(
+    name: Optimiser, network: nn.Module, learning_rate: float, dtype: str = "float32"
+) -> Optimizer:
+    """Adam, or SGD with a momentum of 0.9, on what of a network is not frozen.
+
+    Beside a network that computes in bfloat16 Adam's own step would take a quarter of the time. One
+    pass over the weights takes a fifth of that, and rounds otherwise; float32 keeps the bits that
+    its records have.
+    """
     learnt = [p for p in network.parameters() if p.requires_grad]
     if name == "adam":
-        return torch.optim.Adam(learnt, lr=learning_rate)
+        fused = True if dtype == "bfloat16" else None
+        return torch.optim.Adam(learnt, lr=learning_rate, fused=fused)
     return torch.optim.SGD(learnt, lr=learning_rate, momentum=0.9)
 
 

@@ -34,7 +34,7 @@ METHODS = "BENCH_PRELOAD"
 """Environment variable of the server: the methods whose modules it imports, parted by commas; all
 where there is none."""
 _GIGABYTE = 1 << 30
-_TUNED = {
+TUNED = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"
     f":glibc.malloc.mmap_threshold={_GIGABYTE}:glibc.malloc.trim_threshold={_GIGABYTE}",
     "PYTHONMALLOC": "malloc",
@@ -76,7 +76,7 @@ def context() -> ForkServerContext | SpawnContext:
     _settle_sockets()
     # The server looks into the current folder first, where a folder called bench may lie.
     paths = [str(Path(bench.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    own = {**_TUNED, "PYTHONPATH": os.pathsep.join(paths)}
+    own = {**TUNED, "PYTHONPATH": os.pathsep.join(paths)}
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
     try:

@@ -1,6 +1,7 @@
 """ResNet-18 and the VGG of transfer clustering, and pretraining that names them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -169,9 +170,35 @@ def test_a_network_by_name_or_description_is_trained_and_loads_again():
     assert json.loads(found.architecture)["widths"] == [4, 6, 8, 10]
 
 
-def test_an_unknown_network_is_refused_when_it_is_named():
-    with pytest.raises(ValueError, match="unknown network 'resnet8': did you mean 'resnet18'"):
-        pretrain.Pretrain(network="resnet8")
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("resnet8", "unknown network 'resnet8': did you mean 'resnet18'?"),
+        (
+            {"name": "resnet18", "strat": "torch"},
+            "of resnet18 'strat': did you mean 'start'?",
+        ),
+        ({"name": "resnet18", "start": "xavier"}, "start = 'xavier' is none of 'fan-out', 'torch'"),
+        ({"name": "resnet18", "widths": 64}, "resnet18: widths = 64 is no list"),
+        ({"name": "timm", "model": 18}, "timm: model = 18 is no text"),
+    ],
+)
+def test_a_network_is_refused_when_it_is_named(network, words):
+    """Where a run is planned, before any cell has computed."""
+    named = network if isinstance(network, str) else json.dumps(network)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        pretrain.Pretrain(network=named)
+
+
+def test_networks_of_ones_own_take_what_they_say():
+    class Plain(networks.base.Network, name="plain-test"):
+        def __init__(self, channels, outputs, depth=1, **others):
+            super().__init__()
+
+    try:
+        networks.completed('{"name": "plain-test", "depth": "two", "other": 3}')
+    finally:
+        del networks.base.KNOWN["plain-test"]
 
 
 def test_the_recipe_overrides_what_it_knows_of_the_data_alone(monkeypatch):

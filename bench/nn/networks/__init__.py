@@ -12,15 +12,18 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any
+from inspect import Parameter, signature
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor
 
 from bench import shipped
+from bench.errors import BenchError, unknown
 from bench.nn.networks.base import KNOWN, Network
+from bench.typed import checked
 
 OUTPUTS = "outputs"
 """Tensor that a method keeps among a network's weights: what it gave for the target's images."""
@@ -68,10 +71,11 @@ def completed(network: str, **options: Any) -> str:
         options: Such as channels and outputs, which follow from the task.
 
     Raises:
-        ValueError: it is neither, or nobody knows the network.
+        ValueError: it is neither, nobody knows the network, or it has no such option of its own.
     """
     own = _parsed(network) if network.startswith("{") else {"name": network}
     _refuse_unknown(own["name"])
+    _refuse_unfit(**own)
     return describe(**{**options, **own})
 
 
@@ -114,6 +118,24 @@ def _refuse_unknown(name: str) -> None:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(names))}"
         raise ValueError(f"unknown network '{name}': {hint}")
+
+
+def _refuse_unfit(name: str, views: object = None, **own: Any) -> None:  # noqa: ARG001
+    """Raise a ValueError for options that a network lacks or that are of another type."""
+    if not own:
+        return  # A bare name imports nothing.
+    network, hints = get(name), {}
+    with suppress(NameError):  # of annotations that only a type checker resolves
+        hints = get_type_hints(network.__init__)
+    taken = signature(network).parameters
+    try:
+        for option, value in own.items():
+            if option in taken:
+                checked(hints.get(option, Any), value, f"{name}: {option}")
+            elif not any(p.kind is Parameter.VAR_KEYWORD for p in taken.values()):
+                raise unknown(f"option of {name}", option, taken)
+    except BenchError as error:
+        raise ValueError(f"network {error}") from error
 
 
 @contextmanager
