@@ -2,7 +2,8 @@
 
 The K-means rows. On pixels: "Deep image category discovery using a transferred similarity
 function", table 2 (MNIST-train NMI .500). On features of a network trained on the source classes:
-SUPREME, table 1, whose numbers are DTC's: 20 restarts on raw 512-d features. On those of a
+SUPREME, table 1, whose numbers are DTC's: 20 restarts, here on all 512 features; DTC's script
+takes as many of their principal components as clusters where it starts its centres. On those of a
 standard network with published weights: CCN, table 8.
 
     python -m bench run digits --methods kmeans

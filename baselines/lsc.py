@@ -6,10 +6,11 @@ forerunner of 2016 (MNIST-train NMI .706), which cites the same paper.
     python -m bench run digits --methods lsc
 
 takes about a second a seed on 1,797 digits. Each point is a mixture of its five nearest landmarks,
-which K-means finds, and the singular vectors of the mixtures are clustered; as in the released code
-distances are not squared in exp(-d / (2 s^2)) and the first singular vector is dropped. Its 1,000
-landmarks are more than an alphabet has images: there are half as many as points where that is
-fewer, but always more than clusters. The final K-means starts from k-means++, not at random.
+which K-means finds, and the singular vectors of the mixtures are clustered, the first of which is
+dropped. Our reading: distances are not squared in exp(-d / (2 s^2)), s their mean; the released
+code squares them, in s too, so that its kernel depends on the points' scale. Its 1,000 landmarks
+are more than an alphabet has images: there are half as many as points where that is fewer, but
+always more than clusters. The final K-means starts from k-means++, not at random.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a second worker is worth: the same cells by one worker and by two, on any executor.
 
-python -m benchmarks.efficiency [--json] [--cells 12] [--executor local|dask|slurm]
+python -m benchmarks.efficiency [--json] [--cells 60] [--executor local|dask|slurm]
 
 A cell computes until it has used five processor seconds. So what two cores take from each other
 (the halves of one core, caches) does not count, but the gaps that the harness leaves do. Efficiency
@@ -44,7 +44,7 @@ def wall_seconds(folder: Path, cells: int, executor: str, workers: int) -> float
 def main() -> int:
     """Measure, print, judge."""
     parser = arguments(__doc__)
-    parser.add_argument("--cells", type=int, default=12)
+    parser.add_argument("--cells", type=int, default=60)
     parser.add_argument("--executor", choices=("local", "dask", "slurm"), default="local")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -31,7 +31,7 @@ from bench.nn.images.views import Views
 from bench.nn.losses import pairs
 from bench.nn.networks import transferred
 from bench.nn.networks.features import extract
-from bench.nn.networks.from_timm import TimmNet, start_from
+from bench.nn.networks.from_timm import TimmNet, convolutions, start_from
 from bench.nn.networks.similarity import SimilarityNet
 from bench.registry import method
 from bench.tasks import ClusterTask, Dtype, Method, Need, Prediction, Run, TaskInfo
@@ -101,7 +101,8 @@ class PairClustering(Method):
     """Name in `bench.weights` of what a "timm" network starts from; "similarity": the trunk of the
     similarity network; "": fresh weights."""
     frozen: bool = False
-    """Whether the convolutions of a "timm" network learn nothing."""
+    """Whether the convolutions of a "timm" network learn nothing. Its fully-connected layers then
+    start afresh, as in the paper of 2016, section A.2.2."""
     similarity_layers: tuple[int, ...] = ()
     """`layers` of the similarity network."""
     similarity_seed: int | None = None
@@ -183,7 +184,8 @@ class PairClustering(Method):
         if self.weights == "similarity":
             start_from(network, transferred.trunk_of(run.needed("similarity").tensors))
         elif self.weights:
-            start_from(network, run.needed("initial").tensors)
+            given = run.needed("initial").tensors
+            start_from(network, convolutions(given) if self.frozen else given)
         if self.frozen:
             if not isinstance(network, TimmNet):
                 raise ValueError("frozen = true is for networks of the name 'timm'")

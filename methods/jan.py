@@ -8,8 +8,8 @@ the mean over Office-31 with a ResNet-18 in table 2 of Hsu, Lv, Kira, ICLR 2018.
 The classifier of `methods/adapt.py` with one term: the joint maximum mean discrepancy of both
 domains' bottleneck features and class probabilities (`bench.nn.losses.discrepancy`). Trade-off 1,
 rate, its fall, weight decay, steps and batches are the defaults of thuml's
-Transfer-Learning-Library, network and views those of the other adaptation methods. As there, each
-domain has its own batch statistics, and the target's are kept.
+Transfer-Learning-Library, network and views those of the other adaptation methods. As with these,
+each domain has its own batch statistics, and the target's are kept; the library mixes both.
 """
 
 from __future__ import annotations

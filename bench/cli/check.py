@@ -24,8 +24,8 @@ What other parameters than the reference's gave is never excused, and they are n
 too weak to tell a broken method is named "unguarded".
 
 Exit status: 0 every guarded number is as it was; 1 a number moved, is stale, or misses seeds that
-the reference has (all of them, where nothing was measured); 2 usage; 3 there is no reference of
-what was named.
+the reference has (all of them, where nothing was measured); 2 usage; 3 nothing could be compared:
+there is no reference, no data, or only references too weak to judge by.
 
   python -m bench run digits --seeds 3 --check        measure, compare, in CI
   python -m bench check digits --seeds 3 --format markdown >> $GITHUB_STEP_SUMMARY
@@ -85,15 +85,13 @@ def act(arguments: argparse.Namespace) -> int:
     else:
         compared = comparisons.compare_all(results)
     _, called = named_folders.told_apart(arguments.results, arguments.against)
-    if compared or not arguments.update:
-        common.say(verdicts.written(compared, arguments.format, called))
+    without = sorted({one.name for one in plan.experiments} - {c.experiment for c in compared})
+    if compared or not arguments.update or arguments.format != "text":
+        told = [] if arguments.update else without
+        common.say(verdicts.written(compared, arguments.format, called, told))
     if arguments.update:
         return _update(arguments, results)
-    without = {one.name for one in plan.experiments} - {c.experiment for c in compared}
     if arguments.format == "text":
-        if without:
-            what = f"numbers in {called}" if called else "a reference"
-            common.say(f"without {what}: {', '.join(sorted(without))}")
         if plan.given:
             common.say(f"note: {_of_given(plan.given, called)}")
         for line in provenance.mixtures(results):

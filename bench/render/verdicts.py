@@ -22,6 +22,8 @@ COMPARED = ("ok", "bits changed")
 _BAD = {"moved": "moved", "stale": "measured by other code", "missing": "lack seeds"}
 _HARMLESS = ("ok", "bits changed", "unavailable")
 """Counted, not listed."""
+NOTHING = 3
+"""Exit status where nothing could be compared."""
 
 
 def counts(comparisons: Iterable[Comparison]) -> dict[str, int]:
@@ -50,8 +52,10 @@ def summary(comparisons: Sequence[Comparison], other: str = "") -> list[str]:
         lines.append(f"means changed by at most {most}; what differs: {told}")
     weak = sum(c.verdict in ("ok", "bits changed") and not c.guarded for c in comparisons)
     if weak:
-        what = other or "reference"
-        lines.append(f"{what} too weak to guard, had they changed by more: {weak} of these")
+        what = other or "the reference"
+        lines.append(f"of {weak} of these {what} is too weak to notice a broken method")
+    if more := sum(c.more > 0 for c in comparisons):
+        lines.append(f"of {many(more, 'number')} seeds were measured that {against} does not have")
     return lines
 
 
@@ -104,8 +108,8 @@ def _row(c: Comparison, *more: Comparison) -> dict[str, str]:
         "reference": amount(c.reference, c.unit),
         "measured": amount(c.measured, c.unit),
         "difference": amount(c.difference, c.unit, sign=True),
-        "tolerance": amount(c.tolerance, c.unit),
-        "n": str(c.n),
+        "mean may move by": amount(c.tolerance, c.unit),
+        "shared n": str(c.n),
         "note": told(c),
     }
     if more:
@@ -121,33 +125,46 @@ def told(comparison: Comparison) -> str:
     return "; ".join(part for part in (named, comparison.note) if part)
 
 
-def text(comparisons: Sequence[Comparison], other: str = "") -> str:
+def text(comparisons: Sequence[Comparison], other: str = "", without: Sequence[str] = ()) -> str:
     """What the console shows: the numbers to look at, then a summary."""
     rows = listed(comparisons, other)
     table = tabulate(rows, headers="keys", disable_numparse=True) + "\n\n" if rows else ""
-    return table + "\n".join(summary(comparisons, other))
+    return table + "\n".join([*summary(comparisons, other), *_lacking(without, other)])
 
 
-def markdown(comparisons: Sequence[Comparison], other: str = "") -> str:
+def _lacking(without: Sequence[str], other: str) -> list[str]:
+    """A line on experiments that were not compared."""
+    what = f"numbers in {other}" if other else "a reference"
+    return [f"without {what}: {', '.join(without)}"] if without else []
+
+
+def markdown(
+    comparisons: Sequence[Comparison], other: str = "", without: Sequence[str] = ()
+) -> str:
     """What the summary of a CI job shows."""
     bad = [f"{n} {_BAD[v]}" for v, n in counts(comparisons).items() if v in FAILURES]
     head = f"Numbers: {', '.join(bad)}" if bad else "No number moved"
+    head = "Nothing was compared" if status(comparisons) == NOTHING else head
     rows = [
         {escape.markdown(key): escape.markdown(word) for key, word in row.items()}
         for row in listed(comparisons, other)
     ]
     table = tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
-    lines = [f"- {escape.markdown(line)}" for line in summary(comparisons, other)]
+    told = [*summary(comparisons, other), *_lacking(without, other)]
+    lines = [f"- {escape.markdown(line)}" for line in told]
     return "\n".join([f"### {head}", "", *lines, *(["", table] if rows else [])])
 
 
 def as_json(comparisons: Sequence[Comparison]) -> str:
     """Every number as JSON, for programs."""
-    return json.dumps([dataclasses.asdict(c) for c in comparisons], indent=1)
+    return json.dumps([dataclasses.asdict(c) for c in comparisons], indent=1, allow_nan=False)
 
 
-def junit(comparisons: Sequence[Comparison]) -> str:
-    """JUnit's XML for CI systems: a test suite an experiment, a test case a number."""
+def junit(comparisons: Sequence[Comparison], without: Sequence[str] = ()) -> str:
+    """JUnit's XML for CI systems: a test suite an experiment, a test case a number.
+
+    An experiment that was not compared is a suite with one case, which is skipped.
+    """
     suites = ET.Element("testsuites", name="bench check")
     for name in dict.fromkeys(c.experiment for c in comparisons):
         mine = [c for c in comparisons if c.experiment == name]
@@ -159,6 +176,12 @@ def junit(comparisons: Sequence[Comparison]) -> str:
         )  # fmt: skip
         for c in mine:
             _case(suite, c)
+    for name in without:
+        suite = ET.SubElement(
+            suites, "testsuite", name=_xml(name), tests="1", failures="0", errors="0", skipped="1"
+        )
+        case = ET.SubElement(suite, "testcase", classname=_xml(name), name="reference")
+        ET.SubElement(case, "skipped", message="there is nothing that it could be held against")
     ET.indent(suites, " ")
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, "unicode")
 
@@ -188,12 +211,22 @@ def _xml(words: str) -> str:
     )
 
 
-def written(comparisons: Sequence[Comparison], form: str, other: str = "") -> str:
-    """The comparisons as "text", "markdown", "json" or "junit"; the latter two name no side."""
-    forms = {"json": as_json, "junit": junit}
-    if form in forms:
-        return forms[form](comparisons)
-    return (markdown if form == "markdown" else text)(comparisons, other)
+def written(
+    comparisons: Sequence[Comparison], form: str, other: str = "", without: Sequence[str] = ()
+) -> str:
+    """The comparisons as "text", "markdown", "json" or "junit"; the latter two name no side.
+
+    Args:
+        comparisons: All of them.
+        form: One of these.
+        other: The results folder that takes the reference's part, as readers call it.
+        without: Experiments that were not compared, for want of a reference.
+    """
+    if form == "json":
+        return as_json(comparisons)
+    if form == "junit":
+        return junit(comparisons, without)
+    return (markdown if form == "markdown" else text)(comparisons, other, without)
 
 
 def status(comparisons: Iterable[Comparison]) -> int:
@@ -201,4 +234,4 @@ def status(comparisons: Iterable[Comparison]) -> int:
     found = {c.verdict for c in comparisons}
     if found & set(FAILURES):
         return 1
-    return 0 if found & set(COMPARED) else 3
+    return 0 if found & set(COMPARED) else NOTHING

@@ -12,7 +12,7 @@ from bench.store.states import Results
 def differs(slot: Slot, before: Origin, results: Results) -> str:
     """What is not the same in what two numbers were measured with."""
     now = reference.origin(slot, results)
-    words = ["code"] if other_code(slot, before, now, results) else []
+    words = [f"code of {name}" for name in other_code(slot, before, now, results)]
     words += ["data"] if _other(before.data, now.data) else []
     if before.identities is not None and now.identities is not None:
         words += identities.differences(before.identities, now.identities)
@@ -21,18 +21,30 @@ def differs(slot: Slot, before: Origin, results: Results) -> str:
         words += [f"{library} {_set(old)} → {_set(new)}"] if _other(old, new) else []
     if _other(before.hardware, now.hardware):
         words.append(f"CPU {_set(before.hardware)} → {_set(now.hardware)}")
-    nothing = "nothing that is recorded"
-    nothing += " (parameters are not)" if before.identities is None else ""
-    return ", ".join(words) or nothing
+    if words:
+        return ", ".join(words)
+    unknown = ["parameters"] if before.identities is None else []
+    unknown += [] if is_told(slot, before, now, results) else ["codes of needed cells"]
+    return "nothing that is recorded" + (f" ({' and '.join(unknown)} are not)" if unknown else "")
 
 
-def other_code(slot: Slot, before: Origin, now: Origin, results: Results) -> bool:
-    """Whether both codes are known and were not shown to give the same results."""
-    cell = results.plan.cells[slot.keys[0]]
-    known, on = equal.read(), {"device": cell.device, "dtype": cell.dtype}
-    pairs = ((one, other) for one in before.code for other in now.code)
-    proven = any(known.same(cell.method, one, other, **on) for one, other in pairs)
-    return _other(before.code, now.code) and not proven
+def other_code(slot: Slot, before: Origin, now: Origin, results: Results) -> list[str]:
+    """Methods whose code is known on both sides and was not shown to give the same results."""
+    cell, known = results.plan.cells[slot.keys[0]], equal.read()
+    on = {"device": cell.device, "dtype": cell.dtype}
+    pairs = ((name or cell.method, code) for name, code in sorted(before.code.items()))
+    return [
+        name
+        for name, code in pairs
+        if name in now.code and now.code[name] != code
+        if not known.same(name, code, now.code[name], **on)
+    ]
+
+
+def is_told(slot: Slot, before: Origin, now: Origin, results: Results) -> bool:
+    """Whether the code is known of all that a number's cells need."""
+    method = results.plan.cells[slot.keys[0]].method
+    return now.code.keys() <= {name or method for name in before.code}
 
 
 def _other(before: frozenset[str], now: frozenset[str]) -> bool:
@@ -41,4 +53,4 @@ def _other(before: frozenset[str], now: frozenset[str]) -> bool:
 
 
 def _set(words: frozenset[str]) -> str:
-    return " or ".join(sorted(words))
+    return " and ".join(sorted(words))

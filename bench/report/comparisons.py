@@ -17,12 +17,14 @@ from bench.plan.slot import Slot
 from bench.report import causes, identities, reference
 from bench.report.reference import Key, Number
 from bench.report.verdict_types import Comparison, Verdict, seeds_in_words
-from bench.score import drift, metric_names
+from bench.score import blind, drift, metric_names
 from bench.score.drift import Drift, Pair
 from bench.score.statistics import ROUNDING
 from bench.store import work
 from bench.store.states import USABLE, Results, measured
 
+_SAID = {"unavailable", "failed", "blocked"}
+"""States that are told of though nothing was measured."""
 References = Mapping[tuple[str, Key], Number]
 
 
@@ -114,13 +116,13 @@ def _compare(
         if slot.experiment in experiments and slot.entry.scored
     ]
     # In no reference and not measured either, as of a block that is not there: nothing to compare.
-    numbers = [n for n in numbers if n.before or n.values or set(n.states) == {"unavailable"}]
+    numbers = [n for n in numbers if n.before or n.values or {*n.states} & _SAID]
     held = {i: n for i, n in enumerate(numbers) if n.before and n.shared and not n.impossible}
     # Neither noise nor a new draw is what another computation gave: nothing is left to judge.
     others = {i: _by_another(n) for i, n in held.items() if n.changed and _is_other(n, results)}
     held = {i: n for i, n in held.items() if i not in others}
-    drawn_anew = not _keeps_bits(held.values(), results)
-    pairs = {i: _pair(n, results.plan, drawn_anew=drawn_anew) for i, n in held.items()}
+    anew = _drawn_anew(held, results)
+    pairs = {i: _pair(n, results.plan, drawn_anew=i in anew) for i, n in held.items()}
     found = others | dict(zip(pairs, judge(list(pairs.values())), strict=True))
     compared = [_comparison(n, found.get(i), results) for i, n in enumerate(numbers)]
     named = {(n.slot.experiment, reference.key_of(n.slot)) for n in numbers}
@@ -133,7 +135,7 @@ def _pair(number: _Number, plan: Plan, *, drawn_anew: bool) -> Pair:
     entry, before = number.slot.entry, number.before.values if number.before else {}
     counts = metric_names.is_count(entry.metric)
     one_draw = drawn_anew and number.changed and is_one_draw(number.slot, number.shared, plan)
-    return Pair(before, number.values, _worst(entry), counts, drawn_anew, one_draw)
+    return Pair(before, number.values, _worst(entry, plan), counts, drawn_anew, one_draw)
 
 
 def is_one_draw(slot: Slot, seeds: Iterable[int], plan: Plan) -> bool:
@@ -163,31 +165,36 @@ def _by_another(number: _Number) -> Drift:
     )  # fmt: skip
 
 
-def _keeps_bits(numbers: Iterable[_Number], results: Results) -> bool:
-    """Whether only code can have changed bits: then a new draw of a seed is no excuse.
+def _drawn_anew(numbers: Mapping[int, _Number], results: Results) -> set[int]:
+    """Numbers whose seeds may have been drawn anew; of others code alone can have changed bits.
 
-    Versions and CPU are those of the reference, and every number whose code is the same has the
-    same bits: a CPU's name alone does not tell.
+    Those of another CPU or other versions, each for itself. And all of them if one that changed was
+    measured on this CPU by these versions and this code: a CPU's name alone does not tell.
     """
-    for number in numbers:
+    found = set()
+    for i, number in numbers.items():
         before = number.before
-        if before is None or all(
-            abs(number.values[s] - before.values[s]) <= ROUNDING for s in number.shared
-        ):
+        if before is None or not number.changed:
             continue
         then, now = before.origin, reference.origin(number.slot, results)
         same = bool(then.versions) and then.hardware == now.hardware != frozenset()
         same &= all(
             then.versions[k] == now.versions.get(k, then.versions[k]) for k in then.versions
         )
-        if not same or not causes.other_code(number.slot, then, now, results):
-            return False
-    return True
+        if not same:
+            found.add(i)
+        elif (
+            any(abs(number.values[s] - before.values[s]) > ROUNDING for s in number.shared)
+            and causes.is_told(number.slot, then, now, results)
+            and not causes.other_code(number.slot, then, now, results)
+        ):
+            return {*numbers}
+    return found
 
 
 def _comparison(number: _Number, found: Drift | None, results: Results) -> Comparison:
     """One number, once its family has been judged."""
-    slot, entry, before = number.slot, number.slot.entry, number.before
+    slot, before = number.slot, number.before
     name, group, row, column, x, metric = reference.key_of(slot)
     shared = number.shared
     means = [
@@ -196,7 +203,6 @@ def _comparison(number: _Number, found: Drift | None, results: Results) -> Compa
         for seeds in (shared or list(values),)
     ]
     verdict = _verdict(number, found)
-    moved = found.difference if found and verdict == "moved" else 0.0
     return Comparison(
         experiment=slot.experiment,
         preset=results.plan.shown,
@@ -209,13 +215,14 @@ def _comparison(number: _Number, found: Drift | None, results: Results) -> Compa
         reference=means[0],
         measured=means[1],
         difference=found.difference if found else None,
-        tolerance=found.tolerance if found else None,
+        tolerance=found.tolerance if found and math.isfinite(found.tolerance) else None,
         n=len(shared),
         verdict=verdict,
         seeds=tuple(number.impossible) or (found.seeds if found else ()),
-        direction=_direction(entry, moved),
+        direction=_direction(number, found) if found and verdict == "moved" else "",
         guarded=found.guarded if found else False,
         note=_note(number, verdict, results),
+        more=len(number.values.keys() - before.values.keys()) if before else 0,
     )
 
 
@@ -244,6 +251,8 @@ def _note(number: _Number, verdict: Verdict, results: Results) -> str:
         words = [f"{n} {state}" for state, n in number.states.items() if state not in USABLE]
         verb = "lack" if len(number.lacking) > 1 else "lacks"
         return f"{seeds_in_words(number.lacking)} {verb}: {', '.join(words)}"
+    if verdict == "new" and not number.values:
+        return ", ".join(f"{n} {state}" for state, n in number.states.items())
     if number.before and verdict in ("moved", "bits changed", "unguarded"):
         return causes.differs(number.slot, number.before.origin, results)
     return ""
@@ -271,18 +280,21 @@ def _lost(experiment: str, key: Key, before: Number, preset: str) -> Comparison:
     )
 
 
-def _worst(entry: Entry) -> float:
-    """What a broken method scores: chance for accuracies, K for a difference from K, else 0."""
-    known, names = metric_names.metric(entry.metric), entry.all_tasks
-    classes = sum(get_task(name).n_clusters for name in names) / len(names) if names else 0
-    if known is None or not classes:
-        return 0.0
-    return float(classes) if known.higher_is_better is False else min(1.0, known.top / classes)
+def _worst(entry: Entry, plan: Plan) -> float:
+    """What a broken method scores, the mean over the tasks of a number."""
+    found = []
+    for name in entry.all_tasks:
+        images = work.size(name, plan.preset, plan.data_root).images
+        found.append(blind.score(entry.metric, get_task(name).n_clusters, images))
+    return math.fsum(found) / len(found) if found else 0.0
 
 
-def _direction(entry: Entry, difference: float) -> Literal["", "better", "worse"]:
-    """Which way a number moved, where one of the two is better."""
-    known = metric_names.metric(entry.metric)
-    if not difference or known is None or known.higher_is_better is None:
+def _direction(number: _Number, found: Drift) -> Literal["", "better", "worse"]:
+    """Which way a number moved, where one of the two is better: worse if a named seed did."""
+    known = metric_names.metric(number.slot.entry.metric)
+    if known is None or known.higher_is_better is None or not number.before:
         return ""
-    return "better" if (difference > 0) == known.higher_is_better else "worse"
+    before = number.before.values
+    moves = [number.values[s] - before[s] for s in found.seeds] or [found.difference]
+    good = [(move > 0) == known.higher_is_better for move in moves if move]
+    return "" if not good else "better" if all(good) else "worse"

@@ -1,19 +1,21 @@
 """The numbers that results are held against: where they are, and what they were measured with.
 
 A reference is two files: `NAME-PRESET.csv` has a line a number with the value of each seed at full
-precision, `NAME-PRESET.json` what they were measured on, what their cells compute (which the column
-`cells` names) and why they took the place of others (`bench.report.renewing` writes both). Those of
-the experiments that come with the project lie in `results/reference` of the clone, those of an
-experiment of one's own in the folder `reference` beside its TOML.
+precision, `NAME-PRESET.json` what they were measured on (of several updates, the one that the
+column `update` counts), what their cells compute (which the column `cells` names) and why they
+took the place of others (`bench.report.renewing` writes both). Those of the experiments that come
+with the project lie in `results/reference` of the clone, those of an experiment of one's own in
+the folder `reference` beside its TOML.
 """
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -35,7 +37,7 @@ MOST_BYTES = 1 << 26
 Key = tuple[str, str, str, str, str, str]
 COLUMNS = (
     "name", "group", "row", "column", "x", "metric",
-    "mean", "std", "n", "values", "seconds", "cells", "code", "data",
+    "mean", "std", "n", "values", "seconds", "cells", "code", "data", "update",
 )  # fmt: skip
 
 
@@ -43,8 +45,9 @@ COLUMNS = (
 class Origin:
     """What a number was measured with; a set is empty where nobody wrote it down."""
 
-    code: frozenset[str] = frozenset()
-    """Fingerprints of the method's code."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Method -> fingerprint of its code, of a number's cells and of all that they need; in older
+    references that of the first cell alone, under ""."""
     data: frozenset[str] = frozenset()
     versions: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Library -> its versions."""
@@ -97,18 +100,19 @@ def read(path: Path) -> dict[Key, Number]:
     number = 1
     try:
         text = content(path, MOST_BYTES).decode()
-        noted, known = _noted(beside, text)
+        updates, known = _noted(beside, text)
         for key, line in lines(text):
             number += 1
             values = _values(line["values"], float(line["mean"]), key[-1])
             if key in found:
                 raise ValueError("this number stands there twice")
-            origin = Origin(
-                frozenset({line.get("code") or ""} - {""}),
-                frozenset({line.get("data") or ""} - {""}),
-                noted.versions,
-                noted.hardware,
-                _identities(line.get("cells") or "", known),
+            told = updates[int(line["update"])] if line.get("update") else _all(updates)
+            cells = _identities(line.get("cells") or "", known)
+            origin = dataclasses.replace(
+                told,
+                code=codes(line.get("code") or ""),
+                data=frozenset({line.get("data") or ""} - {""}),
+                identities=cells,
             )
             found[key] = Number(values, origin)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -149,29 +153,48 @@ def _identities(cells: str, known: Mapping[str, Any]) -> tuple[Identity, ...] | 
     return tuple(identities.named(key, known) for key in cells.split(";"))
 
 
-def _noted(path: Path, numbers: str) -> tuple[Origin, dict[str, Any]]:
-    """Versions and hardware of a whole reference, and by their keys what its cells compute.
+def codes(text: str) -> dict[str, str]:
+    """Method -> fingerprint, from "kmeans:5f6d;pretrain:01a2"."""
+    pairs = (item.rpartition(":") for item in text.split(";") if item)
+    return {method: fingerprint for method, _, fingerprint in pairs}
+
+
+def _noted(path: Path, numbers: str) -> tuple[list[Origin], dict[str, Any]]:
+    """Versions and hardware of each update, and by their keys what the cells compute.
 
     Raises:
-        BenchError: the file is there and damaged, or the numbers are not those beside it.
+        BenchError: the file is damaged or lacking, or the numbers are not those beside it.
     """
     try:
         told = json.loads(content(path, MOST_BYTES).decode())
         seals.check(told, numbers)
-        every = [told, *told.get("kept", ())]
-        versions: dict[str, set[str]] = {}
-        for one in chain.from_iterable(part["versions"] for part in every):
-            for library, version in one.items():
-                versions.setdefault(library, set()).add(str(version))
-        origin = Origin(
-            versions={library: frozenset(found) for library, found in versions.items()},
-            hardware=frozenset(str(name) for part in every for name in part["hardware"]),
-        )
-        return origin, dict(told.get("identities", {}))
-    except FileNotFoundError:
-        return Origin(), {}
+        updates = [_of_update(part) for part in (told, *told.get("kept", ()))]
+        return updates, dict(told.get("identities", {}))
+    except FileNotFoundError as error:
+        if "cells" in numbers.partition("\n")[0].split(","):
+            raise BenchError(f"{path.name} is not there, and its CSV needs it") from error
+        return [], {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BenchError(f"{path.name}: damaged: {error!r}") from error
+
+
+def _of_update(told: Mapping[str, Any]) -> Origin:
+    """What the numbers of one update were measured on."""
+    versions: dict[str, set[str]] = {}
+    for library, version in chain.from_iterable(one.items() for one in told["versions"]):
+        versions.setdefault(library, set()).add(str(version))
+    return Origin(
+        versions={library: frozenset(found) for library, found in versions.items()},
+        hardware=frozenset(map(str, told["hardware"])),
+    )
+
+
+def _all(updates: Iterable[Origin]) -> Origin:
+    """What numbers were measured on of which nobody wrote down in which update."""
+    versions: dict[str, frozenset[str]] = {}
+    for library, found in chain.from_iterable(one.versions.items() for one in updates):
+        versions[library] = versions.get(library, frozenset()) | found
+    return Origin(versions=versions, hardware=frozenset().union(*(u.hardware for u in updates)))
 
 
 def of_results(results: Results) -> dict[tuple[str, Key], Number]:
@@ -198,11 +221,11 @@ def origin(slot: Slot, results: Results) -> Origin:
     """What a slot's cells were measured with, those that they need among them."""
     keys = slot.keys
     own = [results.records[k] for k in keys if k in results.records]
-    used = results.plan.closure(keys) & results.records.keys()
+    used = sorted(results.plan.closure(keys) & results.records.keys())
     every = [results.records[k] for k in used]
     libraries = {name for r in every for name in r.versions}
     return Origin(
-        code=frozenset(r.code for r in own[:1]),
+        code={r.cell["method"]: r.code for r in (*every, *own[:1])},
         data=frozenset(str(r.cell.get("data", "")) for r in own[:1]),
         versions={n: frozenset(r.versions.get(n, "none") for r in every) for n in libraries},
         hardware=frozenset(r.hardware for r in every),

@@ -120,14 +120,21 @@ def _kept(path: Path, keys: set[Key]) -> _Kept:
     if not keys:
         return _Kept()
     text = content(path, MOST_BYTES).decode()
-    stay = [[line.get(c) or "" for c in COLUMNS] for key, line in lines(text) if key in keys]
+    stay = [{c: line.get(c) or "" for c in COLUMNS} for key, line in lines(text) if key in keys]
     beside = path.with_suffix(".json")
     told = json.loads(content(beside, MOST_BYTES).decode()) if beside.exists() else {}
     own = {name: value for name, value in told.items() if name not in _OF_FILE}
-    known, cells = told.get("identities", {}), COLUMNS.index("cells")
-    named = {key for line in stay for key in line[cells].split(";") if key and known}
+    updates = [own, *told.get("kept", ())] if own else []
+    # Of the updates before, those that a line is from; all where a line does not say it.
+    used = sorted({int(line["update"]) for line in stay if line["update"]})
+    if any(not line["update"] for line in stay):
+        used = [*range(len(updates))]
+    for line in stay:
+        line["update"] = str(1 + used.index(int(line["update"]))) if line["update"] else ""
+    known = told.get("identities", {})
+    named = {key for line in stay for key in line["cells"].split(";") if key and known}
     computed = identities.listed(identities.named(key, known) for key in sorted(named))
-    return _Kept(stay, [own, *told.get("kept", ())] if own else (), computed)
+    return _Kept([[*line.values()] for line in stay], [updates[i] for i in used], computed)
 
 
 def _laid_out(told: Mapping[str, Any]) -> str:
@@ -172,7 +179,8 @@ def _line(slot: Slot, results: Results) -> tuple[object, ...]:
     summary = statistics.summarise([values[s] for s in sorted(values)])
     keys, records = slot.keys, results.records
     seconds = statistics.summarise([records[k].wall_seconds / records[k].group for k in keys]).mean
-    cell = results.plan.cells[keys[0]]
+    cells = [results.plan.cells[k] for k in sorted(results.plan.closure(keys))]
+    codes = {cell.method: code.of_cell(cell) for cell in cells}
     return (
         repr(summary.mean),
         "" if summary.std is None else repr(summary.std),
@@ -180,6 +188,7 @@ def _line(slot: Slot, results: Results) -> tuple[object, ...]:
         ";".join(f"{s}:{values[s]!r}" for s in sorted(values)),
         f"{seconds or 0.0:.2f}",
         ";".join(identities.keys(identities.of_slot(slot, results))),
-        code.of_cell(cell),
-        cell.data,
+        ";".join(f"{method}:{own}" for method, own in sorted(codes.items())),
+        results.plan.cells[keys[0]].data,
+        0,
     )

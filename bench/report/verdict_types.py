@@ -57,3 +57,5 @@ class Comparison:
     """A fall to chance would be named here."""
     note: str = ""
     """What differs in provenance, or which seeds are lacking."""
+    more: int = 0
+    """Measured seeds that the reference does not have, and nothing is said of."""

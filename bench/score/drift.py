@@ -11,8 +11,9 @@ of the reference. There are two harmless ways in which a seed may differ:
   freedom). The measured values have no part in it: damage never widens its own tolerance.
 
 Where all seeds go on from one trained network, a new draw of that moves them alike, by more than
-they differ among themselves and by nobody knows how much. What they have in common is then judged
-as a single seed of unknown spread, and each seed by what is left of it.
+they differ among themselves and by nobody knows how much. What they have in common, the median of
+their differences, is then judged as a single seed of unknown spread, and each seed by what is left
+of it: a seed that collapses leaves the median where it is.
 
 A new draw is no excuse where the machine keeps bits and the code alone differs: there noise alone
 is harmless. Whether that is so is for the caller to find out.
@@ -47,7 +48,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import stdev
+from statistics import median, stdev
 
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
@@ -215,49 +216,58 @@ class _Test:
             return False
         fall = self.pair.worst - self.mean
         one = self.chance(fall, fall, 1, math.sqrt(1 + 1 / self.n_reference))
+        # Beside others that are drawn anew as well, a seed has to stand out from all of them.
+        one *= len(self.seeds) if self.pair.drawn_anew else 1
         return self.tests == 1 or self.tests * one <= level
 
     def drift(self, p: float, level: float, family: int) -> Drift:
         """The verdict, p being adjusted over the family."""
         moved, tolerance = p <= level, self.tolerance(level / family)
-        alone = self.alone() if moved else {}
-        chances = hochberg(list(alone.values()))
-        left = tuple(s for s, q in zip(alone, chances, strict=True) if q <= level)
+        alone = self.named(level) if moved else ()
         guarded, beyond_noise = self.guarded(level / family), bool(self.far)
-        return Drift(self.difference, tolerance, moved, left, guarded, beyond_noise, p)
+        return Drift(self.difference, tolerance, moved, alone, guarded, beyond_noise, p)
+
+    def named(self, level: float) -> tuple[int, ...]:
+        """Seeds that moved too far on their own."""
+        alone = self.alone()
+        chances = hochberg(list(alone.values()))
+        return tuple(s for s, q in zip(alone, chances, strict=True) if q <= level)
 
 
 class _OneDraw:
     """The tests of a number whose seeds all go on from one trained network."""
 
     def __init__(self, pair: Pair) -> None:
-        seeds = sorted(pair.reference.keys() & pair.measured.keys())
-        if not seeds:
-            raise ValueError("no seed is shared: there is nothing to compare")
-        before, now = (
-            math.fsum(values[s] for s in seeds) / len(seeds)
-            for values in (pair.reference, pair.measured)
-        )
-        self.far = _Test(pair).far
-        parts = [dataclasses.replace(pair, reference={0: before}, measured={0: now})]
+        whole = _Test(pair)
+        self.pair, self.difference, self.far = pair, whole.difference, whole.far
+        shift = median(whole.differences.values())
+        before = math.fsum(pair.reference[s] for s in whole.seeds) / len(whole.seeds)
+        common = {0: before}, {0: before + shift}
+        self.common = _Test(dataclasses.replace(pair, reference=common[0], measured=common[1]))
+        left = {s: pair.measured[s] - shift for s in whole.seeds}
         # Seeds that are all alike with one network do not say how they differ with another.
-        if len({*pair.reference.values()}) > 1:
-            left = {s: pair.measured[s] - (now - before) for s in seeds}
-            parts.append(dataclasses.replace(pair, measured=left))
-        self.parts = [_Test(part) for part in parts]
+        alike = len({*pair.reference.values()}) == 1
+        self.left = None if alike else _Test(dataclasses.replace(pair, measured=left))
 
     def p(self) -> float:
         """Two-sided p-value of "noise or a new draw", over both."""
-        return min(1.0, len(self.parts) * min(test.p() for test in self.parts))
+        parts = [self.common, self.left] if self.left else [self.common]
+        return min(1.0, len(parts) * min(test.p() for test in parts))
+
+    def guarded(self, level: float) -> bool:
+        """Whether a fall to the worst is named, of all seeds and of a typical one beside others."""
+        if self.left is None or not self.common.guarded(level / 2):
+            return False
+        before = self.pair.reference
+        mean = self.left.mean
+        typical = min(self.left.seeds, key=lambda s: abs(before[s] - mean))
+        fallen = {s: before[s] for s in self.left.seeds} | {typical: self.pair.worst}
+        return _OneDraw(dataclasses.replace(self.pair, measured=fallen)).p() <= level
 
     def drift(self, p: float, level: float, family: int) -> Drift:
         """The verdict, p being adjusted over the family."""
-        common, *left = (test.drift(p, level, family * len(self.parts)) for test in self.parts)
-        return dataclasses.replace(
-            common,
-            moved=p <= level,
-            seeds=left[0].seeds if left else (),
-            guarded=common.guarded and all(one.guarded for one in left),
-            beyond_noise=bool(self.far),
-            p=p,
-        )
+        moved, each = p <= level, level / family
+        tolerance = self.common.tolerance(each / 2 if self.left else each)
+        alone = self.left.named(level) if self.left and moved else ()
+        guarded, beyond_noise = self.guarded(each), bool(self.far)
+        return Drift(self.difference, tolerance, moved, alone, guarded, beyond_noise, p)

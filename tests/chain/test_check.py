@@ -75,8 +75,8 @@ def test_a_new_draw_is_no_excuse_where_the_code_alone_differs(held, tmp_path, ca
     """Seeds swap their values: as by a new draw, which a change of code alone has no reason for."""
     path = held.parent / "reference" / "x-quick.csv"
     lines = path.read_text().splitlines()
-    (cell,) = {line.rsplit(",", 2)[1] for line in lines[1:]}
-    lines[2] = lines[2].replace(cell, "0" * 16)
+    (cell,) = {line.rsplit(",", 3)[1] for line in lines[1:]}
+    lines[2] = lines[2].replace(cell, f"centroids:{'0' * 16}")
     sealed.rewrite(path, "\n".join(lines) + "\n")
     rows = same(other=VALUES[::-1])
     if what.startswith("bits"):
@@ -227,7 +227,9 @@ def test_update_keeps_or_drops_other_rows_where_it_is_told(held, tmp_path, capsy
     assert bench("check", *words) == 2
     assert "1 of 2 numbers" in capsys.readouterr().err
     assert bench("check", *words, "--keep") == 0
-    assert path.read_text().splitlines() == [head, one, other.replace("other", "renamed"), other]
+    renamed = other.replace("other", "renamed")
+    # The last column counts the updates that a line may be from, the last one first.
+    assert path.read_text().splitlines() == [head, one, renamed, f"{other.removesuffix('0')}1"]
     (kept,) = json.loads(path.with_suffix(".json").read_text())["kept"]
     of_file = ("identities", "sha256", "checksum")
     assert json.loads(told) == kept | {k: json.loads(told)[k] for k in of_file}

@@ -85,3 +85,28 @@ def test_the_released_dec_forgets_its_momentum_and_takes_images_in_one_order():
     fit("dec", again, max_epochs=2, **options)
     for name, tensor in last["network"].items():
         assert torch.equal(again.checkpoints[-1]["network"][name], tensor)
+
+
+def test_targets_are_made_anew_after_as_many_batches_as_asked_for():
+    method: Any = registry.get("dec").build(
+        {"recipe": "released", "update_interval": 3, "batch_size": 4}
+    )
+    order = torch.Generator()
+    rows = [torch.cat([*method._until_refresh(18, done, order)]).tolist() for done in range(3)]
+    # Five batches, the last of two images; the next one goes on behind the last of before.
+    assert rows[0] == [*range(12)]
+    assert rows[1] == [12, 13, 14, 15, 16, 17, 0, 1, 2, 3]
+    assert rows[2] == [*range(4, 16)]
+
+
+def test_a_refresh_for_each_epochs_batches_is_one_per_epoch():
+    options = {"tolerance": 0.0, "n_init": 2, "max_epochs": 2, "batch_size": 20}
+    ends = []
+    for refresh in (0, 10, 20, 5):  # of 200 images
+        run = FakeRun(needs=needs())
+        fit("dec", run, recipe="released", update_interval=refresh, **options)
+        ends.append((len(run.checkpoints), run.checkpoints[-1]["network"]))
+    assert [rounds for rounds, _ in ends] == [2, 2, 1, 4]
+    (_, first), (_, same), (_, other), _ = ends
+    assert all(torch.equal(first[name], same[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)

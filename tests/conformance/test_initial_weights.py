@@ -9,7 +9,7 @@ from fake_run import FakeRun
 
 from bench import registry
 from bench.nn import networks, training
-from bench.nn.networks.from_timm import TimmNet, fit_weights
+from bench.nn.networks.from_timm import TimmNet, convolutions, fit_weights, start_from
 from bench.tasks import AdaptTask, ClusterTask, Labelled, Need, Prediction, SimilarityTask, TaskInfo
 
 MODEL = '{"name": "timm", "model": "test_resnet"}'
@@ -75,6 +75,17 @@ def test_frozen_convolutions_stay_to_the_last_bit_and_the_head_learns(given, sim
     torch.testing.assert_close(kernels(found[2]), kernels(given), rtol=0, atol=0)
     heads = [one.tensors["head.weight"] for one in found.values()]
     assert (heads[0] - heads[1]).abs().max() > 1e-4
+
+
+def test_beside_frozen_convolutions_fully_connected_layers_start_afresh():
+    """Also where weights of theirs are at hand, as those of ImageNet's thousand classes."""
+    network = TimmNet(3, 4, model="vgg11")
+    before = {n: t.clone() for n, t in network.state_dict().items()}
+    whole = {n: torch.full_like(t, 0.5) for n, t in before.items()}
+    start_from(network, convolutions(whole))
+    for name, tensor in network.state_dict().items():
+        expected = whole if name.startswith("trunk.features.") else before
+        assert torch.equal(tensor, expected[name]), name
 
 
 def test_frozen_is_for_networks_with_convolutions_of_their_own(similarity):

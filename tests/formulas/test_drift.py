@@ -108,7 +108,7 @@ def test_a_collapse_that_is_not_named_is_of_a_number_that_is_called_unguarded(sp
         found = one(before.tolist(), [0.1] * broken + before[broken:].tolist(), worst=0.1)
         assert found.moved or not found.guarded
         unguarded += not found.guarded
-    assert unguarded < 90  # a fifth
+    assert unguarded < 225  # half
 
 
 def test_a_seed_that_was_an_outlier_may_come_back():
@@ -218,9 +218,13 @@ def test_seeds_that_go_on_from_one_network_move_together_when_it_is_drawn_anew()
 def test_a_seed_that_collapses_beside_others_of_its_network_is_named():
     found = one(TEN, [0.1, *(value - 0.05 for value in TEN[1:])], one_draw=True)
     assert found.moved
-    assert 0 in found.seeds
+    assert found.seeds == (0,)
+    # Of two, each is as far from what they have in common: nobody can say which has fallen.
+    assert not one([0.8, 0.7], [0.1, 0.7], one_draw=True, worst=0.1).guarded
     alike = [0.4, 0.4, 0.4]  # they do not say how seeds differ with another network
-    assert not one(alike, [0.56, 0.4, 0.4], one_draw=True).moved
+    few = one(alike, [0.56, 0.4, 0.4], one_draw=True)
+    assert not few.moved
+    assert not few.guarded
     assert one(TEN, TEN, one_draw=True).p == 1.0
     with pytest.raises(ValueError, match="no seed is shared"):
         judge([Pair({0: 0.5}, {1: 0.5}, one_draw=True)])

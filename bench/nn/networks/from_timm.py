@@ -121,6 +121,12 @@ def fit_weights(network: TimmNet, tensors: Mapping[str, Tensor]) -> None:
     network.trunk.load_state_dict({**own, **given})
 
 
+def convolutions(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of a `TimmNet`'s weights that `freeze` lets learn no more."""
+    learnt = f"trunk.{_FULLY_CONNECTED}"
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(learnt)}
+
+
 def start_from(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Give the one `TimmNet` within a module the trunk of another's weights; heads stay fresh.
 
