@@ -2,7 +2,11 @@
 
 import sys
 
-from bench.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from bench.cli import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # while modules are imported; afterwards `main` tells of it
+        print("bench: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -23,8 +23,8 @@ from bench.run import server
 
 _REPEATED = ("plugins", "set")
 """Flags that are given once for each value."""
-_COMMANDS_OWN = ("help", "output", "format", "predictions")
-"""Flags that say what a command writes: a function gives its frame back."""
+_COMMANDS_OWN = ("help", "output", "format", "predictions", "check")
+"""Flags that say what a command writes or how it exits: a function gives its frame back."""
 Stamp = tuple[int, int]
 _stamps: dict[Path, Stamp] = {}
 """Module's file -> time and size, as it was imported."""
@@ -39,7 +39,7 @@ def run(*experiments: str | Path, quiet: bool = False, **flags: Any) -> pd.DataF
 
     Args:
         experiments: Names that `python -m bench list experiments` shows, or paths to TOML files.
-        quiet: Print neither progress nor the files that are written.
+        quiet: Print nothing: neither progress, nor notes, nor the files that are written.
         flags: The verb's flags, "-" as "_": `methods=["kmeans"]`, `tasks=["digits/cluster"]`,
             `seeds=3` (the first three) or `seeds=[0, 4]` (just these), `preset="paper"`,
             `set={"dec": {"batch_size": 64}}` or `set={"dec.batch_size": 64}`, `results="…"`,
@@ -56,6 +56,7 @@ def run(*experiments: str | Path, quiet: bool = False, **flags: Any) -> pd.DataF
     with (
         _steady(arguments.plugins),
         contextlib.redirect_stdout(io.StringIO() if quiet else sys.stdout),
+        contextlib.redirect_stderr(io.StringIO() if quiet else sys.stderr),
     ):
         run_verb.act(arguments)
         return export.frame_of(arguments)

@@ -57,6 +57,10 @@ def target_of(images: npt.NDArray[Any]) -> Target:
     return Target(_read_only(images[order]), order)
 
 
+_CHANNELS = (1, 3, 4)
+"""Of images that people have: grey, colours, colours with a mask."""
+
+
 def _read_only(copy: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The same array, which a method cannot change: in a worker it lies in a file."""
     copy.flags.writeable = False
@@ -78,6 +82,11 @@ def images_of(array: npt.ArrayLike, what: str) -> Images:
         raise Unfit(
             f"{what} has {found.dtype} of shape {found.shape}, expected uint8 images in 0..255, "
             "(N, height, width) or (N, height, width, channels)"
+        )
+    if found.ndim == 4 and found.shape[3] not in _CHANNELS and found.shape[1] in _CHANNELS:
+        raise Unfit(
+            f"{what} of shape {found.shape} has its channels first, expected last: "
+            f"numpy.moveaxis({what}, 1, -1)"
         )
     return found[..., None] if found.ndim == 3 else found
 

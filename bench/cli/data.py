@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +36,7 @@ def add(verbs: common.Verbs) -> None:
 def act(arguments: argparse.Namespace) -> int:
     """Do one thing with each data set named."""
     from bench.cli import listing
-    from bench.datasets import get, verify
+    from bench.datasets import get
     from bench.datasets.task_specs import refuse_waiting
 
     if arguments.action_name == "list":
@@ -53,12 +55,25 @@ def act(arguments: argparse.Namespace) -> int:
     root = common.data_root(arguments.data_root)
     for name in arguments.names:
         get(name)
+    if arguments.action_name == "verify":
+        return _verify(arguments.names, root)
     for name in arguments.names:
-        if arguments.action_name == "verify":
-            print("\n".join(verify(name, root)))
-        else:
-            _prepare(name, root, download=arguments.action_name == "fetch")
+        _prepare(name, root, download=arguments.action_name == "fetch")
     return 0
+
+
+def _verify(names: Sequence[str], root: Path) -> int:
+    """Verify one after another; exit status 1 where one is not prepared, or damaged."""
+    from bench.datasets import verify
+
+    status = 0
+    for name in names:
+        try:
+            print("\n".join(verify(name, root)))
+        except BenchError as error:
+            common.say(f"{name}: {error}", sys.stderr)
+            status = 1
+    return status
 
 
 def _prepare(name: str, root: Path, *, download: bool) -> None:

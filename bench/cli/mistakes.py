@@ -27,6 +27,10 @@ def refuse_rest(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
     if not rest:
         return
     if not rest[0].startswith("-"):
+        if "=" in rest[0] and arguments.parser.prog.endswith(" sweep"):
+            raise BenchError(
+                f"one parameter is varied at a time: give the other as --set {rest[0]}"
+            )
         # Where flags take lists, a second name after a space is what was meant by most.
         lists = "; names are parted by commas" if hasattr(arguments, "methods") else ""
         raise BenchError(f"one word too many: {rest[0]}{lists} (`{arguments.parser.prog} --help`)")

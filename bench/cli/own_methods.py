@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from bench.plural import many
 from bench.store import walk
 
 _HINT = "(your own: name its folder with --plugins)"
+_CLOSE = 0.75
+"""Of two names: one is probably a slip for the other."""
 _OWN = ("method", "task", "group of tasks")
 """What a plug-in may have registered."""
 
@@ -54,7 +57,8 @@ def hinted(error: BenchError, arguments: argparse.Namespace) -> str:
             for method, folders in walk.by_method(runs).items():
                 measured |= error.name == method
                 measured |= f"{error.name.replace('/', '-')}/{method}" in folders
-    guessed = not error.near and not getattr(arguments, "plugins", ())
+    close = difflib.SequenceMatcher(None, error.name, error.near).ratio() > _CLOSE
+    guessed = not close and not getattr(arguments, "plugins", ())
     return f"{error} {_HINT}" if measured or guessed else str(error)
 
 

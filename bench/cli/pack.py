@@ -50,6 +50,8 @@ def act(arguments: argparse.Namespace) -> int:
     if done.without_tensors:
         hint = "; --tensors packs what is here" if not arguments.tensors else ""
         print(f"note: {done.without_tensors} of them without their tensors{hint}")
+    if done.failed:
+        print(f"note: {done.failed} of them failed, as they then have where this is merged")
     mine = {cell.folder for cell in plan.cells.values()}
     damaged = {folder: why for folder, why in store.damaged.items() if folder in mine}
     damaged |= done.damaged

@@ -70,7 +70,11 @@ class Csv:
                 reader = csv.DictReader(file)
                 for column in filter(None, (self.path, self.label, split_column)):
                     if column not in (reader.fieldnames or ()):
-                        raise unknown("column", column, reader.fieldnames or (), where=str(table))
+                        there = ", ".join(map(repr, reader.fieldnames or ())) or "none"
+                        raise BenchError(
+                            f"{table}: has no column '{column}', only {there}; columns are parted "
+                            "by commas, and Csv(path=…, label=…) names others"
+                        )
                 for row in reader:
                     where = f"{table} line {reader.line_num}"
                     file_name, label = row[self.path], row[self.label]
@@ -84,4 +88,6 @@ class Csv:
                     found.append((path, label, split))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise BenchError(f"{table}: cannot be read as UTF-8 text in CSV ({error})") from error
+        if not found:
+            raise BenchError(f"{table}: has no line below its header")
         return found

@@ -64,7 +64,8 @@ def _verify_parts(name: str, root: Path) -> list[str]:
             mend = f"delete {folder} and run the command again"
             done = checksums.verify(folder, read_meta(folder, mend) or {}, mend)
             sound, unknown = sound + done, unknown + (not done)
-    lines = [f"{name}: {sound} prepared parts are as they were written"] if sound else []
+    are = "part is as it was" if sound == 1 else "parts are as they were"
+    lines = [f"{name}: {sound} prepared {are} written"] if sound else []
     if unknown:
         folder = cache_root(root) / name / "parts"
         lines.append(

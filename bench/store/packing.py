@@ -47,6 +47,8 @@ class Packed:
     """Bytes of the archive."""
     without_tensors: int
     """Cells whose tensors were left out, or lie nowhere here."""
+    failed: int
+    """Of the cells; where the pack is merged they are failed too, until they are retried."""
     damaged: Mapping[str, str]
     """Folder -> why the cell was left out."""
 
@@ -105,7 +107,8 @@ def write(
         with contextlib.suppress(OSError):  # such as that nothing can lie there
             half.unlink()
     bare = sum(ARRAYS in cell["files"] for cell in cells.values())
-    return Packed(len(cells), size, bare, damaged)
+    failed = sum(known[key].state == "failed" for key in cells)
+    return Packed(len(cells), size, bare, failed, damaged)
 
 
 def is_pack(path: Path) -> bool:

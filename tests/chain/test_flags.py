@@ -33,6 +33,8 @@ from bench.errors import BenchError, unknown
         (["weights"], "required: ACTION ("),
         (["list", "methods", "--plugins", __file__], "test_flags.py is no folder"),
         (["sweep", "kmeans.n_init=1,2", "zzz"], "`tasks` names all "),
+        (["sweep", "dec.alpha=1,2", "digits", "dec.n_init=3"], "the other as --set dec.n_init=3"),
+        (["show", "--params", "spektral"], "(your own: name its folder with --plugins)"),
         ([], "required: VERB"),
     ],
 )

@@ -90,9 +90,14 @@ def test_printed_commands_run(tmp_path, forkserver, monkeypatch, capsys):
     assert "carrier" in page.read_text()
     capsys.readouterr()
     assert bench(*status) == 0
-    (show,) = commands(capsys.readouterr().out)
+    show, retry = commands(capsys.readouterr().out)
     assert bench(*show) == 0
     assert capsys.readouterr().out.startswith("fault tiny/cluster seed 0: failed")
+    assert retry[-1] == "--retry-failed"
+    assert bench(*retry) == 1
+    assert "1 to compute" in capsys.readouterr().out
+    assert bench(*status, "--methods", "carrier") == 0
+    assert capsys.readouterr().out == "no cell failed: 2 done\n"
     flags += ["--methods", "carrier"]
     assert bench("check", toml, *flags, "--update", "--reason", "first") == 0
     capsys.readouterr()

@@ -189,7 +189,7 @@ def write_table(root, rows=None, header="path,label,split"):
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(image[..., 0]).save(path)
         lines.append(f"files/{i:02}.png,{COLOURS[label]},{('train', 'test')[split]}")
-    (root / "tiny.csv").write_text("\n".join([header, *(rows or lines)]) + "\n")
+    (root / "tiny.csv").write_text("\n".join([header, *(lines if rows is None else rows)]) + "\n")
 
 
 def test_a_table_of_files_is_the_same_data_as_an_archive(tmp_path, tiny):
@@ -210,11 +210,12 @@ def test_a_table_of_files_is_the_same_data_as_an_archive(tmp_path, tiny):
 @pytest.mark.parametrize(
     ("rows", "header", "words"),
     [
-        (None, "path,labels,split", r"tiny\.csv: unknown column 'label': did you mean 'labels'"),
+        (None, "path,labels,split", r"tiny\.csv: has no column 'label', only 'path', 'labels', "),
         (["files/99.png,red,test"], "path,label,split", "line 2: .*files/99.png is no file"),
         (["files/00.png,red,tset"], "path,label,split", "line 2: unknown split of tiny 'tset'"),
         (["files/00.png,rad,test"], "path,label,split", "unknown class of tiny 'rad': did you"),
         (["files/00.png,red"], "path,label,split", "line 2: lacks a value"),
+        ([], "path,label,split", r"tiny\.csv: has no line below its header"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_named(tmp_path, tiny, rows, header, words):

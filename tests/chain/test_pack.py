@@ -108,15 +108,37 @@ def test_a_result_that_waits_to_return_to_its_place_is_there(swept, small, tmp_p
     assert record.read(place).output == "0" * 64
 
 
-def test_a_failed_cell_travels_as_one(tmp_path, forkserver):
+def test_a_failed_cell_travels_as_one(tmp_path, forkserver, capsys):
     row = {"method": "fault", "params": {"way": "raises"}}
     toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [row], n=1)
     run(toml, tmp_path / "here")
     assert bench("pack", tmp_path / "a.zip", toml, *places(tmp_path / "here")) == 0
+    assert "1 of them failed" in capsys.readouterr().out
     assert bench("merge", tmp_path / "a.zip", "--results", tmp_path / "there") == 0
     (failed,) = found(toml, tmp_path / "there").records.values()
     assert (failed.state, failed.failure) == ("failed", "exception")
     assert any(name.endswith("traceback.txt") for name in files(tmp_path / "there"))
+
+
+def test_a_finished_cell_takes_the_place_of_a_failed_one(tmp_path, forkserver):
+    """As of a run that had less memory; the other way round the failure changes nothing."""
+    toml = write_experiment(tmp_path / "x.toml", "tiny/cluster", [{"method": "centroids"}], n=1)
+    run(toml, tmp_path / "good")
+    (done,) = found(toml, tmp_path / "good").records.values()
+    (cell,) = make_plan(toml).cells.values()
+    failed = record.Record(
+        cell.key, cell.identity(), "failed", code=done.code, failure="out of memory"
+    )
+    bad = Store(tmp_path / "bad")
+    (bad.work(cell) / "attempt").mkdir(parents=True)
+    bad.publish(cell, bad.work(cell) / "attempt", failed)
+    for name in ("good", "bad"):
+        assert bench("pack", tmp_path / f"{name}.zip", toml, *places(tmp_path / name)) == 0
+    for packs in (("bad", "good"), ("good", "bad")):
+        there = tmp_path / "-".join(packs)
+        assert bench("merge", *(tmp_path / f"{p}.zip" for p in packs), "--results", there) == 0
+        (one,) = found(toml, there).records.values()
+        assert (one.state, one.failure) == ("done", "")
 
 
 # --- without tensors ----------------------------------------------------------------------------

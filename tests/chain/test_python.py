@@ -93,6 +93,7 @@ def test_what_is_done_is_not_computed_again_and_parts_can_be_chosen(ran):
     ("flags", "said"),
     [
         ({"metods": ["kmeans"]}, "unknown argument of bench.run 'metods': did you mean 'methods'?"),
+        ({"check": True}, "unknown argument of bench.run 'check'"),  # its exit status would be lost
         ({"methods": "kmean"}, "unknown method 'kmean': did you mean 'kmeans'?"),
         ({"seeds": "three"}, "argument --seeds: 'three'"),
         ({"set": {"kmeans": {"n_int": 3}}}, "did you mean 'n_init'?"),

@@ -132,5 +132,8 @@ def test_a_list_of_images_is_as_good_as_an_array():
 def test_a_wrong_array_is_a_value_error_too():
     with pytest.raises(ValueError, match="expected uint8 images"):
         fitted("kmeans", IMAGES.astype(int))
+    first = np.moveaxis(IMAGES[..., None] if IMAGES.ndim == 3 else IMAGES, -1, 1)
+    with pytest.raises(Unfit, match=r"numpy.moveaxis\(X, 1, -1\)"):
+        fitted("kmeans", first)
     assert issubclass(Unfit, BenchError)
     assert cell.LARGEST_SEED == 2**31 - 1
