@@ -112,10 +112,7 @@ def _staging(store: Store) -> Iterator[Path]:
 
 
 def _place(one: _Staged, store: Store, result: Merged) -> None:
-    """Publish a cell, unless it is here, is being computed, or another output is here.
-
-    A finished one takes the place of a failed one.
-    """
+    """Publish a cell; a finished one in a failed one's place, but none in another output's."""
     place, new = one.place, one.record
     target = store.runs / place.folder
     try:

@@ -45,6 +45,7 @@ def test_the_judge_sees_prepared_data_that_nobody_verifies(sound, monkeypatch):
 )
 def test_a_reference_without_checksums_is_taken_as_far_as_it_makes_sense(tmp_path, lines, said):
     path = tmp_path / "x-quick.csv"
-    path.write_text("\n".join([",".join(reference.COLUMNS), *lines]))
+    older = [name for name in reference.COLUMNS if name not in ("cells", "update")]
+    path.write_text("\n".join([",".join(older), *lines]))
     with pytest.raises(BenchError, match=said):
         reference.read(path)
