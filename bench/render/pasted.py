@@ -28,11 +28,15 @@ def paper(view: TableView) -> str:
 
     Needs booktabs and siunitx. Means stand in siunitx' columns and what is behind ± in one of its
     own: siunitx would set that neither bold nor close to its number. Rows and columns without a
-    measured number are left out; "" where nothing was measured.
+    measured number are left out; where nothing was measured are bold question marks, so that an
+    article that inputs the table can be set. "" for a table of words.
     """
     entries = [e for e in view.entries if e.values]
-    if view.told or not entries:
+    if view.told:
         return ""
+    if not entries:
+        head = escape(f"{view.experiment} {view.name}, {view.preset}")
+        return f"% {head}: nothing was measured\n{UNMEASURED}\n"
     bare = [
         dataclasses.replace(
             e,

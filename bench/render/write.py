@@ -44,8 +44,8 @@ def write(
 def write_pasted(tables: Sequence[TableView], folder: Path, styles: Sequence[str]) -> list[Path]:
     """Write what goes into a paper of one's own, of whole experiments.
 
-    With "paper" `<folder>/tables/paper/<experiment>-<name>.tex` of each table that has a measured
-    number, with "macros" `<folder>/tables/macros/<experiment>-<preset>.tex`.
+    With "paper" `<folder>/tables/paper/<experiment>-<name>.tex` of each table of numbers, with
+    "macros" `<folder>/tables/macros/<experiment>-<preset>.tex`.
 
     Raises:
         BenchError: the folder cannot be written.
