@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -107,7 +108,7 @@ def as_worker(module: str) -> None:
     """
     if not server.TUNED.items() <= os.environ.items():
         command = [sys.executable, "-m", module, *sys.argv[1:]]
-        os.execve(sys.executable, command, {**os.environ, **server.TUNED})  # noqa: S606
+        sys.exit(subprocess.run(command, env=os.environ | server.TUNED, check=False).returncode)
 
 
 def difference(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> float:

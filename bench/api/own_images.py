@@ -29,6 +29,8 @@ SIMILARITY, PRETRAINING = "similarity", "represent"
 _PAIRS = 100
 """That a similarity network is asked about when it has learned, as its kind of cell wants it."""
 _PLACEHOLDER = Part("images")
+_CHANNELS = (1, 3, 4)
+"""Of images that people have: grey, colours, colours with a mask."""
 _ROLES = ("source", "auxiliary")
 """Of the labelled images that `fit` takes."""
 
@@ -55,10 +57,6 @@ def target_of(images: npt.NDArray[Any]) -> Target:
     hashes = pixel_hashes(images)
     order = canonical_order(hashes, hashes)
     return Target(_read_only(images[order]), order)
-
-
-_CHANNELS = (1, 3, 4)
-"""Of images that people have: grey, colours, colours with a mask."""
 
 
 def _read_only(copy: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -17,7 +17,7 @@ from bench.plural import many
 from bench.store import walk
 
 _HINT = "(your own: name its folder with --plugins)"
-_CLOSE = 0.75
+_CLOSE = 0.7
 """Of two names: one is probably a slip for the other."""
 _OWN = ("method", "task", "group of tasks")
 """What a plug-in may have registered."""

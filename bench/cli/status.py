@@ -63,12 +63,12 @@ def _told(arguments: argparse.Namespace) -> int:
                 why = f"{records[key].failure}: {records[key].message}"
                 common.say(printable(f"{plan.cells[key]}: {why}"))
                 print(f"    python -m bench show {key}{places}")
-        told = ", ".join(f"{n} {state}" for state, n in counts(found).items() if n)
-        again = f"`python -m bench run{following.words(arguments, 'run')} --retry-failed`"
         if "failed" in found.values():
-            print(f"{again} computes them again")
+            again = following.words(arguments, "run")
+            print(f"`python -m bench run{again} --retry-failed` computes them again")
         else:
-            print(f"no cell failed: {told}")
+            told = [f"{n} {state}" for state, n in counts(found).items() if n]
+            print(f"no cell failed: {', '.join(told)}")
         return 0
     rows = []
     for one in plan.experiments:

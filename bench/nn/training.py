@@ -178,9 +178,8 @@ def optimiser(
 ) -> Optimizer:
     """Adam, or SGD with a momentum of 0.9, on what of a network is not frozen.
 
-    Beside a network that computes in bfloat16 Adam's own step would take a quarter of the time. One
-    pass over the weights takes a fifth of that, and rounds otherwise; float32 keeps the bits that
-    its records have.
+    Beside a network that computes in bfloat16 Adam takes one pass over the weights, which is much
+    quicker on a CPU (`benchmarks.training`) and rounds otherwise; float32 keeps its records' bits.
     """
     learnt = [p for p in network.parameters() if p.requires_grad]
     if name == "adam":

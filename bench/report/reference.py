@@ -101,12 +101,13 @@ def read(path: Path) -> dict[Key, Number]:
     try:
         text = content(path, MOST_BYTES).decode()
         updates, known = _noted(beside, text)
+        every = _all(updates)
         for key, line in lines(text):
             number += 1
             values = _values(line["values"], float(line["mean"]), key[-1])
             if key in found:
                 raise ValueError("this number stands there twice")
-            told = updates[int(line["update"])] if line.get("update") else _all(updates)
+            told = updates[int(line["update"])] if line.get("update") else every
             cells = _identities(line.get("cells") or "", known)
             origin = dataclasses.replace(
                 told,

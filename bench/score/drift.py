@@ -113,7 +113,7 @@ def judge(pairs: Sequence[Pair], level: float = LEVEL) -> list[Drift]:
     tested = [i for i, test in enumerate(tests) if test.far]
     p = dict(zip(tested, holm([tests[i].p() for i in tested]), strict=True))
     family = max(1, len(tested))
-    return [test.drift(p.get(i, 1.0), level, family) for i, test in enumerate(tests)]
+    return [_drift(test, p.get(i, 1.0), level, family) for i, test in enumerate(tests)]
 
 
 class _Test:
@@ -220,13 +220,6 @@ class _Test:
         one *= len(self.seeds) if self.pair.drawn_anew else 1
         return self.tests == 1 or self.tests * one <= level
 
-    def drift(self, p: float, level: float, family: int) -> Drift:
-        """The verdict, p being adjusted over the family."""
-        moved, tolerance = p <= level, self.tolerance(level / family)
-        alone = self.named(level) if moved else ()
-        guarded, beyond_noise = self.guarded(level / family), bool(self.far)
-        return Drift(self.difference, tolerance, moved, alone, guarded, beyond_noise, p)
-
     def named(self, level: float) -> tuple[int, ...]:
         """Seeds that moved too far on their own."""
         alone = self.alone()
@@ -242,8 +235,8 @@ class _OneDraw:
         self.pair, self.difference, self.far = pair, whole.difference, whole.far
         shift = median(whole.differences.values())
         before = math.fsum(pair.reference[s] for s in whole.seeds) / len(whole.seeds)
-        common = {0: before}, {0: before + shift}
-        self.common = _Test(dataclasses.replace(pair, reference=common[0], measured=common[1]))
+        one = dataclasses.replace(pair, reference={0: before}, measured={0: before + shift})
+        self.common = _Test(one)
         left = {s: pair.measured[s] - shift for s in whole.seeds}
         # Seeds that are all alike with one network do not say how they differ with another.
         alike = len({*pair.reference.values()}) == 1
@@ -264,10 +257,18 @@ class _OneDraw:
         fallen = {s: before[s] for s in self.left.seeds} | {typical: self.pair.worst}
         return _OneDraw(dataclasses.replace(self.pair, measured=fallen)).p() <= level
 
-    def drift(self, p: float, level: float, family: int) -> Drift:
-        """The verdict, p being adjusted over the family."""
-        moved, each = p <= level, level / family
-        tolerance = self.common.tolerance(each / 2 if self.left else each)
-        alone = self.left.named(level) if self.left and moved else ()
-        guarded, beyond_noise = self.guarded(each), bool(self.far)
-        return Drift(self.difference, tolerance, moved, alone, guarded, beyond_noise, p)
+    def tolerance(self, level: float) -> float:
+        """The largest move of all seeds alike that passes."""
+        return self.common.tolerance(level / 2 if self.left else level)
+
+    def named(self, level: float) -> tuple[int, ...]:
+        """Seeds that moved too far from what all have in common."""
+        return self.left.named(level) if self.left else ()
+
+
+def _drift(test: _Test | _OneDraw, p: float, level: float, family: int) -> Drift:
+    """The verdict on one of a family, p being adjusted over it."""
+    moved, each = p <= level, level / family
+    alone = test.named(level) if moved else ()
+    tolerance, guarded = test.tolerance(each), test.guarded(each)
+    return Drift(test.difference, tolerance, moved, alone, guarded, bool(test.far), p)

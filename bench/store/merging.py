@@ -128,14 +128,12 @@ def _place(one: _Staged, store: Store, result: Merged) -> None:
     try:
         store.restore(place)
         old = store.read(place)
-        if old is not None and old.state == "done" != new.state:
-            result.here += 1
-        elif old is not None and old.state == new.state and old.output != new.output:
+        if old is not None and old.state == new.state and old.output != new.output:
             result.left.append(
                 f"conflict: {place.folder}: here {_ending(old)}, in the pack {_ending(new)}; "
                 f"neither was touched: delete {target} to take the pack's"
             )
-        elif old is None or old.state != new.state or (old.arrays and not new.arrays):
+        elif old is None or new.says_more(old):
             store.publish(place, one.folder, new)
             store.clear_work(place, keep_checkpoint=new.state != "done")
             result.merged += 1

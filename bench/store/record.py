@@ -102,6 +102,12 @@ class Record:
         on_cpu = self.cell.get("device") == "cpu" and self.cpu_seconds > 0
         return (self.cpu_seconds if on_cpu else self.wall_seconds) / self.group
 
+    def says_more(self, other: Record) -> bool:
+        """Whether it is done where the other failed, or has tensors where the other has none."""
+        if self.state != other.state:
+            return self.state == "done"
+        return bool(other.arrays) and not self.arrays
+
     def write(self, folder: Path) -> None:
         """Write `record.json` into a folder."""
         (folder / RECORD).write_text(self.text(), encoding="utf-8")

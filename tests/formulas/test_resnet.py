@@ -176,11 +176,11 @@ def test_a_network_by_name_or_description_is_trained_and_loads_again():
         ("resnet8", "unknown network 'resnet8': did you mean 'resnet18'?"),
         (
             {"name": "resnet18", "strat": "torch"},
-            "of resnet18 'strat': did you mean 'start'?",
+            "'resnet18': unknown option 'strat': did you mean 'start'?",
         ),
         ({"name": "resnet18", "start": "xavier"}, "start = 'xavier' is none of 'fan-out', 'torch'"),
-        ({"name": "resnet18", "widths": 64}, "resnet18: widths = 64 is no list"),
-        ({"name": "timm", "model": 18}, "timm: model = 18 is no text"),
+        ({"name": "resnet18", "widths": 64}, "'resnet18': widths = 64 is no list"),
+        ({"name": "timm", "model": 18}, "'timm': model = 18 is no text"),
     ],
 )
 def test_a_network_is_refused_when_it_is_named(network, words):
@@ -196,9 +196,10 @@ def test_networks_of_ones_own_take_what_they_say():
             super().__init__()
 
     try:
-        networks.completed('{"name": "plain-test", "depth": "two", "other": 3}')
+        found = networks.completed('{"name": "plain-test", "depth": "two", "other": 3}')
     finally:
         del networks.base.KNOWN["plain-test"]
+    assert json.loads(found) == {"name": "plain-test", "depth": "two", "other": 3}
 
 
 def test_the_recipe_overrides_what_it_knows_of_the_data_alone(monkeypatch):

@@ -75,7 +75,7 @@ def completed(network: str, **options: Any) -> str:
     """
     own = _parsed(network) if network.startswith("{") else {"name": network}
     _refuse_unknown(own["name"])
-    _refuse_unfit(**own)
+    _refuse_unfit(own["name"], {k: v for k, v in own.items() if k not in ("name", "views")})
     return describe(**{**options, **own})
 
 
@@ -120,7 +120,7 @@ def _refuse_unknown(name: str) -> None:
         raise ValueError(f"unknown network '{name}': {hint}")
 
 
-def _refuse_unfit(name: str, views: object = None, **own: Any) -> None:  # noqa: ARG001
+def _refuse_unfit(name: str, own: Mapping[str, Any]) -> None:
     """Raise a ValueError for options that a network lacks or that are of another type."""
     if not own:
         return  # A bare name imports nothing.
@@ -131,11 +131,11 @@ def _refuse_unfit(name: str, views: object = None, **own: Any) -> None:  # noqa:
     try:
         for option, value in own.items():
             if option in taken:
-                checked(hints.get(option, Any), value, f"{name}: {option}")
+                checked(hints.get(option, Any), value, f"network '{name}': {option}")
             elif not any(p.kind is Parameter.VAR_KEYWORD for p in taken.values()):
-                raise unknown(f"option of {name}", option, taken)
+                raise unknown("option", option, taken, where=f"network '{name}'")
     except BenchError as error:
-        raise ValueError(f"network {error}") from error
+        raise ValueError(str(error)) from error
 
 
 @contextmanager
