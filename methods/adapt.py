@@ -1,30 +1,29 @@
-"""Adaptation to an unlabelled domain: CCN+, CCN++, and what they are compared with.
+"""Adaptation to an unlabelled domain: a classifier of the source, alone or with DANN.
 
 Hsu, Lv, Kira, "Learning to cluster in order to transfer across domains and tasks", ICLR 2018,
-sections 4.3 and 5.2: SVHN to MNIST 89.1 by CCN+ and 52.0 from the source alone (table 12).
-DANN is by Ganin et al., "Domain-adversarial training of neural networks", JMLR 17, 2016.
+sections 4.3 and 5.2: SVHN to MNIST 52.0 from the source alone (table 12). DANN is by Ganin et al.,
+"Domain-adversarial training of neural networks", JMLR 17, 2016. `ccn_plus.py` and `jan.py` add
+terms of their own to the same classifier.
 
-    python -m bench run ccn --methods source-only,dann,ccn+,ccn++
+    python -m bench run ccn --methods source-only,dann,jan,ccn+,ccn++
 
-All four train one classifier on labelled images of the source. CCN+ adds the loss of CCN on pairs
-of the target that a transferred similarity network labels, DANN a discriminator that must not tell
-the domains apart, CCN++ both. Of the paper are 32 images of the source and 96 of the target in a
-batch, SGD, training from scratch, and DANN's bottleneck of 256 features. It names neither learning
-rate nor steps: these, the discriminator, the schedules and DANN's 32 + 32 images are the defaults
-of thuml's Transfer-Learning-Library. Our readings: images become grey and 32 pixels wide, without
+The classifier is trained on labelled images of the source; DANN adds a discriminator that must not
+tell the domains apart. Of the paper are 32 images of the source and 96 of the target in a batch,
+SGD, training from scratch, and DANN's bottleneck of 256 features. It names neither learning rate
+nor steps: these, the discriminator, the schedules and DANN's 32 + 32 images are the defaults of
+thuml's Transfer-Learning-Library. Our readings: images become grey and 32 pixels wide, without
 crops, for the classifier and the similarity network alike; the network is
 `bench.nn.networks.convnet`; batches are drawn anew at each step; each domain has its own batch
-statistics, and those of the target are kept (with common ones DANN collapsed when trained from
-scratch). The quick preset has half the channels, 500 steps and at most four passes: 10 to 20 s a
-cell, with pairs 45 to 60 s.
+statistics, and those of the target are kept (`statistics`: with common ones, as in a batch that
+mixes the domains, DANN collapsed when trained from scratch). The quick preset has half the
+channels, 500 steps and at most four passes: 10 to 20 s a cell, with pairs 45 to 60 s.
 """
 
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -36,15 +35,12 @@ from bench import weights
 from bench.nn import networks, training
 from bench.nn.images.tensors import flip, to_tensor, with_channels
 from bench.nn.images.views import Views
-from bench.nn.losses import domain, pairs
-from bench.nn.networks import transferred
+from bench.nn.losses import domain
 from bench.nn.networks.base import Network
 from bench.nn.networks.features import extract
 from bench.nn.networks.from_timm import start_from
 from bench.registry import method
 from bench.tasks import AdaptTask, Images, Method, Need, Prediction, Run, TaskInfo
-
-from .adapt_terms import Batch, Clusters, Domains, Term, both_directions
 
 _IMAGES = 500
 """Whole images at a time, when classes are predicted."""
@@ -53,6 +49,29 @@ _LOG = 50
 _SNAPSHOTS = 8
 """Points of the curve over training."""
 QUICK = {"widths": (16, 32, 64), "iterations": 500, "epochs": 4}
+NEUTRAL = {"statistics": "apart"}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step shows to the terms of the loss: n images of the source, m of the target."""
+
+    step: int
+    crops: Tensor
+    """Crops of the target, float, (m, channels, size, size), in 0..1."""
+    source: Tensor
+    """What the classifier's last layer is given of the source, (n, D)."""
+    target: Tensor
+    """The same of the target, (m, D)."""
+    p_source: Tensor
+    """Class probabilities of the source, (n, classes)."""
+    p: Tensor
+    """Class probabilities of the target, (m, classes)."""
+
+
+_Outputs = tuple[Tensor, Tensor]
+Term = Callable[[Batch], Tensor]
+"""What is added to the loss: a scalar. A term that is itself trained is a module."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +122,9 @@ class Adaptation(Method):
     """Of all weights and biases."""
     mirror: bool = False
     """Random flips from left to right: for objects, not for digits."""
+    statistics: Literal["apart", "mixed"] = "apart"
+    """Batch-norm's, where the target is seen: of each domain apart, of which the target's are kept,
+    or of a batch that mixes both, as section 4.3 describes it."""
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
@@ -150,16 +172,15 @@ class Adaptation(Method):
             for group in optimiser.param_groups:
                 group["lr"] = group["rate"] * domain.annealed(step, self.ANNEALING)
             rows, source = self._draw(task.source.images, self.source_batch, order, crops, run)
+            target = source[:0]
+            if terms:
+                _, target = self._draw(task.target, self.target_batch, order, crops, run)
             with training.autocast(run.device, run.dtype):
-                with domain.untracked(network) if terms else nullcontext():
-                    of_source, logits = self._outputs(network, source)
+                (of_source, logits), (of_target, found) = self._both(network, source, target)
                 loss = functional.cross_entropy(logits, labels[rows])
-                if terms:
-                    _, target = self._draw(task.target, self.target_batch, order, crops, run)
-                    of_target, found = self._outputs(network, target)
-                    p_source, p = logits.softmax(dim=1), found.softmax(dim=1)
-                    batch = Batch(step, target, of_source, of_target, p_source, p)
-                    loss = sum((term(batch) for term in terms), start=loss)
+                p_source, p = logits.softmax(dim=1), found.softmax(dim=1)
+                batch = Batch(step, target, of_source, of_target, p_source, p)
+                loss = sum((term(batch) for term in terms), start=loss)
             steps.step(optimiser, loss)
             if steps.due(_SNAPSHOTS):
                 run.snapshot(step + 1, self._classes(network, task.target, run))
@@ -203,7 +224,17 @@ class Adaptation(Method):
         x = self._views().augmented(x, crops)
         return rows, flip(x, crops) if self.mirror else x
 
-    def _outputs(self, network: nn.Sequential, crops: Tensor) -> tuple[Tensor, Tensor]:
+    def _both(self, network: nn.Sequential, source: Tensor, target: Tensor) -> list[_Outputs]:
+        """`_outputs` of the source and of the target, of which there may be none."""
+        if self.statistics == "mixed" or not len(target):
+            features, logits = self._outputs(network, torch.cat([source, target]))
+            n = len(source)
+            return [(features[:n], logits[:n]), (features[n:], logits[n:])]
+        with domain.untracked(network):
+            of_source = self._outputs(network, source)
+        return [of_source, self._outputs(network, target)]
+
+    def _outputs(self, network: nn.Sequential, crops: Tensor) -> _Outputs:
         """What the last layer is given, and its logits."""
         features = network[:-1]((crops - self.mean) / self.std)
         logits: Tensor = network[-1](features)
@@ -225,13 +256,13 @@ class Adaptation(Method):
         return Views(self.size, invert=False, mean=0.0, std=1.0, crop_scale=self.crop_scale)
 
 
-@method("source-only", kinds=("adapt",), quick=QUICK)
+@method("source-only", kinds=("adapt",), quick=QUICK, neutral=NEUTRAL)
 @dataclass(frozen=True)
 class SourceOnly(Adaptation):
     """A classifier of the source alone, used on the target as it is."""
 
 
-@method("dann", kinds=("adapt",), quick=QUICK)
+@method("dann", kinds=("adapt",), quick=QUICK, neutral=NEUTRAL)
 @dataclass(frozen=True)
 class DANN(Adaptation):
     """Domain-adversarial training: features from which the domain cannot be told."""
@@ -246,55 +277,15 @@ class DANN(Adaptation):
         return [Domains(self.bottleneck, run.seed_for("init") + 2)]
 
 
-@method("ccn+", kinds=("adapt",), quick=QUICK, neutral={"directions": "one"})
-@dataclass(frozen=True)
-class CCNPlus(Adaptation):
-    """Classification of the source and clustering of the target by one network."""
+class Domains(nn.Module):
+    """DANN's term: a discriminator whose gradient reaches the features reversed."""
 
-    WORKS_ON: ClassVar[tuple[str, ...]] = ("target_batch",)
-    losses: ClassVar[tuple[str, ...]] = ("LCO", "CE")
-    target_batch: int = 96
-    pair_loss: Literal["kcl", "mcl"] = "kcl"
-    """The paper's contrastive loss, or the authors' later likelihood."""
-    margin: float = 2.0
-    """What a dissimilar pair's divergence must reach, in nats; for "kcl"."""
-    directions: Literal["both", "one"] = "both"
-    """For "kcl": each ordered pair costs its divergence in both directions, as equation 9 has it,
-    or in one, as in the released code of CCN: half of that where labels are symmetric."""
-    similarity_mode: Literal["train", "eval"] = "train"
-    """Batch-norm of the similarity network: statistics of the batch, or of its own training."""
-    similarity_seed: int | None = None
-    """Seed of the similarity network; None: one for each seed."""
-    invert: bool = False
-    """What the similarity network sees of the target; its own setting is for what trained it."""
+    def __init__(self, features: int, seed: int) -> None:
+        super().__init__()
+        with networks.seeded(seed):
+            self.discriminator = domain.discriminator(features)
 
-    def needs(self, task: TaskInfo) -> dict[str, Need]:
-        """The similarity network, one for all tasks with the same auxiliary set; weights."""
-        if "similarity" not in task.related:
-            raise ValueError(f"{task.name} names no similarity task to transfer from")
-        related = task.related["similarity"]
-        similarity = Need("similarity", task=related, seed=self.similarity_seed)
-        return {"similarity": similarity, **super().needs(task)}
-
-    def terms(self, run: Run) -> list[Term]:
-        """Clustering by pairs."""
-        needed = run.needed("similarity")
-        labeller, views = transferred.load(needed.architecture, needed.tensors)
-        labeller.to(run.device).train(self.similarity_mode == "train")
-        kcl = both_directions if self.directions == "both" else pairs.kcl
-        loss = partial(kcl, margin=self.margin) if self.pair_loss == "kcl" else pairs.mcl
-        return [Clusters(labeller, replace(views, invert=self.invert), loss)]
-
-
-@method("ccn++", kinds=("adapt",), quick=QUICK, neutral={"directions": "one"})
-@dataclass(frozen=True)
-class CCNPlusPlus(CCNPlus):
-    """CCN+ with the discriminator of DANN."""
-
-    WORKS_ON: ClassVar[tuple[str, ...]] = ("bottleneck", "target_batch")
-    losses: ClassVar[tuple[str, ...]] = ("LCO", "CE", "DA")
-    bottleneck: int = 256
-
-    def terms(self, run: Run) -> list[Term]:
-        """Clustering by pairs, and the discriminator of the two domains."""
-        return [*super().terms(run), Domains(self.bottleneck, run.seed_for("init") + 2)]
+    def forward(self, batch: Batch) -> Tensor:
+        """The mean of both domains' binary cross-entropies."""
+        coefficient = domain.reversal(batch.step)
+        return domain.domain_loss(self.discriminator, batch.source, batch.target, coefficient)

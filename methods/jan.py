@@ -9,7 +9,8 @@ The classifier of `methods/adapt.py` with one term: the joint maximum mean discr
 domains' bottleneck features and class probabilities (`bench.nn.losses.discrepancy`). Trade-off 1,
 rate, its fall, weight decay, steps and batches are the defaults of thuml's
 Transfer-Learning-Library, network and views those of the other adaptation methods. As with these,
-each domain has its own batch statistics, and the target's are kept; the library mixes both.
+each domain has its own batch statistics, and the target's are kept; the library mixes both
+(`statistics`).
 """
 
 from __future__ import annotations
@@ -23,11 +24,10 @@ from bench.nn.losses.discrepancy import joint_discrepancy
 from bench.registry import method
 from bench.tasks import Run
 
-from .adapt import QUICK, Adaptation
-from .adapt_terms import Batch, Term
+from .adapt import NEUTRAL, QUICK, Adaptation, Batch, Term
 
 
-@method("jan", kinds=("adapt",), quick=QUICK)
+@method("jan", kinds=("adapt",), quick=QUICK, neutral=NEUTRAL)
 @dataclass(frozen=True)
 class JAN(Adaptation):
     """Joint adaptation: features and predictions of both domains distributed alike."""

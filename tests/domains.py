@@ -1,4 +1,4 @@
-"""Two made-up domains, and adaptation between them, for the tests of `methods/adapt.py`."""
+"""Two made-up domains, and adaptation between them, for the tests of `methods/adapt.py` and `ccn_plus.py`."""
 
 import sys
 from dataclasses import replace
@@ -66,9 +66,9 @@ def build(name: str, **params: Any) -> Any:
     return registry.get(name).build({**SMALL, **params})
 
 
-def module() -> ModuleType:
+def module(name: str = "ccn_plus") -> ModuleType:
     registry.get("ccn+")
-    return sys.modules["bench_methods.adapt"]
+    return sys.modules[f"bench_methods.{name}"]
 
 
 def fit(

@@ -35,6 +35,28 @@ def test_the_statistics_kept_are_those_of_the_target(name, needed):
     torch.testing.assert_close(kept, 0.1 * means, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["dann", "jan", "ccn+", "ccn++"])
+def test_a_batch_that_mixes_the_domains_has_the_statistics_of_both(name, needed):
+    task, _ = domains()
+    task = replace(task, source=replace(task.source, images=task.target // 2))
+    run = FakeRun()
+    one_step = {"iterations": 1, "learning_rate": 1e-12, "source_batch": 60, "target_batch": 60}
+    fit(name, needed, run, task=task, statistics="mixed", **one_step)
+    network = build(name)._network(3, run)
+    x = torch.from_numpy(np.concatenate([task.source.images, task.target]))
+    means = network[0].convs[0][0]((x.permute(0, 3, 1, 2) / 255 - 0.5) / 0.5).mean(dim=(0, 2, 3))
+    kept = run.checkpoints[-1]["learnt"]["0.0.convs.0.1.running_mean"]
+    torch.testing.assert_close(kept, 0.1 * means, rtol=0, atol=1e-5)
+
+
+def test_mixed_batches_change_nothing_where_the_target_is_not_seen(needed):
+    apart, mixed = FakeRun(), FakeRun()
+    fit("source-only", needed, apart)
+    fit("source-only", needed, mixed, statistics="mixed")
+    one, other = (run.checkpoints[-1]["learnt"] for run in (apart, mixed))
+    assert all(torch.equal(one[k], other[k]) for k in one)
+
+
 # The methods
 
 
@@ -91,7 +113,7 @@ def test_labels_of_the_target_are_never_used(name, needed):
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_resumed_cell_ends_in_the_same_bytes(name, needed, monkeypatch):
-    monkeypatch.setattr(module(), "_LOG", 2)
+    monkeypatch.setattr(module("adapt"), "_LOG", 2)
     params: dict[str, Any] = {"crop_scale": (0.7, 1.0)}
     whole = FakeRun()
     wanted = fit(name, needed, whole, **params)

@@ -1,6 +1,7 @@
 """K-means, DEC, pretraining, the supervised bound and the probe, each on a few real digits."""
 
 import functools
+import sys
 from typing import Any
 
 import numpy as np
@@ -214,6 +215,21 @@ def test_kmeans_at_another_size_clusters_the_resized_images():
     assert adjusted_rand_score(wanted, fit("kmeans", task, run).assignments) < 0.9
     with pytest.raises(BenchError, match="size = 5 must be at least 0, and is for pixels alone"):
         fit("kmeans", task, run, size=5, features="source")
+
+
+def test_kmeans_on_as_many_components_as_clusters_sees_no_other(monkeypatch):
+    task, seen = cluster(), []
+
+    def noted(points, *args, **named):
+        seen.append(points)
+        return kmeans(points, *args, **named)
+
+    monkeypatch.setattr(sys.modules["bench_baselines.kmeans"], "kmeans", noted)
+    fit("kmeans", task, FakeRun(), components="clusters")
+    pixels = task.target.reshape(len(task.target), -1) / 255
+    largest = np.linalg.eigvalsh(np.cov(pixels.T))[: -task.n_clusters - 1 : -1]
+    assert seen[0].shape == (len(pixels), task.n_clusters)
+    np.testing.assert_allclose(np.cov(seen[0].T), np.diag(largest), atol=1e-5)
 
 
 def test_kmeans_on_digits_is_as_good_as_it_is_known_to_be():
