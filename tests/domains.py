@@ -1,4 +1,4 @@
-"""Two made-up domains, and adaptation between them, for the tests of `methods/adapt.py` and `ccn_plus.py`."""
+"""Two made-up domains, for the tests of `methods/adapt.py`, `ccn_plus.py` and `jan.py`."""
 
 import sys
 from dataclasses import replace

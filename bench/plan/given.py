@@ -126,6 +126,10 @@ def narrow(plan: Plan, options: Options) -> None:
         none = f"no table or figure of {', '.join(by_name)} has that method{among}"
         why = "; ".join(plan.notes) or none
         raise BenchError(f"--set {' '.join(plan.given)}: {why}")
+    for method, own in options.given.items():
+        for name in sorted(name for name in own if (method, name) not in plan.altered):
+            has = f"{method}.{name} is {word(own[name])} anyway"
+            plan.notes.append(f"{has}: --set gives these numbers another name and no more")
     shown = {slot.experiment for slot in kept}
     plan.experiments = [one for one in plan.experiments if one.name in shown]
     plan.leave(kept)

@@ -197,8 +197,11 @@ def _stem(
     """What a cell shares with those of other seeds; its own needs among them, if it is asked."""
     info, task = registry.get(asked.method), plan.task(asked.task or "")
     preset = options.params.get(asked.method, {})
-    said = {**preset, **asked.params, **options.given.get(asked.method, {})}
-    params = info.params(options.preset, said)
+    by_hand = options.given.get(asked.method, {})
+    params = info.params(options.preset, {**preset, **asked.params, **by_hand})
+    if by_hand:
+        before = info.params(options.preset, {**preset, **asked.params})
+        plan.altered |= {(asked.method, n) for n in by_hand if before[n] != params[n]}
     built = answers.answer(info.build(params), "resolved", asked.method)
     needs = sorted(answers.needs(built, asked.method, task).items()) if own else []
     defaults, chosen = task.settings({}), task.settings(setting)

@@ -23,6 +23,8 @@ from bench.plan.experiment import Experiment, Preset
 _LISTED = 6
 """Columns of a row that are named; of more, no further ones."""
 
+_NO_ROW = "in no row: so where --methods adds one, or another cell needs it and says no more"
+
 Layer = tuple[str, Mapping[str, Any]]
 """Where some values come from, and the values."""
 
@@ -77,7 +79,7 @@ def trace(
     chosen = [u for u in uses if not task or task in u.part.all_tasks]
     if task and uses and not chosen:
         raise BenchError(f"{one.name} has no entry of {info.name} on {task}")
-    for use in chosen or [_Use("no entry: other cells may ask for more", "", Entry(), ())]:
+    for use in chosen or [_Use(_NO_ROW, "", Entry(), ())]:
         layers = [*base, *use.layers, ("command line", given or {})]
         for on in (task,) if task else use.part.all_tasks or ("",):
             values = _values(info, layers, preset, on)

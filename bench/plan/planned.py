@@ -99,6 +99,8 @@ class Plan:
     given: tuple[str, ...] = ()
     """What the command line set, such as "dec.batch_size=64": with that only what it changes is
     planned."""
+    altered: set[tuple[str, str]] = field(default_factory=set)
+    """Method and parameter, of those set that some cell would otherwise have another value of."""
     notes: list[str] = field(default_factory=list)
     """Sentences on what was left out."""
     data: dict[str, tuple[str, tuple[Lack, ...]]] = field(default_factory=dict)

@@ -113,7 +113,9 @@ def test_one_task_alone(toml):
 def test_a_method_that_other_cells_need_has_the_layers_below(toml):
     found = origin.trace(registry.get("pretrain"), experiment.load(str(toml)), "quick")
     ((places, values),) = found
-    assert places == ["no entry: other cells may ask for more"]
+    assert places == [
+        "in no row: so where --methods adds one, or another cell needs it and says no more"
+    ]
     assert {v.name: v.value for v in values}["epochs"] == 12
 
 

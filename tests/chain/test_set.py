@@ -29,6 +29,14 @@ def test_the_keys_are_those_of_a_toml_that_says_so(toml, tmp_path):
     assert (said.shown, asked.shown) == ("quick", "quick, centroids.iterations=7")
 
 
+def test_a_value_that_is_in_force_anyway_is_told(toml):
+    asked = make_plan(toml, given={"centroids": {"iterations": 3}})
+    assert asked.cells.keys() == make_plan(toml).cells.keys()
+    note = "centroids.iterations is 3 anyway: --set gives these numbers another name and no more"
+    assert asked.notes == [note]
+    assert not make_plan(toml, given={"centroids": {"iterations": 7}}).notes
+
+
 @pytest.mark.parametrize("verb", ["status", "render", "check", "report"])
 def test_the_parameter_of_a_plug_in_can_be_set_by_whatever_verb(verb, tmp_path, capsys):
     folder = tmp_path / f"own{uuid.uuid4().hex[:8]}"
