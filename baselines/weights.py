@@ -22,7 +22,7 @@ from bench.registry import method
 from bench.tasks import Method, Prediction, Run, Task
 
 
-@method("weights", kinds=(), artifact=True)
+@method("weights", kinds=(), artifact=True, dtypes=("float32", "bfloat16"))
 @dataclass(frozen=True)
 class Weights(Method):
     """A standard network with the weights of a file, up to its features."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.store.record import Record
 
 _TAIL, _LONGEST = 30, 10_000
-"""Lines of a log that are shown, and bytes that count as one line."""
+"""Lines of a log that are shown, and bytes of a line."""
 
 
 def add(verbs: common.Verbs) -> None:
@@ -159,13 +159,14 @@ def _ending(found: Record) -> str:
 
 
 def _tail(file: BinaryIO) -> tuple[int, list[str]]:
-    """The number of lines, and the last of them, however long they are."""
+    """The number of lines, and the last of them, of each at most `_LONGEST` bytes."""
     kept: deque[bytes] = deque(maxlen=_TAIL)
-    count = 0
-    while line := file.readline(_LONGEST):
-        count += line.endswith(b"\n")
-        kept.append(line)
-    count += bool(kept) and not kept[-1].endswith(b"\n")
+    count, begins = 0, True
+    while piece := file.readline(_LONGEST):
+        if begins:
+            kept.append(piece)
+            count += 1
+        begins = piece.endswith(b"\n")
     return count, [line.decode(errors="replace").rstrip("\r\n") for line in kept]
 
 

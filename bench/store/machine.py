@@ -7,7 +7,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-DECISIVE = ("numpy", "scikit-learn", "timm", "torch", "torchvision")
+DECISIVE = ("numpy", "scikit-learn", "scipy", "timm", "torch", "torchvision")
 """Libraries whose version may change a result."""
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "timm", "safetensors")
 _KERNELS = (("avx512f", "AVX-512"), ("avx2", "AVX2"))

@@ -36,6 +36,18 @@ def test_cells_of_bfloat16_have_keys_of_their_own_and_float32_keeps_its(toml):
     assert (plain.shown, asked.shown) == ("quick", "quick, bfloat16")
 
 
+def test_weights_from_a_file_stand_in_no_network_s_way(tmp_path):
+    network = json.dumps({"name": "timm", "model": "resnet18"})
+    row = {
+        "method": "kcl",
+        "params": {"network": network, "weights": "resnet18.tv_in1k", "similarity_seed": 0},
+    }
+    toml = write_experiment(tmp_path / "e.toml", "digits/transfer", [row])
+    plan = make_plan(toml, dtype="bfloat16")
+    assert "weights" in {cell.method for cell in plan.cells.values()}
+    assert not any("bfloat16" in str(lack) for lacks in plan.unavailable.values() for lack in lacks)
+
+
 def test_a_method_that_does_not_accept_it_is_refused_by_name(toml):
     with pytest.raises(BenchError, match=r"--dtype bfloat16: method 'kmeans' computes in float32"):
         make_plan(toml, dtype="bfloat16", methods=("kmeans",))
