@@ -101,8 +101,7 @@ class StackedAutoencoder(Method):
             training.set_learning_rate(optimiser, rate)
             losses = []
             for rows in _batches(len(data), self.batch_size, order, self.recipe):
-                with training.autocast(run.device, run.dtype):
-                    loss = self._loss(network, depth, data[rows], noise)
+                loss = self._loss(network, depth, data[rows], noise)
                 losses.append(training.step(optimiser, loss))
             run.log(done, loss=sum(losses) / len(losses))
             run.progress(done, len(plan))
@@ -133,7 +132,7 @@ class StackedAutoencoder(Method):
         released = self.recipe == "released"
         scale = 0.5 if released else 1.0
         if depth is None:
-            return scale * functional.mse_loss(network(x).float(), network.scaled(x))
+            return scale * functional.mse_loss(network(x), network.scaled(x))
         with torch.no_grad():
             clean = network.scaled(x)
             for below in range(depth):
@@ -142,7 +141,7 @@ class StackedAutoencoder(Method):
         code = network.encode(depth, _drop(clean, drops, noise))
         drops = self.dropout * (not released or depth < len(self.widths) - 1)
         rebuilt = network.decode(depth, _drop(code, drops, noise))
-        return scale * functional.mse_loss(rebuilt.float(), clean.float())
+        return scale * functional.mse_loss(rebuilt, clean)
 
 
 def _batches(n: int, size: int, order: torch.Generator, recipe: Recipe) -> Iterable[Tensor]:
@@ -222,9 +221,7 @@ class DEC(Method):
         )
 
         def assign(x: Tensor) -> Tensor:
-            with training.autocast(run.device, run.dtype):
-                z = network.features(x)
-            soft: Tensor = clusters(z.float())
+            soft: Tensor = clusters(network.features(x))
             return soft
 
         data = to_tensor(task.target, run.device).contiguous()

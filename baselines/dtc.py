@@ -161,14 +161,12 @@ class DTC(Method):
             return self._view(to_tensor(task.target[rows.numpy()], run.device), views)
 
         def everyone() -> Tensor:
-            with training.autocast(run.device, run.dtype):
-                return extract(model, task.target, _IMAGES, of=model).to(run.device)
+            return extract(model, task.target, _IMAGES, of=model).to(run.device)
 
         for epoch in epochs:
             rows = training.batches(len(task.target), self.batch_size, order)
             pairs = (r for r in rows if len(r) > 1)  # One image has no batch statistics.
-            with training.autocast(run.device, run.dtype):
-                losses = sharpening.run_epoch(epoch, pairs, inputs, everyone)
+            losses = sharpening.run_epoch(epoch, pairs, inputs, everyone)
             for loss in losses:
                 epochs.add(loss)
             if epoch + 1 > self.warmup_epochs and (epoch + 1) % max(self.epochs // 10, 1) == 0:
@@ -208,10 +206,8 @@ class Assigner(nn.Module):
         self.network, self.layer, self.clusters = network, layer, clusters
 
     def forward(self, x: Tensor) -> Tensor:
-        """Soft assignments, float32 whatever the type that the network computes in."""
-        z = self.layer(self.network.features(x))
-        with torch.autocast(z.device.type, enabled=False):  # products cancel in distances
-            out: Tensor = self.clusters(z.float())
+        """Soft assignments."""
+        out: Tensor = self.clusters(self.layer(self.network.features(x)))
         return out
 
 

@@ -124,9 +124,7 @@ class Pretrain(Method):
                 if len(rows) == 1:
                     continue  # One image has no batch statistics.
                 x = self._view(to_tensor(source.images[rows.numpy()], run.device), views)
-                with training.autocast(run.device, run.dtype):
-                    logits = network(x)
-                loss = functional.cross_entropy(logits.float(), labels[rows])
+                loss = functional.cross_entropy(network(x), labels[rows])
                 epochs.step(optimiser, loss)
         return Prediction(tensors=training.weights(network), architecture=architecture)
 

@@ -175,16 +175,15 @@ class Adaptation(Method):
             target = source[:0]
             if terms:
                 _, target = self._draw(task.target, self.target_batch, order, crops, run)
-            with training.autocast(run.device, run.dtype):
-                (of_source, logits), (of_target, found) = self._both(network, source, target)
-                loss = functional.cross_entropy(logits, labels[rows])
-                p_source, p = logits.softmax(dim=1), found.softmax(dim=1)
-                batch = Batch(step, target, of_source, of_target, p_source, p)
-                loss = sum((term(batch) for term in terms), start=loss)
+            (of_source, logits), (of_target, found) = self._both(network, source, target)
+            loss = functional.cross_entropy(logits, labels[rows])
+            p_source, p = logits.softmax(dim=1), found.softmax(dim=1)
+            batch = Batch(step, target, of_source, of_target, p_source, p)
+            loss = sum((term(batch) for term in terms), start=loss)
             steps.step(optimiser, loss)
             if steps.due(_SNAPSHOTS):
-                run.snapshot(step + 1, self._classes(network, task.target, run))
-        return Prediction(assignments=self._classes(network, task.target, run))
+                run.snapshot(step + 1, self._classes(network, task.target))
+        return Prediction(assignments=self._classes(network, task.target))
 
     def _total(self, n: int) -> int:
         """Steps of training, given the number of the source's images."""
@@ -238,15 +237,14 @@ class Adaptation(Method):
         """What the last layer is given, and its logits."""
         features = network[:-1]((crops - self.mean) / self.std)
         logits: Tensor = network[-1](features)
-        return features.float(), logits.float()
+        return features, logits
 
-    def _classes(self, network: nn.Sequential, images: Images, run: Run) -> Any:
+    def _classes(self, network: nn.Sequential, images: Images) -> Any:
         """The class of each whole image, integers, (N,)."""
 
         def logits(x: Tensor) -> Tensor:
             whole = self._views().clean(with_channels(x, self.channels))
-            with training.autocast(run.device, run.dtype):
-                return self._outputs(network, whole)[1]
+            return self._outputs(network, whole)[1]
 
         mapped = cast("Network", network)  # `extract` asks for its device and its mode alone
         return extract(mapped, images, _IMAGES, of=logits).argmax(dim=1).numpy()

@@ -79,8 +79,7 @@ class ClusterNet(Method):
             for rows in training.batches(n, self.batch_size, order):
                 if len(rows) == 1:
                     continue  # A last image on its own makes no pair, and has no batch statistics.
-                with training.autocast(run.device, run.dtype):
-                    p = network(images[rows.to(run.device)]).float().softmax(dim=1)
+                p = network(images[rows.to(run.device)]).softmax(dim=1)
                 epochs.step(optimiser, self._loss(p, task, rows))
         whole = extract(network, task.target, _IMAGES, of=lambda x: network(views.clean(x)))
         return Prediction(assignments=whole.argmax(dim=1).numpy())

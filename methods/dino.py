@@ -192,15 +192,14 @@ class DINO(Method):
                 seen = views(x, crops)
                 frozen = at < round(self.freeze_last_layer * epochs * steps)
                 student.head.last.requires_grad_(not frozen)
-                with training.autocast(run.device, run.dtype):
-                    outputs = student(seen)
-                    with torch.no_grad():
-                        targets = teacher(seen[:1])
-                q = sharpened(targets.float(), centre, temperatures[epoch])
-                loss = dino_loss(outputs.float(), q, self.student_temperature)
+                outputs = student(seen)
+                with torch.no_grad():
+                    targets = teacher(seen[:1])
+                q = sharpened(targets, centre, temperatures[epoch])
+                loss = dino_loss(outputs, q, self.student_temperature)
                 loop.add(training.step(optimiser, loss, max_norm=self.clip, each=True))
                 follow(teacher, student, momenta[at])
-                centre.copy_(recentred(centre, targets.float(), self.centre_momentum))
+                centre.copy_(recentred(centre, targets, self.centre_momentum))
                 entropies.append(float(-(q * q.clamp_min(1e-30).log()).sum(dim=1).mean()))
             # Log of `outputs` for a teacher that tells nothing apart, 0 for one that is certain.
             loop.note(teacher_entropy=sum(entropies) / len(entropies))

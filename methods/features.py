@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench import weights
-from bench.nn import networks, training
+from bench.nn import networks
 from bench.nn.images.tensors import to_tensor
 from bench.nn.networks.features import evaluating
 from bench.nn.networks.sized import has_size, sized
@@ -109,9 +109,8 @@ class Features(Frozen):
             for start in range(len(blocks) * self.block, len(images), self.block):
                 x = to_tensor(images[start : start + self.block], run.device)
                 x = sized(x, network, crop=self.transform == "crop", invert=self.invert)
-                with training.autocast(run.device, run.dtype):
-                    parts = [network.features(few) for few in torch.split(x, at_once)]
-                blocks.append(self._finished(torch.cat(parts).float().cpu()))
+                parts = [network.features(few) for few in torch.split(x, at_once)]
+                blocks.append(self._finished(torch.cat(parts).cpu()))
                 run.progress(min(start + self.block, len(images)), len(images))
                 run.checkpoint({"blocks": blocks})
         features = torch.cat(blocks)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from bench.nn import networks, training
+from bench.nn import networks
 from bench.nn.images.views import described
 from bench.nn.networks.features import extract
 from bench.registry import method
@@ -57,9 +57,8 @@ class FeedForward(Method):
         network = networks.load(needed.architecture, needed.tensors).to(run.device)
 
         def outputs(x: Tensor) -> Tensor:
-            with training.autocast(run.device, run.dtype):
-                logits: Tensor = network(views.clean(x))
-            return logits.float()
+            logits: Tensor = network(views.clean(x))
+            return logits
 
         found = extract(network, task.target, _IMAGES, of=outputs)
         if found.shape[1] > task.n_clusters:

@@ -19,7 +19,6 @@ from sklearn.metrics import normalized_mutual_info_score
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.nn import training
 from bench.nn.clustering.transport import FactorsApart, Stop, balance
 from bench.nn.images.views import Views
 from bench.nn.networks.base import Network
@@ -83,9 +82,7 @@ class PseudoLabels:
         """
         with torch.no_grad() if self.method.mode == "train" else evaluating(self.network):
             for rows in self._parts():
-                with training.autocast(self.run.device, self.run.dtype):
-                    features = self.network.features(self.view(rows))
-                take(rows, features.float())
+                take(rows, self.network.features(self.view(rows)))
 
     def _features(self) -> Tensor:
         """Features of one random view of each image, (N, D)."""

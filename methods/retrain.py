@@ -86,13 +86,11 @@ class _Training(Augmentation, Method):
                 if len(rows) == 1:
                     continue  # One image has no batch statistics.
                 x = self.view(images[rows.numpy()], crops, run.device, augment)
-                with training.autocast(run.device, run.dtype):
-                    logits = network(x).float()
+                logits = network(x)
                 loss = _loss(logits[:, : heads * clusters], labels[:, rows], clusters)
                 if self.rotation:
                     turned, turns = all_turns(x) if self.turns == "all" else turn(x, augment)
-                    with training.autocast(run.device, run.dtype):
-                        logits = network(turned).float()
+                    logits = network(turned)
                     loss = loss + functional.cross_entropy(logits[:, -TURNS:], turns)
                 epochs.step(optimiser, loss)
         return Prediction(tensors=training.weights(network), architecture=architecture)

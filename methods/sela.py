@@ -143,10 +143,9 @@ class SeLa(Augmentation, Method):
                 labeller.relabel_if_due((epoch * -(-n // self.batch_size) + step) * self.batch_size)
                 if len(rows) == 1:
                     continue  # One image has no batch statistics.
-                with training.autocast(run.device, run.dtype):
-                    logits = network(labeller.view(rows))
+                logits = network(labeller.view(rows))
                 wanted = labeller.labels[:, rows]
-                epochs.step(optimiser, self.loss(logits.float(), wanted))
+                epochs.step(optimiser, self.loss(logits, wanted))
                 right += float(
                     (self._by_head(logits).argmax(dim=2) == wanted).float().mean(0).sum()
                 )

@@ -143,12 +143,12 @@ class Supreme(Method):
                     continue  # One image has no batch statistics.
                 epochs.step(optimiser, self._loss(now, rows))
             if epochs.due(_SNAPSHOTS):
-                run.snapshot(epoch + 1, self._assignments(model, task, run))
+                run.snapshot(epoch + 1, self._assignments(model, task))
         tensors = {}
         if self.keep:
             attributes = extract(model, task.target, of=lambda x: model.attributes(x).sigmoid())
             tensors = {"before": features, "after": attributes}
-        return Prediction(assignments=self._assignments(model, task, run), tensors=tensors)
+        return Prediction(assignments=self._assignments(model, task), tensors=tensors)
 
     def _soft_assignments(self, features: Tensor, k: int, run: Run) -> Tensor:
         """Equation 1: probabilities of K-means' clusters, (N, K), on the CPU."""
@@ -180,18 +180,17 @@ class Supreme(Method):
         plain = to_tensor(now.target[rows.numpy()], device)
         perturbed = self._view(plain, now.views)
         others = self._view(to_tensor(source.images[drawn.numpy()], device), now.views)
-        with training.autocast(device, now.run.dtype):
-            logits = now.model.attributes(torch.cat([plain, perturbed, others]))
-            ours, theirs = now.model.heads(logits, 2 * len(rows))
-        p, p_perturbed = torch.split(ours.float().softmax(dim=1), len(rows))
+        logits = now.model.attributes(torch.cat([plain, perturbed, others]))
+        ours, theirs = now.model.heads(logits, 2 * len(rows))
+        p, p_perturbed = torch.split(ours.softmax(dim=1), len(rows))
         weights = supervision(now.q[rows.to(device)], self._confidence(), self.parts)
         loss = clustering_loss(p, p_perturbed, weights)
         if self.scale == "mean":
             loss = loss / len(rows)
         loss = loss + self.balance_weight * balance_loss(p)
-        loss = loss + self.binary_weight * binary_loss(logits.float())
+        loss = loss + self.binary_weight * binary_loss(logits)
         labels = torch.from_numpy(np.array(source.labels[drawn.numpy()])).to(device)
-        return loss + self.source_weight * functional.cross_entropy(theirs.float(), labels)
+        return loss + self.source_weight * functional.cross_entropy(theirs, labels)
 
     def _view(self, x: Tensor, views: torch.Generator) -> Tensor:
         """The perturbation g of whole batches."""
@@ -202,12 +201,11 @@ class Supreme(Method):
             x = crops.augmented(x, views)
         return flip(x, views) if self.mirror else x
 
-    def _assignments(self, model: _Transfer, task: ClusterTask, run: Run) -> Any:
+    def _assignments(self, model: _Transfer, task: ClusterTask) -> Any:
         """The largest output of the target's head for whole images, integers, (N,)."""
 
         def logits(x: Tensor) -> Tensor:
-            with training.autocast(run.device, run.dtype):
-                return model.heads(model.attributes(x), len(x))[0].float()
+            return model.heads(model.attributes(x), len(x))[0]
 
         return extract(model, task.target, of=logits).argmax(dim=1).numpy()
 

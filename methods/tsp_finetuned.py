@@ -73,7 +73,7 @@ class FineTuned(Pretrained):
         needed = run.needed("network")
         network = networks.load(needed.architecture, needed.tensors).to(run.device)
         model = _Model(self, network)
-        before = self._features(model, task.target, run)
+        before = self._features(model, task.target)
         first = model.fix(before) if self.standardise else before
         near = nearest(first, max(self.neighbours, 3))
         below = probabilities(near.distances, self.neighbours).cumsum(dim=1)[:, :-1]
@@ -90,22 +90,19 @@ class FineTuned(Pretrained):
             for rows in training.batches(len(below), self.batch_size, order):
                 loss = self._loss(model, task.target, rows, chosen[rows], run)
                 epochs.add(training.step(optimiser, loss), len(rows))
-        after = self._features(model, task.target, run)
+        after = self._features(model, task.target)
         logits = model.head(model.scaled(after.to(run.device)))
         tensors = {"before": before, "after": after} if self.keep else {}
         return Prediction(assignments=logits.argmax(dim=1).cpu().numpy(), tensors=tensors)
 
-    def _features(self, model: _Model, images: Images, run: Run) -> Tensor:
+    def _features(self, model: _Model, images: Images) -> Tensor:
         """Features as the network has them now, float32 (N, D) on the CPU."""
-        with training.autocast(run.device, run.dtype):
-            return extract(model, images, batch=_IMAGES, of=model.raw)
+        return extract(model, images, batch=_IMAGES, of=model.raw)
 
     def _loss(self, model: _Model, images: Images, rows: Tensor, near: Tensor, run: Run) -> Tensor:
         """Equation 5 of a batch, each image with one neighbour."""
         x = to_tensor(images[torch.cat([rows, near]).numpy()], run.device)
-        with training.autocast(run.device, run.dtype):
-            features = model.raw(x)
-        p, q = model.head(model.scaled(features.float())).softmax(dim=1).chunk(2)
+        p, q = model.head(model.scaled(model.raw(x))).softmax(dim=1).chunk(2)
         return tsp_loss(p, q, self.entropy_weight)
 
 

@@ -134,9 +134,8 @@ class FineTune(Method):
                 rate = self.learning_rate * 0.5 ** (step // self.halve_every)
                 training.set_learning_rate(optimiser, rate)
                 x = to_tensor(task.train.images[index.numpy()], run.device)
-                with training.autocast(run.device, run.dtype):
-                    logits = model(model.views.augmented(flip(x, crops), crops))
-                loss = _loss(logits.float(), labels[index].to(run.device))
+                logits = model(model.views.augmented(flip(x, crops), crops))
+                loss = _loss(logits, labels[index].to(run.device))
                 total += training.step(optimiser, loss, max_norm=self.max_norm)
                 seen, step = seen + 1, step + 1
             count = step + self.iterations * len(done["scores"])
@@ -148,7 +147,7 @@ class FineTune(Method):
     def _scores(self, model: _Classifier, images: Images, run: Run) -> Floats:
         """Logits summed over random crops, float64, (N, classes)."""
         crops, found = run.generator("test"), []
-        with evaluating(model), training.autocast(run.device, run.dtype):
+        with evaluating(model):
             for start in range(0, len(images), _TEST_BATCH):
                 x = to_tensor(images[start : start + _TEST_BATCH], run.device)
                 views = (model.views.augmented(flip(x, crops), crops) for _ in range(self.crops))

@@ -121,17 +121,6 @@ def test_a_cell_resumed_from_any_checkpoint_ends_in_the_same_bytes(name):
         assert len(rest.checkpoints) < len(run.checkpoints), "it did not start over"
 
 
-@pytest.mark.parametrize("name", ["dec", "pretrain", "autoencoder"])
-def test_bfloat16_is_honoured(name):
-    low, full = (FakeRun(0, dtype=d, needs=needs(name, 0)) for d in ("bfloat16", "float32"))
-    for run in (low, full):
-        fit(name, CELLS[name](), run)
-    pairs = [(a["loss"], b["loss"]) for (_, a), (_, b) in zip(low.logged, full.logged, strict=True)]
-    assert any(a != b for a, b in pairs)
-    ours, theirs = np.transpose(pairs)
-    np.testing.assert_allclose(ours, theirs, rtol=0.1)
-
-
 @pytest.mark.parametrize("name", ["kmeans", "dec"])
 @pytest.mark.parametrize("k", [0, 41])
 def test_an_impossible_number_of_clusters_is_refused(name, k):

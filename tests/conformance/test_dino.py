@@ -163,12 +163,6 @@ def test_every_switch_runs_and_changes_the_network(switch):
     assert any(not torch.equal(t, switched.tensors[n]) for n, t in plain.tensors.items())
 
 
-def test_bfloat16_is_computed_where_the_run_says_so():
-    plain, half = fit(), fit(FakeRun(dtype="bfloat16"))
-    assert all(t.dtype == torch.float32 for t in half.tensors.values())
-    assert any(not torch.equal(t, half.tensors[n]) for n, t in plain.tensors.items())
-
-
 @pytest.mark.parametrize(("side", "size"), [(8, 8), (30, 28), (105, 32)])
 def test_the_networks_size_follows_from_the_images(side, size):
     text, views = DINO(**SMALL)._describe(task(1, side).target)

@@ -13,7 +13,6 @@ from torch import nn
 
 from bench import ROOT, registry
 from bench.errors import NonFiniteError
-from bench.nn import networks
 from bench.nn.losses.student import (
     SoftClusters,
     kl_divergence,
@@ -245,14 +244,3 @@ def test_a_pretrained_network_has_learned_something(wrong):
     with pytest.raises(ValueError, match="epochs at least 1 without weights"):
         Pretrain(**wrong)
     assert Pretrain(epochs=0, weights="resnet18.tv_in1k").epochs == 0
-
-
-def test_assignments_are_float32_whatever_the_network_computes_in():
-    network = networks.build(networks.describe("convnet", channels=1, outputs=3), 0).eval()
-    layer = nn.Linear(network.features(torch.zeros(2, 1, 8, 8)).shape[1], 3)
-    clusters, x = SoftClusters(torch.randn(3, 3), 1.0), torch.rand(5, 1, 8, 8)
-    with torch.autocast("cpu", torch.bfloat16):
-        found = dtc.Assigner(network, layer, clusters)(x)
-        z = layer(network.features(x))
-    assert z.dtype == torch.bfloat16
-    assert torch.equal(found, clusters(z.float()))

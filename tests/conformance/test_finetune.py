@@ -198,12 +198,6 @@ def test_logits_are_added_over_crops():
     assert not np.array_equal(more, 64 * one), "crops differ"
 
 
-def test_bfloat16_is_honoured():
-    low, full = (fit(FakeRun(dtype=d, needs=needed())) for d in ("bfloat16", "float32"))
-    for name, found in full.class_scores.items():
-        assert not np.array_equal(low.class_scores[name], found)
-
-
 @pytest.mark.parametrize(
     "params", [{"iterations": 0}, {"crops": 0}, {"crop_scale": (0.0, 0.5)}, {"batch_size": 0}]
 )
