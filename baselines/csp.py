@@ -24,7 +24,8 @@ from scipy.linalg import eigh
 from sklearn.metrics.pairwise import euclidean_distances
 
 from bench.nn.clustering import constraints
-from bench.nn.clustering.kmeans import kmeans, refuse_unfit
+from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.unfit import refuse_unfit
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Prediction, Run
 

@@ -31,6 +31,7 @@ from torch.nn import functional
 from bench.declared import refuse_overridden
 from bench.nn import networks, training
 from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.unfit import refuse_number
 from bench.nn.images.tensors import flip, to_tensor, translate
 from bench.nn.losses.student import (
     SoftClusters,
@@ -191,9 +192,8 @@ class DTC(Method):
 
     def _refuse_unfit(self, task: ClusterTask) -> None:
         """Raise a ValueError for what would fail later with another's words."""
-        n, k = len(task.target), task.n_clusters
-        if not 2 <= k <= n:
-            raise ValueError(f"{task.name}: n_clusters = {k} for {n} images: must lie in 2..{n}")
+        k = task.n_clusters
+        refuse_number(k, len(task.target), f"images of {task.name}", least=2)
         if self.batch_size < k:
             raise ValueError(f"batch_size = {self.batch_size} is smaller than the {k} clusters")
 

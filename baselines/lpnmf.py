@@ -30,8 +30,9 @@ from scipy.sparse.linalg import cg
 from scipy.special import xlogy
 from sklearn.cluster import KMeans
 
-from bench.nn.clustering.kmeans import kmeans, refuse_unfit
+from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.neighbours import nearest
+from bench.nn.clustering.unfit import refuse_unfit
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Prediction, Run
 

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.metrics.pairwise import euclidean_distances
 
 from bench.nn.clustering import constraints
-from bench.nn.clustering.kmeans import refuse_unfit
+from bench.nn.clustering.unfit import refuse_unfit
 from bench.registry import method
 from bench.tasks import Bools, ClusterTask, Floats, Ints, Prediction, Run
 

@@ -26,8 +26,8 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import ArpackError, eigsh
 from sklearn.metrics.pairwise import euclidean_distances
 
-from bench.nn.clustering.kmeans import refuse_unfit
 from bench.nn.clustering.neighbours import nearest
+from bench.nn.clustering.unfit import refuse_unfit
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Ints, Prediction, Run
 

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from bench import weights
 from bench.nn import networks, training
+from bench.nn.clustering.unfit import refuse_number
 from bench.nn.images.colour import jitter
 from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views
@@ -117,11 +118,8 @@ class PairClustering(Method):
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The similarity network, one for all tasks with the same auxiliary set; weights."""
-        if "similarity" not in task.related:
-            raise ValueError(f"{task.name} names no similarity task to transfer from")
-        related = task.related["similarity"]
-        own = {"layers": self.similarity_layers} if self.similarity_layers else {}
-        found = {"similarity": Need("similarity", own, related, self.similarity_seed)}
+        similarity = transferred.need(task, self.similarity_seed, self.similarity_layers)
+        found = {"similarity": similarity}
         if self.weights not in ("", "similarity"):
             found["initial"] = weights.need(self.weights)
         return found
@@ -132,7 +130,7 @@ class PairClustering(Method):
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Train on crops of the target; a whole image's cluster is its largest output."""
-        self._refuse_unfit(task)
+        refuse_number(task.n_clusters, len(task.target), f"images of {task.name}")
         labeller, views = self._labeller(run)
         architecture = self._describe(task, views)
         network = networks.build(architecture, run.seed_for("init"))
@@ -220,12 +218,6 @@ class PairClustering(Method):
             views=asdict(views),
             **own,
         )
-
-    def _refuse_unfit(self, task: ClusterTask) -> None:
-        """Raise a ValueError for what would fail later with another's words."""
-        n, k = len(task.target), task.n_clusters
-        if not 1 <= k <= n:
-            raise ValueError(f"{task.name}: n_clusters = {k} for {n} images: must lie in 1..{n}")
 
 
 # Two names, as tables have both.

@@ -12,7 +12,7 @@ network that was trained elsewhere labels. CCN++ adds DANN's discriminator of th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -52,20 +52,17 @@ class CCNPlus(Adaptation):
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The similarity network, one for all tasks with the same auxiliary set; weights."""
-        if "similarity" not in task.related:
-            raise ValueError(f"{task.name} names no similarity task to transfer from")
-        related = task.related["similarity"]
-        similarity = Need("similarity", task=related, seed=self.similarity_seed)
+        similarity = transferred.need(task, self.similarity_seed)
         return {"similarity": similarity, **super().needs(task)}
 
     def terms(self, run: Run) -> list[Term]:
         """Clustering by pairs."""
         needed = run.needed("similarity")
-        labeller, views = transferred.load(needed.architecture, needed.tensors)
+        labeller, views = transferred.load(needed.architecture, needed.tensors, invert=self.invert)
         labeller.to(run.device).train(self.similarity_mode == "train")
         kcl = both_directions if self.directions == "both" else pairs.kcl
         loss = partial(kcl, margin=self.margin) if self.pair_loss == "kcl" else pairs.mcl
-        return [Clusters(labeller, replace(views, invert=self.invert), loss)]
+        return [Clusters(labeller, views, loss)]
 
 
 @method("ccn++", kinds=("adapt",), quick=QUICK, neutral={**NEUTRAL, "directions": "one"})

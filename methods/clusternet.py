@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from bench.nn import networks, training
+from bench.nn.clustering.unfit import refuse_number
 from bench.nn.images.tensors import to_tensor
 from bench.nn.images.views import Views
 from bench.nn.losses import pairs
@@ -62,8 +63,7 @@ class ClusterNet(Method):
     def fit(self, task: PairsTask, run: Run) -> Prediction:
         """Train on the answered pairs of each batch; a cluster is the largest output."""
         n, k = len(task.target), task.n_clusters
-        if not 1 <= k <= n:
-            raise ValueError(f"{task.name}: n_clusters = {k} for {n} images: must lie in 1..{n}")
+        refuse_number(k, n, f"images of {task.name}")
         views = self._views(task)
         images = views.clean(to_tensor(task.target, run.device))
         options = {"channels": images.shape[1], "size": self.size, "kernel": self.kernel}

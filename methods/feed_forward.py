@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from bench.nn import networks
+from bench.nn.clustering.unfit import refuse_outputs
 from bench.nn.images.views import described
 from bench.nn.networks.features import extract
 from bench.registry import method
@@ -36,19 +38,13 @@ class FeedForward(Method):
     """Its parameters, as JSON: `{"frozen": true}`; "": those of the preset."""
 
     def __post_init__(self) -> None:
-        try:
-            given = json.loads(self.parameters or "{}")
-        except ValueError as error:
-            raise ValueError(f"parameters = {self.parameters!r} is no JSON: {error}") from error
-        if not isinstance(given, dict):
-            raise ValueError(f"parameters = {self.parameters!r} must be a JSON object")
+        self._given()
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The trained network, of the same seed."""
         if "trained" not in task.related:
             raise ValueError(f"{task.name} names no task that a network is trained on")
-        given = json.loads(self.parameters or "{}")
-        return {"trained": Need(self.trained, given, task.related["trained"])}
+        return {"trained": Need(self.trained, self._given(), task.related["trained"])}
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Each image's cluster is the network's largest output."""
@@ -61,9 +57,15 @@ class FeedForward(Method):
             return logits
 
         found = extract(network, task.target, _IMAGES, of=outputs)
-        if found.shape[1] > task.n_clusters:
-            raise ValueError(
-                f"{task.name}: the network has {found.shape[1]} outputs and the task declares "
-                f"{task.n_clusters} clusters: set n_clusters of both alike"
-            )
+        refuse_outputs(found.shape[1], task.n_clusters, f"{task.name}: the network")
         return Prediction(assignments=found.argmax(dim=1).numpy())
+
+    def _given(self) -> dict[str, Any]:
+        """`parameters`, by name; a ValueError where it is no JSON object."""
+        try:
+            given = json.loads(self.parameters or "{}")
+        except ValueError as error:
+            raise ValueError(f"parameters = {self.parameters!r} is no JSON: {error}") from error
+        if not isinstance(given, dict):
+            raise ValueError(f"parameters = {self.parameters!r} must be a JSON object")
+        return given

@@ -50,10 +50,7 @@ class SimilarityMatrix(Method):
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The similarity network."""
-        if "similarity" not in task.related:
-            raise ValueError(f"{task.name} names no similarity task to take a network from")
-        related = task.related["similarity"]
-        return {"similarity": Need("similarity", task=related, seed=self.similarity_seed)}
+        return {"similarity": transferred.need(task, self.similarity_seed)}
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Ask; "similar" holds the rows of R for `bench.nn.clustering.constraints.similar`."""

@@ -55,11 +55,8 @@ class SimilarityTest(Method):
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The similarity network."""
-        if "similarity" not in task.related:
-            raise ValueError(f"{task.name} names no similarity task to take a network from")
-        related = task.related["similarity"]
-        own = {"layers": self.similarity_layers} if self.similarity_layers else {}
-        return {"similarity": Need("similarity", own, related, self.similarity_seed)}
+        similarity = transferred.need(task, self.similarity_seed, self.similarity_layers)
+        return {"similarity": similarity}
 
     def fit(self, task: SimilarityTask, run: Run) -> Prediction:
         """The probability that each pair is similar."""

@@ -27,6 +27,7 @@ from torch.nn import functional
 
 from bench.nn import networks, training
 from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.unfit import refuse_number
 from bench.nn.images.tensors import flip, to_tensor, translate
 from bench.nn.images.views import Views
 from bench.nn.losses.student import soft_assignment, target_distribution
@@ -119,7 +120,7 @@ class Supreme(Method):
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The network pretrained on the source."""
         if not task.has_source:
-            raise ValueError(f"supreme transfers from labelled classes, and {task.name} has none")
+            raise _without_source(task.name)
         return {"network": Need("pretrain", seed=self.pretrain_seed)}
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
@@ -217,16 +218,19 @@ class Supreme(Method):
     def _source(self, task: ClusterTask) -> Labelled:
         """The labelled classes; a ValueError for what would fail later with another's words."""
         n, k = len(task.target), task.n_clusters
-        if not 2 <= k <= n:
-            raise ValueError(f"{task.name}: n_clusters = {k} for {n} images: must lie in 2..{n}")
+        refuse_number(k, n, f"images of {task.name}", least=2)
         if min(self.batch_size, n) < k:
             raise ValueError(
                 f"batch_size = {self.batch_size} of {n} images cannot hold an image of each of "
                 f"{k} clusters, which the balance of a batch asks for: raise it"
             )
         if task.source is None:
-            raise ValueError(f"supreme transfers from labelled classes, and {task.name} has none")
+            raise _without_source(task.name)
         return task.source
+
+
+def _without_source(task: str) -> ValueError:
+    return ValueError(f"supreme transfers from labelled classes, and {task} has none")
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from torch.nn import functional
 from bench.nn.clustering.heads import UNIT, Heads, assign, pad_columns
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.neighbours import nearest, probabilities
+from bench.nn.clustering.unfit import refuse_outputs
 from bench.nn.losses.agreement import floored, log_agreement, negative_entropy
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
@@ -279,11 +280,7 @@ class TSPTest(OnFeatures):
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Each image's cluster is the head's largest output."""
         head = run.needed("head").tensors
-        if len(head["bias"]) > task.n_clusters:
-            raise ValueError(
-                f"{task.name}: the head has {len(head['bias'])} outputs and the task declares "
-                f"{task.n_clusters} clusters: set n_clusters of both alike"
-            )
+        refuse_outputs(len(head["bias"]), task.n_clusters, f"{task.name}: the head")
         features = self.features(run)
         return _prediction(head["weight"].to(features), head["bias"].to(features), features)
 

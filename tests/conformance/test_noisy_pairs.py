@@ -195,7 +195,9 @@ def test_a_last_batch_of_one_image_is_passed_over(batch_size):
 
 @pytest.mark.parametrize("k", [0, 61])
 def test_k_beyond_the_images_is_refused(k):
-    with pytest.raises(ValueError, match=rf"n_clusters = {k} for 60 images: must lie in 1\.\.60"):
+    with pytest.raises(
+        ValueError, match=rf"n_clusters = {k} for 60 images of \S+: must lie in 1\.\.60"
+    ):
         fit(pairs_task(k=k, n=60))
 
 

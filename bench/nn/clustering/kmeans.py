@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
 
+from bench.nn.clustering.unfit import refuse_unfit
+
 
 def kmeans(
     features: npt.ArrayLike, n_clusters: int, seed: int, *, n_init: int = 20, max_iter: int = 300
@@ -35,18 +37,6 @@ def kmeans(
         random_state=seed % 2**32,  # all that scikit-learn takes
     ).fit(features)
     return model.labels_.astype(np.int64), model.cluster_centers_
-
-
-def refuse_unfit(features: npt.NDArray[np.floating], n_clusters: int) -> None:
-    """Raise a ValueError for what cannot be clustered: see `kmeans`."""
-    if features.ndim != 2:
-        raise ValueError(f"features have shape {features.shape}, not (N, D)")
-    if not 1 <= n_clusters <= len(features):
-        raise ValueError(
-            f"n_clusters = {n_clusters} for {len(features)} points: must lie in 1..{len(features)}"
-        )
-    if not np.isfinite(features).all():
-        raise ValueError("features hold NaN or infinite values")
 
 
 def in_span(points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -18,12 +18,30 @@ from bench.nn.images.views import Views, described
 from bench.nn.networks.base import Network
 from bench.nn.networks.features import evaluating
 from bench.nn.networks.similarity import Form, SimilarityNet, similarity
+from bench.tasks import Need, TaskInfo
 
 _NAME = "similarity"
 _IMAGES = 200
 """Images at a time, when pairs are scored."""
 _PAIRS = 2000
 """Pairs scored at a time: 32 MiB of hidden layer at its published width."""
+
+
+def need(task: TaskInfo, seed: int | None, layers: Sequence[int] = ()) -> Need:
+    """The cell of a task's similarity network, one for all tasks with the same auxiliary set.
+
+    Args:
+        task: Names the similarity task.
+        seed: Seed of the network; None: one for each seed.
+        layers: `layers` of the network; (): as it is by itself.
+
+    Raises:
+        ValueError: the task names none.
+    """
+    if "similarity" not in task.related:
+        raise ValueError(f"{task.name} names no similarity task to take a network from")
+    own = {"layers": layers} if layers else {}
+    return Need(_NAME, own, task.related["similarity"], seed)
 
 
 class _Trunk(nn.Module):
