@@ -31,7 +31,7 @@ from scipy.special import xlogy
 from sklearn.cluster import KMeans
 
 from bench.nn.clustering.kmeans import kmeans
-from bench.nn.clustering.neighbours import nearest
+from bench.nn.clustering.neighbours import graph, nearest
 from bench.nn.clustering.unfit import refuse_unfit
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Prediction, Run
@@ -112,9 +112,8 @@ def neighbours(points: Floats, k: int) -> csr_array:
     if n == 1:
         return csr_array((1, 1))
     near = nearest(torch.from_numpy(points), min(k, n - 1)).indices.numpy()
-    starts = np.arange(0, near.size + 1, near.shape[1])
-    graph = csr_array((np.ones(near.size), near.ravel(), starts), shape=(n, n))
-    return graph.maximum(graph.T)
+    found = graph(near, np.ones(near.shape), n)
+    return found.maximum(found.T)
 
 
 def started(points: Floats, k: int, seed: int) -> tuple[Floats, Floats]:

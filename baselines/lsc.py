@@ -25,6 +25,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import euclidean_distances
 
 from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.neighbours import graph
 from bench.nn.clustering.unfit import refuse_unfit
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Prediction, Run
@@ -95,8 +96,7 @@ def mixed(points: npt.NDArray[np.floating], landmarks: Floats, neighbours: int) 
     # What is common to a row is normalised away, and may not underflow before.
     weights = np.exp(-(chosen - chosen[:, :1]) / scale) if scale > 0 else np.ones_like(chosen)
     weights /= weights.sum(axis=1, keepdims=True)
-    starts = np.arange(0, near.size + 1, near.shape[1])
-    return csr_array((weights.ravel(), near.ravel(), starts), shape=distances.shape)
+    return graph(near, weights, len(landmarks))
 
 
 def scaled(mixtures: csr_array) -> csr_array:

@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.linalg import eigh
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import diags_array
 from scipy.sparse.linalg import ArpackError, eigsh
 from sklearn.metrics.pairwise import euclidean_distances
 
-from bench.nn.clustering.neighbours import nearest
+from bench.nn.clustering.neighbours import graph, nearest
 from bench.nn.clustering.unfit import refuse_unfit
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Ints, Prediction, Run
@@ -77,17 +77,16 @@ class NCuts(OnPoints):
             return gaussian(distances, self.scale * distances.max())
         if n == 1:
             return np.ones((1, 1))
-        found = nearest(torch.from_numpy(points), min(self.neighbours, n - 1))
-        near, distances = found.indices.numpy(), found.distances.numpy()
+        others = nearest(torch.from_numpy(points), min(self.neighbours, n - 1))
+        near, distances = others.indices.numpy(), others.distances.numpy()
         if self.affinity == "neighbours":
             weights = np.ones_like(distances)
         else:
             some = points[draw.choice(n, self.dense, replace=False)]
             weights = gaussian(distances, self.scale * euclidean_distances(some).max())
-        starts = np.arange(0, near.size + 1, near.shape[1])
-        graph = csr_array((weights.ravel(), near.ravel(), starts), shape=(n, n))
-        graph = graph.maximum(graph.T)
-        return graph.toarray() if n <= self.dense else graph
+        found = graph(near, weights, n)
+        found = found.maximum(found.T)
+        return found.toarray() if n <= self.dense else found
 
 
 def gaussian(distances: Floats, width: float) -> Floats:

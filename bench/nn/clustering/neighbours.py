@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
 _SPARE = 8
@@ -97,6 +100,23 @@ def probabilities(distances: Tensor, k: int) -> Tensor:
     weight = torch.where(sigma > 0, (-(near / sigma).square() / 2).exp(), (near == 0).double())
     # The third neighbour has exp(-2) and the nearer ones no less: the sum is never 0.
     return (weight / weight.sum(dim=1, keepdim=True)).to(distances.dtype)
+
+
+def graph(
+    indices: npt.NDArray[np.int64], weights: npt.NDArray[np.floating], columns: int
+) -> csr_array:
+    """The sparse matrix of a few neighbours of each point.
+
+    Args:
+        indices: (N, k): the neighbours' columns.
+        weights: (N, k): their entries.
+        columns: M, of which there are.
+
+    Returns:
+        (N, M), one entry for each neighbour of a row; not symmetric.
+    """
+    starts = np.arange(0, indices.size + 1, indices.shape[1])
+    return csr_array((weights.ravel(), indices.ravel(), starts), shape=(len(indices), columns))
 
 
 def _prepared(features: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
