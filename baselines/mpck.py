@@ -136,11 +136,8 @@ class _State:
 
     def learn(self) -> None:
         """A dimension's weight, from what all points and contradicted pairs cost in it."""
-        apart, together = self._contradicted()
-        spread = np.square(self.points - self.centres[self.labels]).sum(axis=0)
-        similar, dissimilar = self._weights
-        lacks = together.sum() / 2 * self._largest - self._between(together)
-        cost = spread + similar * self._between(apart) + dissimilar * lacks
+        spread, apart, together = self._costs()
+        cost = spread + apart + together
         # One in which nothing differs keeps its weight.
         known = cost > 1e-12 * len(self.points) * self._largest
         scale = _LOG_TERM * len(self.points)
@@ -148,18 +145,18 @@ class _State:
 
     def objective(self) -> float:
         """What is minimised: distances, prices of contradicted pairs, less the metric's size."""
-        apart, together = self._contradicted()
-        spread = np.square(self.points - self.centres[self.labels]).sum(axis=0) @ self.metric
-        similar, dissimilar = self._weights
-        lacks = together.sum() / 2 * self._largest - self._between(together)
-        pairs = similar * self._between(apart) + dissimilar * lacks
+        spread, apart, together = self._costs()
         size = _LOG_TERM * len(self.points) * np.log(self.metric).sum()
-        return float(spread + pairs @ self.metric - size)
+        return float(spread @ self.metric + (apart + together) @ self.metric - size)
 
-    def _contradicted(self) -> tuple[Bools, Bools]:
-        """Similar pairs apart and dissimilar pairs together, symmetric, (n, n)."""
+    def _costs(self) -> tuple[Floats, Floats, Floats]:
+        """In each dimension, (D,), of all points, similar pairs apart, dissimilar ones together."""
         same = self.labels[:, None] == self.labels
-        return self._similar & ~same, self._dissimilar & same
+        similar, dissimilar = self._weights
+        spread = np.square(self.points - self.centres[self.labels]).sum(axis=0)
+        together = self._dissimilar & same
+        lacks = together.sum() / 2 * self._largest - self._between(together)
+        return spread, similar * self._between(self._similar & ~same), dissimilar * lacks
 
     def _between(self, pairs: Bools) -> Floats:
         """Squared differences in each dimension, (D,), summed over unordered pairs, (n, n)."""
