@@ -28,12 +28,13 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import silhouette_score
 
-from bench.nn import networks
 from bench.nn.clustering.distances import squared_distances
 from bench.nn.clustering.kmeans import kmeans
-from bench.nn.networks.features import extract
+from bench.nn.images.flat import flattened
 from bench.registry import method
 from bench.tasks import ClusterTask, Images, Ints, Labelled, Method, Need, Prediction, Run, TaskInfo
+
+from .points import seen_by_network
 
 Points = npt.NDArray[np.floating]
 
@@ -83,7 +84,8 @@ class EstimateK(Method):
                 f"largest candidate must lie in 2..{len(task.target) - 1}"
             )
         images, labels = self._probes(task.source, run)
-        probes, target = self._points(images, run), self._points(task.target, run)
+        points = flattened if self.features == "pixels" else seen_by_network(run)
+        probes, target = points(images), points(task.target)
         k = self._estimate(probes, labels, target, task.n_clusters, run)
         found, _ = kmeans(target, k, run.seed_for("init"), n_init=self.n_init)
         return Prediction(assignments=found)
@@ -119,14 +121,6 @@ class EstimateK(Method):
             rows.append(mine)
             labels.append(np.full(len(mine), number))
         return source.images[np.concatenate(rows)], np.concatenate(labels)
-
-    def _points(self, images: Images, run: Run) -> Points:
-        """(N, D): pixels, or features of the source's network."""
-        if self.features == "pixels":
-            return images.reshape(len(images), -1).astype("float32") / np.float32(255)
-        needed = run.needed("network")
-        network = networks.load(needed.architecture, needed.tensors).to(run.device)
-        return extract(network, images).numpy()
 
 
 def anchored_kmeans(

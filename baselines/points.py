@@ -6,6 +6,7 @@ Omniglot, features of a network trained on other classes of ImageNet.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +17,7 @@ from bench import weights
 from bench.nn.images.flat import flattened
 from bench.nn.networks import load
 from bench.nn.networks.features import extract
-from bench.tasks import ClusterTask, Method, Need, Run, TaskInfo
+from bench.tasks import ClusterTask, Images, Method, Need, Run, TaskInfo
 
 _IMAGES = {"source": 1000, "weights": 100}
 """Images at a time: photographs are large."""
@@ -63,8 +64,18 @@ class OnPoints(Method):
         """Those of the target's images, (N, D)."""
         if self.features == "pixels":
             return flattened(task.target, self.size)
-        needed = run.needed("network")
-        network = load(needed.architecture, needed.tensors).to(run.device)
-        found: npt.NDArray[np.float32]
-        found = extract(network, task.target, _IMAGES[self.features]).numpy()
+        return seen_by_network(run, _IMAGES[self.features])(task.target)
+
+
+def seen_by_network(
+    run: Run, batch: int = _IMAGES["source"]
+) -> Callable[[Images], npt.NDArray[np.float32]]:
+    """What makes points, (N, D), of images: the features of the needed "network"."""
+    needed = run.needed("network")
+    network = load(needed.architecture, needed.tensors).to(run.device)
+
+    def points(images: Images) -> npt.NDArray[np.float32]:
+        found: npt.NDArray[np.float32] = extract(network, images, batch).numpy()
         return found
+
+    return points

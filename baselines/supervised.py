@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from bench.nn import out_of_fold
+from bench.nn.images.flat import flattened
 from bench.registry import method
 from bench.tasks import ClusterTask, Method, Prediction, Run
 
@@ -38,5 +37,4 @@ class Supervised(Method):
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Predict each fold from the others; class c of the labels is cluster c."""
-        pixels = task.target.reshape(len(task.target), -1).astype(np.float32) / 255.0
-        return out_of_fold.predicted(pixels, task, run, **asdict(self))
+        return out_of_fold.predicted(flattened(task.target), task, run, **asdict(self))
