@@ -28,7 +28,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.declared import refuse_overridden
+from bench.declared import of_data, refuse_overridden
 from bench.nn import networks, training
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.unfit import refuse_number
@@ -132,7 +132,7 @@ class DTC(Method):
 
     def decided(self, task: str) -> dict[str, Any]:
         """What DTC's script has for a task's data, where it is not the default."""
-        return RECIPES.get(task.split("/", maxsplit=1)[0], {}) if self.recipe == "dtc" else {}
+        return of_data(RECIPES, task) if self.recipe == "dtc" else {}
 
     def _fit(self, task: ClusterTask, run: Run) -> Prediction:
         self._refuse_unfit(task)

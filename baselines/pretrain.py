@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench import weights
-from bench.declared import refuse_overridden
+from bench.declared import of_data, refuse_overridden
 from bench.nn import training
 from bench.nn.images.tensors import flip, to_tensor, translate
 from bench.nn.networks import build, completed, describe
@@ -99,7 +99,7 @@ class Pretrain(Method):
 
     def decided(self, task: str) -> dict[str, Any]:
         """What DTC's script has for a task's data."""
-        return DTC.get(task.split("/", maxsplit=1)[0], {}) if self.recipe == "dtc" else {}
+        return of_data(DTC, task) if self.recipe == "dtc" else {}
 
     def _train(self, task: ClusterTask | AdaptTask, run: Run) -> Prediction:
         source = task.source

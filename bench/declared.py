@@ -116,6 +116,11 @@ def refuse_overridden(one: Any, recipe: Mapping[str, Mapping[str, Any]]) -> None
         raise ValueError(f"the recipe decides {', '.join(given)}: give them with recipe = 'own'")
 
 
+def of_data(recipe: Mapping[str, Mapping[str, Any]], task: str) -> dict[str, Any]:
+    """What a recipe, as `refuse_overridden` takes it, has for the data set of a task's name."""
+    return dict(recipe.get(task.split("/", maxsplit=1)[0], {}))
+
+
 def _plain(value: Any) -> bool:
     """Whether a value can stand in JSON as what it is."""
     if isinstance(value, tuple):
