@@ -7,7 +7,6 @@ network, subclass `Network` with a name in a module of its own, here or in a plu
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import json
 import pkgutil
@@ -115,9 +114,7 @@ def _parsed(architecture: str) -> dict[str, Any]:
 def _refuse_unknown(name: str) -> None:
     names = {*shipped.networks(), *KNOWN}
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(names))}"
-        raise ValueError(f"unknown network '{name}': {hint}")
+        raise ValueError(str(unknown("network", name, names)))
 
 
 def _refuse_unfit(name: str, own: Mapping[str, Any]) -> None:

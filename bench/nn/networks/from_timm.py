@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from bench.errors import unknown
 from bench.nn.networks.base import Network
 
 _FULLY_CONNECTED = "pre_logits."
@@ -87,9 +87,8 @@ def _created(model: str) -> Any:
 
     known = timm.list_models()
     if model not in known and model not in timm.list_pretrained():
-        near = difflib.get_close_matches(model, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else "timm.list_models() names them"
-        raise ValueError(f"timm has no model '{model}': {hint}")
+        error = unknown("model", model, known, where="timm", named_by="timm.list_models()")
+        raise ValueError(str(error))
     return timm.create_model(model, pretrained=False, num_classes=0)
 
 
