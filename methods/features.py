@@ -115,9 +115,8 @@ class Features(Frozen):
                 run.checkpoint({"blocks": blocks})
         features = torch.cat(blocks)
         if self.standardise:
-            spread = features.std(dim=0, correction=0)
-            # A dimension in which images do not differ stays 0.
-            features = (features - features.mean(dim=0)) / torch.where(spread > 0, spread, 1.0)
+            mean, deviation = moments(features)
+            features = (features - mean) / deviation
         if self.normalise:
             features = functional.normalize(features)
         return Prediction(tensors={"features": features})
@@ -127,6 +126,15 @@ class Features(Frozen):
         if not torch.isfinite(features).all():
             raise ValueError(f"network '{self.network}': its features hold NaN or infinite values")
         return features
+
+
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each dimension of features (N, D), (D,) each.
+
+    The deviation is 1 where images do not differ, which stay 0 when they are divided by it.
+    """
+    deviation = features.std(dim=0, correction=0)
+    return features.mean(dim=0), torch.where(deviation > 0, deviation, 1.0)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.nn.clustering.heads import UNIT, Heads, assign, pad_columns
+from bench.nn.clustering.heads import UNIT, Heads, assign, from_centres, pad_columns
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.neighbours import nearest, probabilities
 from bench.nn.clustering.unfit import refuse_outputs
@@ -133,8 +133,8 @@ class TSP(OnFeatures):
             drawn = ((2 * drawn - 1) / width**0.5).to(features.device)
             return drawn[:, :width], drawn[:, width]
         seed = run.seed_for("init")
-        _, centres = kmeans(features.cpu().numpy(), clusters, seed, n_init=self.n_init)
-        return functional.normalize(torch.from_numpy(centres)).to(weight) / width**0.5, bias
+        found = from_centres(features.cpu().numpy(), clusters, seed, self.n_init)
+        return found.to(weight), bias
 
     def _step(self, heads: Heads, features: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
         """One step on a batch of each head; its loss times the number of images, (S,)."""

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from bench.nn import networks, training
-from bench.nn.clustering.kmeans import kmeans
+from bench.nn.clustering.heads import from_centres
 from bench.nn.clustering.neighbours import nearest, probabilities
 from bench.nn.images.tensors import to_tensor
 from bench.nn.losses.agreement import tsp_loss
@@ -31,7 +30,7 @@ from bench.nn.networks.sized import has_size, sized
 from bench.registry import method
 from bench.tasks import ClusterTask, Images, Prediction, Run
 
-from .features import Pretrained
+from .features import Pretrained, moments
 
 _IMAGES = 250
 """Images at a time, where nothing is learned."""
@@ -131,17 +130,14 @@ class _Model(nn.Module):
 
     def fix(self, features: Tensor) -> Tensor:
         """Take the constants from these features, (N, D) on the CPU; they as they then are."""
-        spread = features.std(dim=0, correction=0)
+        mean, deviation = moments(features)
         device = self.shift.device
-        self.shift = features.mean(dim=0).to(device)
-        # A dimension in which images do not differ stays 0.
-        self.scale = torch.where(spread > 0, spread, 1.0).to(device)
-        return (features - self.shift.cpu()) / self.scale.cpu()
+        self.shift, self.scale = mean.to(device), deviation.to(device)
+        return (features - mean) / deviation
 
     def start(self, features: Tensor, clusters: int, n_init: int, seed: int) -> None:
-        """The head: centres of K-means divided by their norm and the root of D (appendix A)."""
-        _, centres = kmeans(features.numpy(), clusters, seed, n_init=n_init)
-        weight = functional.normalize(torch.from_numpy(centres)) / features.shape[1] ** 0.5
+        """The head, from K-means of features (N, D) on the CPU."""
+        weight = from_centres(features.numpy(), clusters, seed, n_init)
         self.head = nn.Linear(features.shape[1], clusters).to(self.shift.device)
         with torch.no_grad():
             self.head.weight.copy_(weight)

@@ -12,10 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import Adam
+
+from bench.nn.clustering.kmeans import kmeans
 
 UNIT = 64
 """Elements of each head come in multiples of this: of any vector loop's step."""
@@ -116,3 +120,22 @@ def assign(weight: Tensor, bias: Tensor, features: Tensor) -> Tensor:
 def pad_columns(x: Tensor) -> Tensor:
     """Zeros behind the last dimension, to a multiple of `UNIT`."""
     return functional.pad(x, (0, -x.shape[-1] % UNIT))
+
+
+def from_centres(
+    features: npt.NDArray[np.float32], clusters: int, seed: int, n_init: int
+) -> Tensor:
+    """TSP's first head: centres of K-means divided by their norm and the root of D (appendix A).
+
+    Args:
+        features: float32, (N, D).
+        clusters: K.
+        seed: Of K-means.
+        n_init: Restarts of it.
+
+    Returns:
+        float32, (K, D), on the CPU.
+    """
+    _, centres = kmeans(features, clusters, seed, n_init=n_init)
+    weight: Tensor = functional.normalize(torch.from_numpy(centres)) / features.shape[1] ** 0.5
+    return weight
