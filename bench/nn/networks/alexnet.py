@@ -39,7 +39,7 @@ class AlexNet(Network, name="alexnet"):
         variant: Which.
 
     Raises:
-        TypeError: no such variant.
+        ValueError: no such variant.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class AlexNet(Network, name="alexnet"):
     ) -> None:
         super().__init__()
         if variant not in WIDTHS:
-            raise TypeError(f"variant = {variant!r} is none of {', '.join(WIDTHS)}")
+            raise ValueError(f"variant = {variant!r} is none of {', '.join(WIDTHS)}")
         tiny, (hidden, grid) = variant == "tiny", (_HIDDEN[variant], _GRID[variant])
         shapes = [(3, 2, 1), (3, 1, 1)] if tiny else [(11, 4, 2), (5, 1, 2)]
         shapes += [(3, 1, 1)] * 3
