@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from bench.declared import refuse_below
 from bench.nn.clustering import constraints
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.images.flat import flattened
@@ -54,8 +55,7 @@ class Constrained(Predicted):
     Omniglot (CCN, section 5.1.1); 0: their own."""
 
     def __post_init__(self) -> None:
-        if self.size < 0:
-            raise ValueError(f"size = {self.size} must be at least 0")
+        refuse_below(0, self, "size")
 
     def points(self, task: ClusterTask) -> Floats:
         """Pixels in 0..1, (n, D)."""
@@ -63,7 +63,7 @@ class Constrained(Predicted):
 
 
 @dataclass(frozen=True)
-class OnLearned(Method):
+class OnLearned(Constrained):
     """K-means on the points that a needed cell has learned from pairs."""
 
     learned: ClassVar[str]
@@ -71,6 +71,10 @@ class OnLearned(Method):
 
     n_init: int = 20
     """Restarts, of which the lowest inertia wins."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_below(1, self, "n_init")
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster; a single stage, so a resumed cell starts over."""

@@ -23,6 +23,7 @@ import numpy as np
 from scipy.linalg import eigh
 from sklearn.metrics.pairwise import euclidean_distances
 
+from bench.declared import refuse_below
 from bench.nn.clustering import constraints
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.unfit import refuse_unfit
@@ -52,8 +53,7 @@ class CSP(Constrained):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_init < 1:
-            raise ValueError(f"n_init = {self.n_init} must be at least 1")
+        refuse_below(1, self, "n_init")
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster; a single stage, so a resumed cell starts over."""

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench.declared import refuse_below
 from bench.nn import training
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.images.tensors import to_tensor
@@ -76,6 +77,10 @@ class StackedAutoencoder(Method):
     """Share of a layer's input and of its code that is dropped while it is trained alone."""
     scale: float = 0.02
     """What pixels in 0..255 are multiplied by."""
+
+    def __post_init__(self) -> None:
+        if min(self.widths, default=0) < 1:
+            raise ValueError(f"widths = {self.widths} must be one or more numbers of at least 1")
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Train layer by layer, then end to end; gives back the autoencoder's weights."""
@@ -192,8 +197,8 @@ class DEC(Method):
     """Stop here at the latest; the paper names no limit."""
 
     def __post_init__(self) -> None:
-        if self.update_interval < 0:
-            raise ValueError(f"update_interval = {self.update_interval} must be at least 0")
+        refuse_below(1, self, "n_init")
+        refuse_below(0, self, "update_interval")
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:
         """The autoencoder, one for all numbers of clusters."""

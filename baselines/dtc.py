@@ -28,7 +28,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.declared import of_data, refuse_overridden
+from bench.declared import of_data, refuse_below, refuse_overridden
 from bench.nn import networks, training
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.unfit import refuse_number
@@ -111,8 +111,9 @@ class DTC(Method):
     """Seed of the pretrained network; None: one for each seed. The paper's ten runs share one."""
 
     def __post_init__(self) -> None:
-        if min(self.batch_size - 1, self.epochs, self.refresh) < 1 or self.warmup_epochs < 0:
-            raise ValueError("batch_size must be at least 2, epochs and refresh at least 1")
+        refuse_below(2, self, "batch_size")
+        refuse_below(1, self, "epochs", "refresh", "n_init")
+        refuse_below(0, self, "warmup_epochs")
         if self.recipe == "dtc":
             refuse_overridden(self, RECIPES)
 

@@ -18,6 +18,7 @@ from typing import Literal
 
 from sklearn.decomposition import PCA
 
+from bench.declared import refuse_below
 from bench.nn.clustering.kmeans import in_span, kmeans
 from bench.registry import method
 from bench.tasks import ClusterTask, Prediction, Run
@@ -39,6 +40,10 @@ class KMeans(OnPoints):
     components: Literal["all", "clusters"] = "all"
     """What of the points is clustered: "clusters" takes as many principal components as there are
     clusters, not whitened, as DTC's script does with features."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse_below(1, self, "n_init", "max_iter")
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster the target; a single stage, so a resumed cell starts over."""

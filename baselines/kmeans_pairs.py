@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.declared import refuse_below
 from bench.nn.clustering.kmeans import kmeans
 from bench.registry import method
 from bench.tasks import ClusterTask, Prediction, Run
@@ -29,8 +30,7 @@ class KMeansOnPairs(Predicted):
     """Restarts, of which the lowest inertia wins, as for K-means on pixels."""
 
     def __post_init__(self) -> None:
-        if self.n_init < 1:
-            raise ValueError(f"n_init = {self.n_init} must be at least 1")
+        refuse_below(1, self, "n_init")
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster the rows; a single stage, so a resumed cell starts over."""

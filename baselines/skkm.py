@@ -24,7 +24,7 @@ import torch
 
 from bench.nn.clustering import constraints, pair_bounds
 from bench.nn.clustering.distances import squared_distances
-from bench.nn.clustering.logdet import Distances, centred, factor
+from bench.nn.clustering.logdet import Distances, centred, factor, refuse_energy
 from bench.registry import method
 from bench.tasks import Bools, ClusterTask, Floats, Need, Prediction, Run, TaskInfo
 
@@ -52,8 +52,9 @@ class Learning(Constrained):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.scales or min(self.scales) <= 0 or not 0 < self.energy <= 1:
-            raise ValueError(f"scales = {self.scales} must be above 0, energy in 0..1")
+        if not min(self.scales, default=0) > 0:
+            raise ValueError(f"scales = {self.scales} must be one or more numbers above 0")
+        refuse_energy(self.energy)
         if not (0 < self.near < self.far and self.gamma > 0 and self.most > 0):
             raise ValueError("near, far, gamma and most must be above 0, far above near")
 

@@ -24,7 +24,7 @@ import torch
 
 from bench.nn.clustering import constraints, triples
 from bench.nn.clustering.distances import squared_distances
-from bench.nn.clustering.logdet import Distances, centred, factor
+from bench.nn.clustering.logdet import Distances, centred, factor, refuse_energy
 from bench.nn.clustering.mean_shift import bandwidths
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Need, Prediction, Run, TaskInfo
@@ -51,8 +51,9 @@ class Learning(Constrained):
         super().__post_init__()
         if min(self.per_image, self.sweeps, self.neighbour) < 1:
             raise ValueError("per_image, sweeps and neighbour must be at least 1")
-        if not self.gamma > 0 or not 0 < self.energy <= 1:
-            raise ValueError(f"gamma = {self.gamma} must be above 0, energy in 0..1")
+        if not self.gamma > 0:
+            raise ValueError(f"gamma = {self.gamma} must be above 0")
+        refuse_energy(self.energy)
 
 
 @method("sklr-kernel", kinds=("cluster",), artifact=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.declared import refuse_below
 from bench.nn.clustering.mean_shift import bandwidths, largest, mean_shift
 from bench.registry import method
 from bench.tasks import ClusterTask, Prediction, Run
@@ -35,8 +36,7 @@ class SKMS(OnKernel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rank < 1:
-            raise ValueError(f"rank = {self.rank} must be at least 1")
+        refuse_below(1, self, "rank")
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster; a single stage, so a resumed cell starts over."""

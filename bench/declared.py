@@ -96,6 +96,13 @@ def refuse_signature(fit: Callable[..., Any], where: str) -> None:
         raise BenchError(f"{where}: fit{taken} must take (self, task, run)") from None
 
 
+def refuse_below(least: int, one: Any, *names: str) -> None:
+    """Raise a ValueError that names the first of a method's parameters that is less than this."""
+    for name in names:
+        if getattr(one, name) < least:
+            raise ValueError(f"{name} = {getattr(one, name)} must be at least {least}")
+
+
 def refuse_overridden(one: Any, recipe: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse values that a recipe would override unseen.
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench import weights
+from bench.declared import refuse_below
 from bench.nn import networks
 from bench.nn.images.tensors import to_tensor
 from bench.nn.networks.features import evaluating
@@ -87,8 +88,7 @@ class Features(Frozen):
     """Images at a time, and between two checkpoints."""
 
     def __post_init__(self) -> None:
-        if self.block < 1:
-            raise ValueError(f"block = {self.block} must be at least 1")
+        refuse_below(1, self, "block")
         if self.pretraining and self.network != _DINO:
             raise ValueError(f"pretraining = '{self.pretraining}' needs network = 'dino'")
 

@@ -25,6 +25,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.declared import refuse_below
 from bench.nn import networks, training
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.unfit import refuse_number
@@ -111,10 +112,9 @@ class Supreme(Method):
     """Give back features before and attributes after training, for figures."""
 
     def __post_init__(self) -> None:
-        if min(self.batch_size - 1, self.epochs, self.attributes, self.sharpen + 1) < 1:
-            raise ValueError(
-                "batch_size must be at least 2, epochs and attributes at least 1, sharpen 0"
-            )
+        refuse_below(2, self, "batch_size")
+        refuse_below(1, self, "epochs", "attributes", "n_init")
+        refuse_below(0, self, "sharpen")
         self._confidence()
 
     def needs(self, task: TaskInfo) -> dict[str, Need]:

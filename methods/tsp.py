@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench.declared import refuse_below
 from bench.nn.clustering.heads import UNIT, Heads, assign, from_centres, pad_columns
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.neighbours import nearest, probabilities
@@ -246,6 +247,9 @@ class TSPKMeans(OnFeatures):
 
     n_init: int = 1
     """Restarts, of which the lowest inertia wins; see `TSP.n_init`."""
+
+    def __post_init__(self) -> None:
+        refuse_below(1, self, "n_init")
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """The nearest centre of each image, as a linear head."""

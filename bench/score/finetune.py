@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.declared import refuse_below
 from bench.nn import networks, training
 from bench.nn.images.tensors import flip, to_tensor
 from bench.nn.images.views import Views, described
@@ -71,9 +72,7 @@ class FineTune(Method):
     """Start the fully-connected layers from fresh weights."""
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "batch_size", "halve_every", "size", "crops"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)} must be at least 1")
+        refuse_below(1, self, "iterations", "batch_size", "halve_every", "size", "crops")
         Views(crop_scale=self.crop_scale)
 
     def fit(self, task: FineTuneTask, run: Run) -> Prediction:

@@ -148,7 +148,7 @@ def test_skms_gives_no_more_clusters_than_are_declared():
     [
         ("itml", {"gamma": 0.0}, "gamma must be above 0"),
         ("itml", {"low": 95.0, "high": 5.0}, "0 <= low < high <= 100"),
-        ("skkm", {"scales": ()}, "must be above 0, energy in"),
+        ("skkm", {"scales": ()}, "must be one or more numbers above 0"),
         ("skkm", {"near": 2.0}, "far above near"),
         ("skms", {"rank": 0}, "rank = 0 must be at least 1"),
         ("sklr", {"sweeps": 0}, "sweeps and neighbour must be at least 1"),

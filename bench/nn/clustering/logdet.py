@@ -122,12 +122,18 @@ def centred(kernel: Floats) -> Floats:
     return found
 
 
+def refuse_energy(energy: float) -> None:
+    """Raise a ValueError for what `factor` cannot take as a share."""
+    if not 0 < energy <= 1:
+        raise ValueError(f"energy = {energy} must be above 0 and at most 1")
+
+
 def factor(kernel: Floats, energy: float = 1.0) -> Floats:
     """F with F F^T = kernel up to rounding, the largest directions first.
 
     Args:
         kernel: Symmetric, positive semidefinite, (N, N), finite.
-        energy: The share of the eigenvalues' sum that is kept at least, in 0..1.
+        energy: The share of the eigenvalues' sum that is kept at least, above 0 and at most 1.
 
     Returns:
         float64, (N, rank), rank >= 1; signs are chosen so that each column's largest entry is
