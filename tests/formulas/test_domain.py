@@ -96,7 +96,7 @@ def test_a_reversed_gradient_is_turned_round_and_scaled():
 def test_the_learning_rate_falls():
     assert domain.annealed(0) == 1.0
     assert domain.annealed(1000) == pytest.approx(2**-0.75)
-    assert domain.annealed(10, gamma=0.1, power=2.0) == 0.25
+    assert domain.annealed(10, gamma=0.1) == 2**-0.75
 
 
 def test_logits_beyond_all_bounds_stay_finite():

@@ -82,10 +82,9 @@ def test_literal_sum_over_pairs(loss, masked):
     mask = known if masked else torch.ones_like(known)
     expected = with_gradient(lambda p: LITERAL[loss](p, similar, mask), logits)
     given = known if masked else None
-    for reduction, divisor in (("sum", 1), ("mean", int(mask.sum()))):
-        ours = with_gradient(lambda p, r=reduction: loss(p, similar, given, reduction=r), logits)
-        for mine, its in zip(ours, expected, strict=True):
-            np.testing.assert_allclose(mine, its / divisor, rtol=1e-9, atol=1e-12)
+    ours = with_gradient(lambda p: loss(p, similar, given), logits)
+    for mine, its in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(mine, its / int(mask.sum()), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -93,9 +92,9 @@ def test_weights_between_similar_and_dissimilar(loss):
     logits, similar, known = draw(seed=1)
     weights = torch.where(similar, 0.8, 0.1).double()
     expected = with_gradient(lambda p: LITERAL[loss](p, weights, torch.ones_like(known)), logits)
-    ours = with_gradient(lambda p: loss(p, weights, reduction="sum"), logits)
+    ours = with_gradient(lambda p: loss(p, weights), logits)
     for mine, its in zip(ours, expected, strict=True):
-        np.testing.assert_allclose(mine, its, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(mine, its / known.numel(), rtol=1e-9, atol=1e-12)
 
 
 def test_the_margin_is_where_dissimilar_pairs_stop_to_matter():
@@ -103,22 +102,25 @@ def test_the_margin_is_where_dissimilar_pairs_stop_to_matter():
     everything, nothing = torch.ones_like(known), torch.zeros_like(similar)
     for margin in (0.5, 5.0):
         expected = with_gradient(lambda p, m=margin: literal_kcl(p, nothing, everything, m), logits)
-        ours = with_gradient(lambda p, m=margin: kcl(p, nothing, margin=m, reduction="sum"), logits)
+        ours = with_gradient(lambda p, m=margin: kcl(p, nothing, margin=m), logits)
         for mine, its in zip(ours, expected, strict=True):
-            np.testing.assert_allclose(mine, its, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(mine, its / known.numel(), rtol=1e-9, atol=1e-12)
 
 
 def test_unknown_pairs_add_the_constants_of_the_released_code_only_there():
     """It adds KLD + max(0, 2 - KLD) (KCL) or -log(eps) (MCL) for each; ours leaves them out."""
     logits, similar = torch.tensor(GOLDEN["b_logits"]).double(), torch.tensor(GOLDEN["b_S"])
     unknown = torch.tensor(GOLDEN["u_unknown"]).bool()
-    value = float(mcl(logits.softmax(1), similar, ~unknown, reduction="sum"))
+    known = int((~unknown).sum())
+    value = known * float(mcl(logits.softmax(1), similar, ~unknown))
     constants = -math.log(1e-7) * int(unknown.sum())
     np.testing.assert_allclose((value + constants) / 144, GOLDEN["u_mcl_loss_f64"], rtol=1e-9)
-    _, gradient = with_gradient(lambda p: mcl(p, similar, ~unknown, reduction="sum"), logits)
-    np.testing.assert_allclose(gradient / 144, GOLDEN["u_mcl_grad_f64"], rtol=1e-9, atol=1e-12)
+    _, gradient = with_gradient(lambda p: mcl(p, similar, ~unknown), logits)
+    np.testing.assert_allclose(
+        known * gradient / 144, GOLDEN["u_mcl_grad_f64"], rtol=1e-9, atol=1e-12
+    )
     kld = torch.tensor(GOLDEN["b_kld_pairs_f64"])[unknown]
-    value = float(kcl(logits.softmax(1), similar, ~unknown, reduction="sum"))
+    value = known * float(kcl(logits.softmax(1), similar, ~unknown))
     constants = float((kld + torch.relu(2 - kld)).sum())
     np.testing.assert_allclose((value + constants) / 144, GOLDEN["u_kcl_loss_f64"], rtol=1e-9)
 
@@ -150,9 +152,9 @@ def test_one_image_one_cluster_or_one_answer(loss, answer, n, clusters):
     logits, _, _ = draw(n, clusters)
     similar = torch.full((n, n), answer)
     expected = with_gradient(lambda p: LITERAL[loss](p, similar, torch.ones_like(similar)), logits)
-    ours = with_gradient(lambda p: loss(p, similar, reduction="sum"), logits)
+    ours = with_gradient(lambda p: loss(p, similar), logits)
     for mine, its in zip(ours, expected, strict=True):
-        np.testing.assert_allclose(mine, its, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(mine, its / n**2, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("answer", [False, True])
@@ -190,5 +192,3 @@ def test_bad_input_is_named(loss):
         loss(p, similar[:, :6])
     with pytest.raises(ValueError, match=r"known has shape \(49,\), not \(7, 7\)"):
         loss(p, similar, known.flatten())
-    with pytest.raises(ValueError, match="reduction = 'none'"):
-        loss(p, similar, reduction="none")

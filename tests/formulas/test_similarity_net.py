@@ -121,9 +121,9 @@ def enumerated(head, first, second):
     return logits.view(len(first), len(second), 2)
 
 
-def twins(features=5, hidden=11):
+def twins(features=5):
     torch.manual_seed(0)
-    one, other = (PairHead(features, hidden).double() for _ in range(2))
+    one, other = (PairHead(features).double() for _ in range(2))
     with torch.no_grad():
         one.norm.weight.uniform_(-1, 1)
         one.norm.bias.uniform_(-1, 1)
@@ -234,7 +234,7 @@ def test_nan_is_not_swallowed():
 
 
 def test_bad_input_is_named():
-    head = PairHead(5, 3)
+    head = PairHead(5)
     with pytest.raises(ValueError, match="one pair has no variance"):
         head(torch.randn(1, 5))
     assert head(torch.randn(1, 5), torch.randn(2, 5)).shape == (1, 2, 2)

@@ -69,20 +69,6 @@ def test_the_bound_on_the_error_is_one_and_the_limit_is_the_published_plan(sharp
     assert float((kernel @ turn - 1).abs().sum()) <= fast.error * (1 + 1e-6) <= tight
 
 
-def test_float32_with_light_samples_says_converged_only_of_what_is():
-    log_p = random_log_p(400, 7, scale=3.0, dtype=torch.float32)
-    for light in (1e-3, 1e-5, 1e-7):
-        samples = torch.full((400,), (1 - light) / 399, dtype=torch.float64)
-        samples[0] = light
-        stop = Stop(tolerance=0.05, limit=300)
-        plan = balance(log_p, 25.0, samples=samples, stop=stop)
-        shares = (25.0 * log_p.double() + plan.log_a).softmax(dim=1)
-        turn = (1 / 7) / (samples @ shares)
-        assert plan.converged == (plan.error <= 0.05)
-        assert plan.converged
-        assert float((shares @ turn - 1).abs().sum()) <= 0.06
-
-
 def test_a_limit_gives_the_last_point_that_was_kept():
     """Wherever it ends, no labels are those of an extrapolation that went astray."""
     log_p = random_log_p(1000, 5, scale=8.0)
@@ -117,17 +103,10 @@ def test_the_plan_is_the_released_codes(case):
     np.testing.assert_allclose(plan.columns, GOLDEN[f"Q_main__{case}"].sum(axis=0), rtol=1e-9)
 
 
-def test_any_marginals_are_met_as_literally():
+def test_shares_are_met_as_literally():
     log_p = random_log_p(23, 5)
-    clusters = np.array([0.1, 0.3, 0.2, 0.15, 0.25])
-    samples = np.arange(1, 24) / 276
-    plan = balance(
-        log_p,
-        3.0,
-        clusters=clusters.tolist(),
-        samples=samples.tolist(),
-        stop=Stop(tolerance=1e-13, limit=41, memory=0),
-    )
+    clusters, samples = np.full(5, 1 / 5), np.full(23, 1 / 23)
+    plan = balance(log_p, 3.0, stop=Stop(tolerance=1e-13, limit=200, memory=0))
     q = literal(log_p.exp().numpy(), 3.0, clusters, samples, plan.iterations)
     np.testing.assert_allclose(plan.columns, q.sum(axis=0), rtol=1e-11)
     np.testing.assert_array_equal(plan.labels, q.argmax(axis=1))
@@ -204,14 +183,6 @@ def test_threads_and_overwriting_change_no_byte(threads):
     assert not torch.equal(log_p, kept)
 
 
-def test_a_warm_start_saves_iterations():
-    log_p = random_log_p(800, 9)
-    cold = balance(log_p, 20.0)
-    warm = balance(log_p, 20.0, start=cold.log_a)
-    assert warm.iterations < cold.iterations
-    assert (warm.labels == cold.labels).float().mean() > 0.99
-
-
 def test_stopping_early_is_told():
     plan = balance(random_log_p(400, 8), 25.0, stop=Stop(limit=3))
     assert not plan.converged
@@ -244,10 +215,6 @@ def test_samples_and_clusters_without_probability_are_named(change, message):
     [
         ({"sharpness": 0.0}, "sharpness = 0.0 must be"),
         ({"sharpness": float("nan")}, "sharpness = nan must be"),
-        ({"clusters": [0.5, 0.5]}, "clusters: 3 numbers"),
-        ({"clusters": [0.5, 0.2, 0.2]}, "sum 0.9"),
-        ({"samples": [0.0, *[1 / 19] * 19]}, "smallest 0"),
-        ({"start": torch.zeros(2)}, "start has shape"),
     ],
 )
 def test_numbers_out_of_range_are_refused(options, message):

@@ -13,6 +13,12 @@ from bench.tasks import Floats, Ints
 
 _FLOOR = 1e-8
 """Of a squared bandwidth: a point whose neighbours are its equals still has one."""
+_TOLERANCE = 1e-10
+"""A place that moves less has arrived."""
+_MOVES = 10_000
+"""Of a place at most."""
+_MERGED = 1e-9
+"""Squared distance below which two places are one mode."""
 
 
 def bandwidths(points: Floats, neighbour: int) -> Floats:
@@ -29,14 +35,7 @@ def bandwidths(points: Floats, neighbour: int) -> Floats:
     return found
 
 
-def mean_shift(
-    points: Floats,
-    widths: Floats,
-    *,
-    tolerance: float = 1e-10,
-    most: int = 10_000,
-    merged: float = 1e-9,
-) -> Ints:
+def mean_shift(points: Floats, widths: Floats) -> Ints:
     """The mode that each point climbs to.
 
     The mean that a place y moves to has weights h_i^-(D + 2) exp(-|y - x_i|^2 / (2 h_i^2)). They
@@ -45,9 +44,6 @@ def mean_shift(
     Args:
         points: float64, (N, D), finite.
         widths: h, (N,), above 0.
-        tolerance: A place that moves less has arrived.
-        most: Moves of a place at most.
-        merged: Squared distance below which two places are one mode.
 
     Returns:
         int64, (N,): modes in the order of their first points, from 0.
@@ -56,21 +52,21 @@ def mean_shift(
     offset = -(points.shape[1] + 2) * np.log(widths)
     half = 1 / (2 * widths**2)
     moving = np.arange(len(points))
-    for _ in range(most):
+    for _ in range(_MOVES):
         weights = offset - squared_distances(places[moving], points) * half
         weights -= weights.max(axis=1, keepdims=True)
         np.exp(weights, out=weights)
         moved = (weights @ points) / weights.sum(axis=1, keepdims=True)
         steps = np.linalg.norm(moved - places[moving], axis=1)
         places[moving] = moved
-        moving = moving[steps >= tolerance]
+        moving = moving[steps >= _TOLERANCE]
         if not len(moving):
             break
     modes: Ints = np.full(len(points), -1, np.int64)
     count = 0
     for i in range(len(points)):
         if modes[i] < 0:
-            near = np.square(places - places[i]).sum(axis=1) < merged
+            near = np.square(places - places[i]).sum(axis=1) < _MERGED
             modes[near & (modes < 0)] = count
             count += 1
     return modes

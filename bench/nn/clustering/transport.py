@@ -13,7 +13,6 @@ lambda.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -46,36 +45,29 @@ def balance(
     sharpness: float = 25.0,
     *,
     stop: Stop | None = None,
-    clusters: Sequence[float] | Tensor | None = None,
-    samples: Sequence[float] | Tensor | None = None,
-    start: Tensor | None = None,
     overwrite: bool = False,
 ) -> Assignment:
-    """Assign samples to clusters so that each cluster gets its share.
+    """Assign samples, all of one weight, to clusters so that each cluster gets an equal share.
 
     Args:
         log_p: float32 or float64, (N, K): logarithms of the model's probabilities; -inf is zero.
         sharpness: lambda of equation 7, > 0: 25 in the paper, 10 in its CIFAR script.
         stop: When to stop; `Stop()` where not given.
-        clusters: (K,), > 0, sum 1: the share of each cluster; 1/K where not given.
-        samples: (N,), > 0, sum 1: the weight of each sample; 1/N where not given.
-        start: (K,): `Assignment.log_a` of an earlier plan; else b = 1/N, as published.
         overwrite: Work in the memory of `log_p`, whose values are lost.
 
     Raises:
-        ValueError: a shape, marginal or number out of its range; NaN or +inf in `log_p`; a sample
-            or a cluster without any probability.
+        ValueError: a shape or number out of its range; NaN or +inf in `log_p`; a sample or a
+            cluster without any probability.
         FactorsApart: with `overwrite`, factors so far apart that the kernel lost entries that
             matter, which its trial on a part of the samples did not show.
     """
-    _refuse_unfit(log_p, sharpness, start)
-    n, k = log_p.shape
-    sums = _marginal(samples, n, "samples", log_p), _marginal(clusters, k, "clusters", log_p)
+    _refuse_unfit(log_p, sharpness)
+    sums = _equal(len(log_p), log_p), _equal(log_p.shape[1], log_p)
     stop, kernel = stop or Stop(), log_p if overwrite else log_p.clone()
     trial, top = _exponentiate(kernel, sharpness, sums[1])
     # The published start, b = the samples' weights, seen from the kernel that was centred.
     log_b = sums[0].log() + top - top.max()
-    log_a = _begin(kernel, log_b, sums[1]) if start is None else start.to(sums[1]) - trial
+    log_a = _begin(kernel, log_b, sums[1])
     plan = solve(kernel, sweep_kernel, log_a, sums, stop)
     within = float(plan.log_a.max() - plan.log_a.min()) <= _LIMITS[log_p.dtype]
     if within and torch.isfinite(plan.columns).all():
@@ -144,26 +136,18 @@ def _trial(kernel: Tensor, clusters: Tensor) -> Tensor:
     size = min(len(kernel), max(_SAMPLE[0], _SAMPLE[1] * len(clusters)))
     rows = torch.linspace(0, len(kernel) - 1, size, dtype=torch.float64).long()
     part = kernel[rows.to(kernel.device)]
-    samples = torch.full((size,), 1 / size, dtype=torch.float64, device=kernel.device)
+    samples = _equal(size, kernel)
     rough = Stop(tolerance=0.01 * size, limit=500)
     log_a = clusters.log()
     return solve(part, sweep_logarithms, log_a, (samples, clusters), rough).log_a
 
 
-def _marginal(given: Sequence[float] | Tensor | None, n: int, name: str, like: Tensor) -> Tensor:
-    """Wanted sums, float64 (n,), equal ones where none are given."""
-    if given is None:
-        return torch.full((n,), 1 / n, dtype=torch.float64, device=like.device)
-    sums = torch.as_tensor(given, dtype=torch.float64, device=like.device)
-    if sums.shape != (n,) or not (sums > 0).all() or abs(float(sums.sum()) - 1) > 1e-6:
-        raise ValueError(
-            f"{name}: {n} numbers above 0 with the sum 1 are wanted; got shape "
-            f"{tuple(sums.shape)}, smallest {float(sums.min()):g}, sum {float(sums.sum()):g}"
-        )
-    return sums / sums.sum()
+def _equal(n: int, like: Tensor) -> Tensor:
+    """Equal shares, float64 (n,), on the device of another tensor."""
+    return torch.full((n,), 1 / n, dtype=torch.float64, device=like.device)
 
 
-def _refuse_unfit(log_p: Tensor, sharpness: float, start: Tensor | None) -> None:
+def _refuse_unfit(log_p: Tensor, sharpness: float) -> None:
     """Raise for input that no plan could be made of."""
     if log_p.ndim != 2 or 0 in log_p.shape or log_p.dtype not in _LIMITS:
         raise ValueError(
@@ -175,5 +159,3 @@ def _refuse_unfit(log_p: Tensor, sharpness: float, start: Tensor | None) -> None
         raise ValueError(f"{k} clusters cannot share {n} samples: K must be at most N")
     if not 0 < sharpness < float("inf"):
         raise ValueError(f"sharpness = {sharpness} must be a number above 0")
-    if start is not None and (start.shape != (k,) or not torch.isfinite(start).all()):
-        raise ValueError(f"start has shape {tuple(start.shape)}: {k} finite numbers are wanted")

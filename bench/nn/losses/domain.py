@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+_POWER = 0.75
+"""Of `annealed`: beta of Ganin et al., section 5.2.2."""
+
 
 def reverse(x: Tensor, coefficient: float) -> Tensor:
     """`x` itself; its gradient is multiplied by -`coefficient` on the way back.
@@ -42,9 +45,9 @@ def reversal(step: int, over: int = 1000, *, alpha: float = 1.0, high: float = 1
     return high * math.tanh(alpha * step / over / 2.0)  # 2 / (1 + exp(-2 x)) - 1 = tanh(x)
 
 
-def annealed(step: int, gamma: float = 1e-3, power: float = 0.75) -> float:
-    """What a learning rate is multiplied by after `step` steps: (1 + gamma step)^-power."""
-    return float((1.0 + gamma * step) ** -power)
+def annealed(step: int, gamma: float = 1e-3) -> float:
+    """What a learning rate is multiplied by after `step` steps: (1 + gamma step)^-0.75."""
+    return float((1.0 + gamma * step) ** -_POWER)
 
 
 def discriminator(features: int, hidden: int = 1024) -> nn.Sequential:

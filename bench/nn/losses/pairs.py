@@ -10,7 +10,7 @@ Written out, both compare n² copies of the distributions, self-pairs included. 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,8 +18,6 @@ from torch.autograd.function import once_differentiable
 
 EPS = 1e-7
 """Added, before logarithms, to probabilities that may be 0; nothing is renormalised."""
-
-Reduction = Literal["mean", "sum"]
 
 
 class _WithGradient(torch.autograd.Function):
@@ -43,7 +41,6 @@ def kcl(
     known: Tensor | None = None,
     *,
     margin: float = 2.0,
-    reduction: Reduction = "mean",
 ) -> Tensor:
     """KL-divergence based contrastive loss (CCN, equations 1 to 5).
 
@@ -56,18 +53,18 @@ def kcl(
         similar: Bool, or weights in 0..1, (n, n): whether i and j (row, column) are similar.
         known: Bool, (n, n): the pairs to count; None: all n², self-pairs included.
         margin: What a dissimilar pair's divergence must reach, in nats.
-        reduction: "mean" divides by the number of known pairs, as the released code (which lets
-            unknown pairs add constants); "sum" by nothing. Equations 9 and 6 as printed are twice
-            that: they sum both directions of every ordered pair. With no known pair either gives 0.
 
     Returns:
-        A scalar in float32, or float64 for float64 `p`; NaN where `p` holds NaN.
+        The mean over the known pairs, as in the released code (which lets unknown pairs add
+        constants), 0 where there are none: a scalar in float32, or float64 for float64 `p`; NaN
+        where `p` holds NaN. Equations 9 and 6 as printed sum, over both directions of every ordered
+        pair.
 
     Raises:
-        ValueError: shapes that do not fit, or an unknown reduction.
+        ValueError: shapes that do not fit.
     """
     with torch.no_grad(), torch.autocast(p.device.type, enabled=False):
-        q, alike, unlike, divisor = _prepare(p, similar, known, reduction)
+        q, alike, unlike, divisor = _prepare(p, similar, known)
         q = q + EPS
         log_q = q.log()
         entropy = (q * log_q).sum(dim=1, keepdim=True)
@@ -80,9 +77,7 @@ def kcl(
     return loss
 
 
-def mcl(
-    p: Tensor, similar: Tensor, known: Tensor | None = None, *, reduction: Reduction = "mean"
-) -> Tensor:
+def mcl(p: Tensor, similar: Tensor, known: Tensor | None = None) -> Tensor:
     """Meta classification likelihood, the loss of MCL.
 
     With g_ij = p_i . p_j, the probability that i and j fall into one cluster, a similar pair costs
@@ -92,17 +87,16 @@ def mcl(
         p: Probabilities, float, (n, K), rows sum to 1; not logits.
         similar: Bool, or weights s in 0..1, (n, n), for -log(s g + (1 - s)(1 - g)).
         known: Bool, (n, n): the pairs to count; None: all n², self-pairs included.
-        reduction: "mean" divides by the number of known pairs, "sum" by nothing. With no known
-            pair either gives 0.
 
     Returns:
-        A scalar in float32, or float64 for float64 `p`; NaN where `p` holds NaN.
+        The mean over the known pairs, 0 where there are none: a scalar in float32, or float64 for
+        float64 `p`; NaN where `p` holds NaN.
 
     Raises:
-        ValueError: shapes that do not fit, or an unknown reduction.
+        ValueError: shapes that do not fit.
     """
     with torch.no_grad(), torch.autocast(p.device.type, enabled=False):
-        q, alike, unlike, divisor = _prepare(p, similar, known, reduction)
+        q, alike, unlike, divisor = _prepare(p, similar, known)
         sign = alike - unlike
         likelihood = torch.addcmul(unlike, sign, q @ q.T).add_(EPS)
         logs = likelihood.log()
@@ -119,17 +113,15 @@ def _at_least_single(p: Tensor) -> Tensor:
 
 
 def _prepare(
-    p: Tensor, similar: Tensor, known: Tensor | None, reduction: Reduction
+    p: Tensor, similar: Tensor, known: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, float]:
-    """`p` in single precision or better, each pair's weights as similar and dissimilar, divisor."""
+    """`p` in single precision or better, each pair's weights as similar and dissimilar, pairs."""
     if p.ndim != 2 or 0 in p.shape:
         raise ValueError(f"probabilities have shape {tuple(p.shape)}, not (n, K) with n, K >= 1")
     n = len(p)
     for name, mask in (("similar", similar), ("known", known)):
         if mask is not None and mask.shape != (n, n):
             raise ValueError(f"{name} has shape {tuple(mask.shape)}, not ({n}, {n}) as p demands")
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction = {reduction!r} is neither 'mean' nor 'sum'")
     q = _at_least_single(p)
     alike = similar.to(q)
     unlike = 1.0 - alike
@@ -138,4 +130,4 @@ def _prepare(
         mask = known.to(q)
         alike, unlike = alike * mask, unlike * mask
         pairs = max(float(mask.sum()), 1.0)
-    return q, alike, unlike, pairs if reduction == "mean" else 1.0
+    return q, alike, unlike, pairs

@@ -44,16 +44,15 @@ class PairHead(nn.Module):
     released code also does when it labels pairs for clustering; call `eval()` for the tracked ones.
 
     Args:
-        features: D, the length of one feature vector.
-        hidden: Units of the hidden layer; None: 4 D.
+        features: D, the length of one feature vector; the hidden layer has 4 D units.
         form: "compiled" gives half the logits' difference, with both signs, which any softmax and
             its gradients take for the logits themselves.
     """
 
-    def __init__(self, features: int, hidden: int | None = None, form: Form = "blocked") -> None:
+    def __init__(self, features: int, form: Form = "blocked") -> None:
         super().__init__()
         self.form = form
-        units = 4 * features if hidden is None else hidden
+        units = 4 * features
         self.hidden = nn.Linear(2 * features, units)
         self.norm = nn.BatchNorm1d(units)
         self.output = nn.Linear(units, 2)
@@ -165,7 +164,7 @@ class SimilarityNet(nn.Module):
                 parts += [nn.Linear(features, units), nn.BatchNorm1d(units), nn.ReLU()]
                 features = units
             self.trunk = nn.Sequential(*parts)
-        self.head = PairHead(features, form=form)
+        self.head = PairHead(features, form)
 
     @classmethod
     def of_vggs(
