@@ -61,7 +61,7 @@ class Learning(Constrained):
 
 @method("skms-kernel", kinds=("cluster",), artifact=True)
 @dataclass(frozen=True)
-class Kernel(Learning):
+class SKMSKernel(Learning):
     """The kernel of the target's pixels that SKMS learns from predicted pairs."""
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:

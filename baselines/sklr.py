@@ -58,7 +58,7 @@ class Learning(Constrained):
 
 @method("sklr-kernel", kinds=("cluster",), artifact=True)
 @dataclass(frozen=True)
-class Kernel(Learning):
+class SKLRKernel(Learning):
     """The kernel of the target's pixels that SKLR learns from predicted pairs."""
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:

@@ -30,13 +30,13 @@ from bench.tasks import Images, Method, Need, Prediction, RepresentTask, Run, Ta
 
 TURNS = 4
 """Outputs of the rotation head."""
-_SMALL = {**PLAIN, "network": "convnet", "epochs": 40, "milestones": (24, 32)}
+_QUICK = {**PLAIN, "network": "convnet", "epochs": 40, "milestones": (24, 32)}
 """The quick preset."""
 _NEUTRAL = {"turns": "random"}
 
 
 @dataclass(frozen=True)
-class _Training(Augmentation, Method):
+class _OnFixedLabels(Augmentation, Method):
     """What both methods share: parameters and the loop."""
 
     network: str = "alexnet"
@@ -96,9 +96,9 @@ class _Training(Augmentation, Method):
         return Prediction(tensors=training.weights(network), architecture=architecture)
 
 
-@method("label-transfer", kinds=("represent",), quick=_SMALL, neutral=_NEUTRAL)
+@method("label-transfer", kinds=("represent",), quick=_QUICK, neutral=_NEUTRAL)
 @dataclass(frozen=True)
-class LabelTransfer(_Training):
+class LabelTransfer(_OnFixedLabels):
     """A fresh network trained on the labels of a finished SeLa."""
 
     source: str = ""
@@ -123,11 +123,11 @@ class LabelTransfer(_Training):
     "supervised-network",
     kinds=("represent",),
     uses_target_labels=True,
-    quick=_SMALL,
+    quick=_QUICK,
     neutral=_NEUTRAL,
 )
 @dataclass(frozen=True)
-class SupervisedNetwork(_Training):
+class SupervisedNetwork(_OnFixedLabels):
     """A network trained on the true labels: an upper bound."""
 
     def fit(self, task: RepresentTask, run: Run) -> Prediction:

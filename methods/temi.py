@@ -42,7 +42,7 @@ from bench.tasks import ClusterTask, Ints, Prediction, Run
 from .features import OnFeatures
 
 _SNAPSHOTS = 10
-"""Assignments handed over while training, at most."""
+"""Assignments handed over while training, at least, where there are as many epochs."""
 _IMAGES = 4096
 """Images at a time, where nothing is learned."""
 _DEVIATION = 0.02
@@ -173,9 +173,9 @@ class TEMI(OnFeatures):
         The clusters' shares, (heads, K), follow the teacher in place.
         """
         with torch.no_grad():
-            q = _log(teacher(x), self.teacher_temperature)
+            q = _log_probabilities(teacher(x), self.teacher_temperature)
             shares.copy_(followed(shares, q, self.share_momentum))
-        p = _log(student(x), self.student_temperature)
+        p = _log_probabilities(student(x), self.student_temperature)
         return temi_loss(p, q, shares, self.beta)
 
 
@@ -246,7 +246,7 @@ def _whole_batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor
     yield from (rows for rows in training.batches(n, size, order) if len(rows) == size)
 
 
-def _log(outputs: Tensor, temperature: float) -> Tensor:
+def _log_probabilities(outputs: Tensor, temperature: float) -> Tensor:
     """Logarithms of the distributions, of n images and their neighbours apart: (H, 2, n, K)."""
     heads, rows, clusters = outputs.shape
     return (outputs / temperature).log_softmax(dim=2).view(heads, 2, rows // 2, clusters)
