@@ -215,10 +215,10 @@ class DEC(Method):
         parameters = [*network.parameters(), *clusters.parameters()]  # no loss reaches decoders
         optimiser = torch.optim.SGD(parameters, lr=self.learning_rate, momentum=self.momentum)
         order = run.generator("batches")
-        per_epoch = -(-len(task.target) // self.batch_size)
+        per_epoch = math.ceil(len(task.target) / self.batch_size)
         epochs = training.Epochs(
             run,
-            -(-self.max_epochs * per_epoch // (self.update_interval or per_epoch)),
+            math.ceil(self.max_epochs * per_epoch / (self.update_interval or per_epoch)),
             network=network,
             clusters=clusters,
             optimiser=optimiser,

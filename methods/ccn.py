@@ -18,6 +18,7 @@ less in a run on the evaluation alphabets, and so the published 100 stayed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
@@ -154,7 +155,7 @@ class PairClustering(Method):
             with training.autocast(run.device, run.dtype):
                 return transferred.label(labeller, x)
 
-        steps = -(-len(task.target) // self.batch_size)
+        steps = math.ceil(len(task.target) / self.batch_size)
         labels = run.shared("pair-labels", __name__, label, self.batch_size, **self._facts(views))
         for epoch in epochs:
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -108,7 +109,7 @@ def _traces(folder: str, record: Record) -> dict[str, Any]:
 
 def _thinned(values: Sequence[float]) -> list[float]:
     """At most `POINTS` of the values, evenly apart, the last among them; six digits of each."""
-    step = -(-len(values) // POINTS)
+    step = math.ceil(len(values) / POINTS)
     chosen = list(values[:: step or 1])
     if len(values) and (len(values) - 1) % step:
         chosen.append(values[-1])

@@ -13,6 +13,7 @@ fails its digest; two cells only ever write the same bytes there. So there are n
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +46,7 @@ class Shared:
         file: Path | None = None,
         identity: str = "",
     ) -> None:
-        self._compute, self._payload = compute, -(-(side**2) // 8)
+        self._compute, self._payload = compute, math.ceil(side**2 / 8)
         self._identity = identity.encode()
         self._file = -1 if file is None else _opened(file)
 

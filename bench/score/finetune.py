@@ -20,6 +20,7 @@ adds this cell to each of the row's by itself.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -123,7 +124,7 @@ class FineTune(Method):
             first, step = done["epoch"], done["step"]
         model.train_but_norms()
         labels = torch.from_numpy(np.array(task.train.labels))
-        epochs = -(-self.iterations // -(-len(labels) // self.batch_size))
+        epochs = math.ceil(self.iterations / math.ceil(len(labels) / self.batch_size))
         for epoch in range(first, epochs):
             torch.manual_seed(run.seed_for(f"dropout {epoch}"))  # whatever the device
             total = seen = 0.0

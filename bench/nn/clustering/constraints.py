@@ -8,6 +8,7 @@ self-pairs, in random order).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -33,9 +34,10 @@ def similar(tensors: Mapping[str, Tensor], n: int) -> Bools:
         ValueError: it is that of another number of images, or there is none.
     """
     bits = tensors.get(NAME)
-    if bits is None or bits.dtype != torch.uint8 or bits.shape != (n, -(-n // 8)):
+    width = math.ceil(n / 8)
+    if bits is None or bits.dtype != torch.uint8 or bits.shape != (n, width):
         found = "none" if bits is None else f"{bits.dtype} {tuple(bits.shape)}"
-        raise ValueError(f"tensor '{NAME}': {n} rows of {-(-n // 8)} bytes are wanted, not {found}")
+        raise ValueError(f"tensor '{NAME}': {n} rows of {width} bytes are wanted, not {found}")
     return np.unpackbits(bits.numpy(), axis=1, count=n).astype(bool)
 
 
