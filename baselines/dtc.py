@@ -46,6 +46,8 @@ from bench.tasks import ClusterTask, Method, Need, Prediction, Run, TaskInfo
 
 _IMAGES = 500
 """Whole images at a time."""
+_SNAPSHOTS = 10
+"""Points of the curve over training, at least."""
 RECIPES: dict[str, dict[str, Any]] = {
     "cifar10": {},
     "cifar100": {
@@ -171,7 +173,8 @@ class DTC(Method):
             losses = sharpening.run_epoch(epoch, pairs, inputs, everyone)
             for loss in losses:
                 epochs.add(loss)
-            if epoch + 1 > self.warmup_epochs and (epoch + 1) % max(self.epochs // 10, 1) == 0:
+            due = training.ends_share(epoch + 1, self.epochs, _SNAPSHOTS)
+            if due and epoch + 1 > self.warmup_epochs:
                 run.snapshot(epoch + 1, everyone().argmax(dim=1).cpu().numpy())
         return Prediction(assignments=everyone().argmax(dim=1).cpu().numpy())
 

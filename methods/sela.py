@@ -20,6 +20,7 @@ of digits/represent.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -36,7 +37,7 @@ from bench.tasks import Method, Prediction, RepresentTask, Run
 from .pseudo_labels import PseudoLabels
 
 _SNAPSHOTS = 20
-"""Assignments handed over while training, at most."""
+"""Assignments handed over while training, at least, where there are as many epochs."""
 
 
 @method(
@@ -122,7 +123,7 @@ class SeLa(Augmentation, Method):
         optimiser = torch.optim.SGD(
             network.parameters(), self.learning_rate, self.momentum, weight_decay=self.weight_decay
         )
-        order = run.generator("batches")
+        order, steps = run.generator("batches"), math.ceil(n / self.batch_size)
         labeller = PseudoLabels(self, network, task.target, crops, run)
         epochs = training.Epochs(
             run,
@@ -138,18 +139,18 @@ class SeLa(Augmentation, Method):
             rate = training.step_decay(self.learning_rate, epoch, self.milestones)
             training.set_learning_rate(optimiser, rate)
             torch.manual_seed(run.seed_for(f"dropout {epoch}"))  # AlexNet's, whatever the device
-            right = 0.0
+            right, seen = 0.0, 0
             for step, rows in enumerate(training.batches(n, self.batch_size, order)):
-                labeller.relabel_if_due((epoch * -(-n // self.batch_size) + step) * self.batch_size)
+                labeller.relabel_if_due((epoch * steps + step) * self.batch_size)
                 if len(rows) == 1:
                     continue  # One image has no batch statistics.
                 logits = network(labeller.view(rows))
-                wanted = labeller.labels[:, rows]
+                wanted, seen = labeller.labels[:, rows], seen + len(rows)
                 epochs.step(optimiser, self.loss(logits, wanted))
                 right += float(
                     (self._by_head(logits).argmax(dim=2) == wanted).float().mean(0).sum()
                 )
-            epochs.note(accuracy=right / n)
+            epochs.note(accuracy=right / max(seen, 1))
             if epochs.due(_SNAPSHOTS):
                 run.snapshot(epoch + 1, labeller.labels[0].cpu().numpy())
         labels = labeller.labels

@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.declared import refuse_below
+from bench.nn import training
 from bench.nn.clustering.heads import UNIT, Heads, assign, from_centres, pad_columns
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.clustering.neighbours import nearest, probabilities
@@ -37,7 +38,7 @@ from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 from .features import OnFeatures
 
 _SNAPSHOTS = 10
-"""Assignments handed over while training, at most."""
+"""Assignments handed over while training, at least, where there are as many epochs."""
 
 
 @method("tsp", kinds=("cluster",))
@@ -220,7 +221,7 @@ class _Member:
             self.result, self.failed = error, True
             return
         self.run.progress(epoch, self.method.epochs)
-        if epoch % max(self.method.epochs // _SNAPSHOTS, 1) == 0:
+        if training.ends_share(epoch, self.method.epochs, _SNAPSHOTS):
             self.run.snapshot(epoch, heads.assign(head, features).cpu().numpy())
         generators = {"order": self.order.get_state(), "draws": self.draws.get_state()}
         self.run.checkpoint({"epoch": epoch, "head": heads.state(head), **generators})

@@ -120,10 +120,15 @@ class Epochs:
         Its loss is logged then: a snapshot of what has diverged would fail with another's words.
         """
         now = self.done + 1
-        due = now % max(self.total // count, 1) == 0
+        due = ends_share(now, self.total, count)
         if due and self._ends(now):
             self._tell(now)
         return due
+
+
+def ends_share(done: int, total: int, count: int) -> bool:
+    """Whether so many epochs end one of `count` or more equal shares of all `total`."""
+    return done % max(total // count, 1) == 0
 
 
 def batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
