@@ -101,10 +101,10 @@ def act(arguments: argparse.Namespace) -> int:
 
 def _of_given(given: Sequence[str], other: str) -> str:
     """What numbers of --set are held against, and how to set them beside those without it."""
-    words, (name, _, value) = " ".join(given), given[0].partition("=")
-    held = f"those of --set {words} in {other}" if other else "a reference of their own"
+    values, (name, _, value) = " ".join(given), given[0].partition("=")
+    held = f"those of --set {values} in {other}" if other else "a reference of their own"
     return (
-        f"numbers of --set {words} are held against {held}, never against those without it; "
+        f"numbers of --set {values} are held against {held}, never against those without it; "
         f"`python -m bench sweep {name}=…,{value} EXPERIMENT` sets values side by side"
     )
 

@@ -44,11 +44,10 @@ def cancel(arguments: argparse.Namespace) -> int:
             slurm.cancel(one.name)
         where = one.executor or "any machine"
         common.say(f"cancelled {one.name}: {many(len(one.cells), 'cell')} given to {where}")
-    for _ in jobs.orphans(arguments.results):
-        pass  # runs that are no more: results lie with their cells, all else is forgotten
+    jobs.forget_orphans(arguments.results)
     if not given:
-        words = "no run with these results has jobs on other machines"
-        print(f"nothing to cancel: {words} ({arguments.results})")
+        why = "no run with these results has jobs on other machines"
+        print(f"nothing to cancel: {why} ({arguments.results})")
     return 0
 
 

@@ -22,15 +22,15 @@ def of(states: Mapping[str, State], lacks: Mapping[str, tuple[Lack, ...]]) -> se
 
 def by_way(lacks: Iterable[Lack]) -> list[str]:
     """A line for each way to get something, for instance "mnist, usps: fetch NAME"."""
-    lines, by_way = [], defaultdict(list)
+    lines, same_way = [], defaultdict(list)
     for lack in lacks:
         if lack.how:
             way = lack.how.replace(f" {lack.what}`", " NAME`")
             way = way.replace(f" {lack.what}.safetensors", " NAME.safetensors")
-            by_way[lack.kind, way].append(lack)
+            same_way[lack.kind, way].append(lack)
         else:
             lines.append(lack.what)
-    for (kind, way), alike in by_way.items():
+    for (kind, way), alike in same_way.items():
         names = sorted({lack.what for lack in alike})
         prefix = "weights " if kind == "weights" else ""
         lines.append(f"{prefix}{', '.join(names)}: {way if len(names) > 1 else alike[0].how}")
@@ -39,10 +39,10 @@ def by_way(lacks: Iterable[Lack]) -> list[str]:
 
 def by_kind(lacks: Iterable[Lack]) -> list[str]:
     """A line for each kind: the way to get it where there is one, else how many and their names."""
-    lines, by_kind = [], defaultdict(set)
+    lines, same_kind = [], defaultdict(set)
     for lack in lacks:
-        by_kind[lack.kind if lack.how else ""].add(lack)
-    for kind, alike in by_kind.items():
+        same_kind[lack.kind if lack.how else ""].add(lack)
+    for kind, alike in same_kind.items():
         ways = by_way(alike)
         if not kind or len(ways) == 1:
             lines += ways

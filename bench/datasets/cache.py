@@ -83,13 +83,13 @@ def write_folder(
             if left_over.exists():
                 shutil.rmtree(left_over)
         new.mkdir(parents=True)
-        for name, content in files.items():
-            if isinstance(content, Mapping):
-                np.savez(new / name, **content)  # type: ignore[arg-type]
-            elif isinstance(content, Rows):
-                _save_rows(new / name, content)
+        for name, held in files.items():
+            if isinstance(held, Mapping):
+                np.savez(new / name, **held)  # type: ignore[arg-type]
+            elif isinstance(held, Rows):
+                _save_rows(new / name, held)
             else:
-                np.save(new / name, content)
+                np.save(new / name, held)
         sizes = {name: (new / name).stat().st_size for name in files}
         digests = checksums.described(new, files)
         whole = {**meta, "version": VERSION, "sizes": sizes, "sha256": digests}
