@@ -72,8 +72,8 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.states import read
 
     _refuse(arguments)
-    plan = selection.plan_for(arguments)
     named_folders.refuse_mistyped(arguments)
+    plan = selection.plan_for(arguments)
     store = Store(arguments.results, read_only=True)
     results = read(plan, store)
     common.say_damaged(store)

@@ -41,8 +41,8 @@ def act(arguments: argparse.Namespace) -> int:
         )
     if dest.exists() and not (dest.is_file() and packing.is_pack(dest)):
         raise BenchError(f"{dest} is there and no pack: give another name")
-    plan = selection.plan_for(arguments)
     named_folders.refuse_mistyped(arguments)
+    plan = selection.plan_for(arguments)
     store = Store(arguments.results)
     private = named_folders.private(arguments, store)
     done = packing.write(dest, store, plan.cells, tensors=arguments.tensors, private=private)

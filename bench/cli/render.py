@@ -51,9 +51,9 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.folders import Store
     from bench.store.states import read
 
-    # First: it knows the methods of plug-ins.
-    plan = selection.plan_for(arguments, keeps=True)
     named_folders.refuse_mistyped(arguments)
+    # Before anything is read: it knows the methods of plug-ins.
+    plan = selection.plan_for(arguments, keeps=True)
     store = Store(arguments.results)
     walk.refuse_links(store.root, *(f"tables/{style}" for style in arguments.style))
     options = selection.options_of(arguments)

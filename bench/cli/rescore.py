@@ -31,8 +31,8 @@ def act(arguments: argparse.Namespace) -> int:
     from bench.store.folders import Store
     from bench.store.states import USABLE, read
 
-    plan, store = selection.plan_for(arguments), Store(arguments.results)
     named_folders.refuse_mistyped(arguments)
+    plan, store = selection.plan_for(arguments), Store(arguments.results)
     store.sweep(plan.cells.values(), plan.cells)  # what a rescore that was killed has left
     results = read(plan, store)
     common.say_damaged(store)

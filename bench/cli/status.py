@@ -39,9 +39,9 @@ def _told(arguments: argparse.Namespace) -> int:
     from bench.store.folders import Store
     from bench.store.states import counts, read
 
+    named_folders.refuse_mistyped(arguments)
     store = Store(arguments.results, read_only=True)
     results = read(selection.plan_for(arguments), store)
-    named_folders.refuse_mistyped(arguments)
     plan, records, found = results.plan, results.records, results.states
     damaged = store.damaged | damaged_curves(results)
     given = jobs.found(store.root)

@@ -14,9 +14,9 @@ from bench.store.folders import Store
 BAD_WORDS = [
     ("run", "name an experiment or say --all"),
     ("run digit", "unknown experiment 'digit': did you mean 'digits'?"),
-    ("status digit", "unknown experiment 'digit'"),
-    ("render digit", "unknown experiment 'digit'"),
-    ("check digit", "unknown experiment 'digit'"),
+    ("status digit --results {tmp}", "unknown experiment 'digit'"),
+    ("render digit --results {tmp}", "unknown experiment 'digit'"),
+    ("check digit --results {tmp}", "unknown experiment 'digit'"),
     ("status {good}", "results is no folder: no run has left results there"),
     ("check {good}", "results is no folder: no run has left results there"),
     ("export --results {tmp}/none", "none is no folder: no run has left results there"),
@@ -60,11 +60,22 @@ def test_bad_words(words, expected, tmp_path, capsys):
     good = write_experiment(tmp_path / "good.toml", "tiny/cluster", [{"method": "centroids"}])
     words = [w.format(tmp=tmp_path, good=good) for w in words.split()]
     takes_places = words and words[0] in ("run", "status", "render", "check", "show", "data")
+    takes_places = takes_places and "--results" not in words
     assert bench(*words, *(places(tmp_path / "results") if takes_places else ())) == 2
     captured = capsys.readouterr()
     assert expected in captured.err
     assert "Traceback" not in captured.err
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "verb", ["check", "export", "pack x.zip", "render", "report", "rescore", "status"]
+)
+def test_a_mistyped_folder_is_refused_before_anything_is_planned(verb, tmp_path, capsys):
+    """A plan takes seconds: the experiment, which there is not, is not looked at."""
+    assert bench(*verb.split(), "digit", "--results", tmp_path / "typo") == 2
+    assert "typo is no folder: no run has left results there" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize("flag", ["--methods", "--tasks", "--plugins", "--results"])
