@@ -12,12 +12,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from bench.render.place import inches
-from bench.render.style import COLOURS, empty
+from bench.render.style import ACROSS, COLOURS, SCALE, empty
 from bench.report.view_types import ConfusionView, Matrix
 
-_COLOURS = "cividis"
-"""Perceptually uniform, and the same to colour-blind readers."""
-_ACROSS = 2
 _DIGITS = ((8, 7.0), (12, 6.0))
 """Up to so many clusters: points of the numbers in the fields; beyond, no numbers."""
 _TICKS = 25
@@ -28,13 +25,13 @@ _BRIGHT = 50.0
 
 def draw(view: ConfusionView) -> Figure:
     """Two panels a row, bars above each map, one scale at the right."""
-    across = min(_ACROSS, max(len(view.panels), 1))
+    across = min(ACROSS, max(len(view.panels), 1))
     down = math.ceil(len(view.panels) / across) or 1
     side = (inches(view) - 0.7) / across
     figure = Figure(figsize=(inches(view), down * (side + 0.75)), layout="constrained")
     tall = [1.0, 5.0] * down
     grid = figure.subplots(2 * down, across, squeeze=False, height_ratios=tall)
-    colours = mpl.cm.ScalarMappable(Normalize(0.0, 100.0), _COLOURS)
+    colours = mpl.cm.ScalarMappable(Normalize(0.0, 100.0), SCALE)
     top = max((share for panel in view.panels for share in panel.size), default=1.0)
     for i in range(down * across):
         row, column = divmod(i, across)

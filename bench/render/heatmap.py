@@ -13,12 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon, Rectangle
 
 from bench.render.place import inches
-from bench.render.style import FAILED, LEGEND, MISSING, counted, ticks
+from bench.render.style import ACROSS, FAILED, LEGEND, MISSING, SCALE, counted, ticks
 from bench.report.view_types import Heatmap, HeatmapView
 
-_COLOURS = "cividis"
-"""Perceptually uniform, and the same to colour-blind readers."""
-_ACROSS = 2
 _DIGITS = ((5, 1, 7.0), (7, 0, 7.0), (12, 0, 5.5))
 """Up to so many columns: decimals and points of the numbers in the fields; beyond, no numbers."""
 _BRIGHT = 0.55
@@ -27,14 +24,14 @@ _BRIGHT = 0.55
 
 def draw(view: HeatmapView) -> Figure:
     """Two panels a row, the scale at their right, what hatching means below."""
-    across = min(_ACROSS, max(len(view.panels), 1))
+    across = min(ACROSS, max(len(view.panels), 1))
     down = math.ceil(len(view.panels) / across) or 1
     field = (inches(view) - 0.7) / across / max(len(view.x), 1)
     height = float(np.clip(field * len(view.y), 1.0, 2.6)) + 0.55
     figure = Figure(figsize=(inches(view), down * height + 0.2), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False).ravel()
     norm = Normalize(0.0, view.top or _largest(view) or 1.0)
-    colours = mpl.cm.ScalarMappable(norm, _COLOURS)
+    colours = mpl.cm.ScalarMappable(norm, SCALE)
     for axes, panel in zip(grid, view.panels, strict=False):
         _panel(axes, view, panel, colours)
     for axes in grid[len(view.panels) :]:

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bench.render.place import inches
-from bench.render.style import DASHES, FRAMES, empty
+from bench.render.style import ACROSS, DASHES, FRAMES, empty
 from bench.report.picture_types import ImagesView, Picture, Sheet
 
-_ACROSS = 2
 _LARGEST = 0.5
 """Side of a picture with the gap beside it, inches, at most."""
 _LABEL = 0.35
@@ -26,7 +25,7 @@ _APART = 0.3
 
 def draw(view: ImagesView) -> Figure:
     """Up to two panels a row."""
-    across = min(_ACROSS, max(len(view.panels), 1))
+    across = min(ACROSS, max(len(view.panels), 1))
     down = math.ceil(len(view.panels) / across) or 1
     columns, rows = _extent(view)
     side = min((inches(view) / across - _LABEL) / columns, _LARGEST)

@@ -28,6 +28,11 @@ FRAMES = (*COLOURS[:-1], "#999999")
 """Colours around pictures, without black, which would not be seen around dark ones."""
 DASHES: tuple[Any, ...] = ("-", (0, (3, 1)), (0, (1, 1)))
 """Lines of frames: another for each seven classes."""
+SCALE = "cividis"
+"""matplotlib's name of the colours of a number: perceptually uniform, and the same to colour-blind
+readers."""
+ACROSS = 2
+"""Panels of maps and of pictures side by side, at most."""
 MISSING: dict[str, Any] = {
     "facecolor": "0.93",
     "edgecolor": "0.6",
