@@ -8,6 +8,10 @@ from typing import Literal
 LISTED = ("method", "task", "dataset", "experiment")
 """What `python -m bench list` can name."""
 
+_NEAR = 0.5
+"""How alike two names are, 0..1, at least, that one may be proposed for the other: a wrong proposal
+costs the user little. That it is certainly a slip takes more (`bench.cli.own_methods`)."""
+
 
 class BenchError(Exception):
     """The user asked for something that cannot be: printed as one line, exit status 2."""
@@ -81,7 +85,7 @@ def unknown(
     """
     known = sorted(known)
     near = [one for one in known if one.lower() == name.lower()]
-    near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = near or _nearest(name, known)
     if near:
         hint = f"did you mean '{near[0]}'?"
     elif (named_by or what in LISTED) and len(known) > 12:
@@ -92,3 +96,10 @@ def unknown(
     error = Unknown(f"{prefix}unknown {what} '{name}': {hint}")
     error.what, error.name, error.near = what, name, near[0] if near else ""
     return error
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The one of these that is most like a name, if it is near; dashes of flags do not count."""
+    bare = {one.lstrip("-"): one for one in known}
+    found = difflib.get_close_matches(name.lstrip("-"), bare, n=1, cutoff=_NEAR)
+    return [bare[one] for one in found]

@@ -18,7 +18,8 @@ from bench.store import walk
 
 _HINT = "(your own: name its folder with --plugins)"
 _CLOSE = 0.7
-"""Of two names: one is probably a slip for the other."""
+"""How alike two names are, 0..1, where one is a slip for the other, and no plug-in's. More than is
+asked of a proposal (`bench.errors`), which this hint may follow."""
 _OWN = ("method", "task", "group of tasks")
 """What a plug-in may have registered."""
 
