@@ -11,7 +11,8 @@ from bench.plural import many
 
 EPILOG = """\
 Metrics, and the scores of snapshots in curves, are computed again by the scoring as it is now; a
-record whose scoring is of today is left alone. Predictions, times and all else stay as they are."""
+record whose scoring is of today is left alone without --anew. Predictions, times and all else stay
+as they are."""
 
 
 def add(verbs: common.Verbs) -> None:
@@ -20,7 +21,7 @@ def add(verbs: common.Verbs) -> None:
     parser = common.add_verb(verbs, "rescore", summary, epilog=EPILOG)
     common.add_selection(parser)
     common.add_places(parser)
-    parser.add_argument("--all", action="store_true", help="also those scored by today's code")
+    parser.add_argument("--anew", action="store_true", help="also those scored by today's code")
     parser.set_defaults(action=act)
 
 
@@ -38,7 +39,7 @@ def act(arguments: argparse.Namespace) -> int:
     common.say_damaged(store)
     finished = [key for key, state in results.states.items() if state in USABLE]
     root = common.data_root(arguments.data_root)
-    chosen = finished if arguments.all else provenance.scored_otherwise(results)
+    chosen = finished if arguments.anew else provenance.scored_otherwise(results)
     changed = failed = 0
     with tempfile.TemporaryDirectory(prefix="bench-rescore-") as folder:
         for key in chosen:

@@ -33,7 +33,7 @@ FLAGS = {
         *SELECTION, *PLACES,
     ],
     "prove": ["--at", "--digits", "--update", "--methods", "--workers"],
-    "rescore": ["--all", *SELECTION, *PLACES],
+    "rescore": ["--anew", *SELECTION, *PLACES],
     "pack": ["--tensors", *SELECTION, *PLACES],
     "merge": ["--results"],
     "data": PLACES,

@@ -13,6 +13,7 @@ from bench.errors import BenchError, unknown
     [
         (["stats"], "unknown verb 'stats': did you mean 'status'?"),
         (["run", "digits", "--sedes", "3"], "unknown flag '--sedes': did you mean '--seeds'?"),
+        (["rescore", "--all"], "unknown flag '--all': known: --anew, --data-root, "),
         (["run", "--seeds"], "argument --seeds: expected one argument"),
         (["run", "digits", "--seeds", "0"], "'0' is no number of seeds; write 1 or more"),
         (["run", "digits", "--budget", "5d"], "'5d' is no duration; write 90s, 20m or 1.5h"),

@@ -126,7 +126,7 @@ def _kept(s: Sound, name: str, hurt: Callable[[Path, Path], None], rng: random.R
         if list(done.damaged) != [s.folders[seeds[0]]]:
             raise Fault(f"packed: {done.damaged}")
         one = ["--seed-list", seeds[0], "--results", results]
-        once(said("rescore", s.toml, "--all", *one)[1], words)
+        once(said("rescore", s.toml, "--anew", *one)[1], words)
 
 
 def prediction_(s: Sound, hurt: Callable[[Path, Path], None], rng: random.Random) -> None:

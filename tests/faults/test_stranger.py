@@ -188,7 +188,7 @@ def test_it_is_inert(sound, stranger, change):
     texts = {}
     for words in (["status"], ["status", "--failed"], ["status", "--json"], ["check"],
                   ["check", "--format", "markdown"], ["check", "--format", "junit"],
-                  ["pack", results.parent / "new.zip"], ["rescore", "--all"],
+                  ["pack", results.parent / "new.zip"], ["rescore", "--anew"],
                   ["export"]):  # fmt: skip
         where = ["--results", results]
         texts[" ".join(map(str, words))] = said(*words, sound.toml, *where)[1]

@@ -47,7 +47,7 @@ def test_the_same_code_gives_the_same_bytes(store, capsys):
     before = [contents(folder, name) for name in ("record.json", "curves.json")]
     assert len(before[0]) == 4
     assert len(before[1]) == 1
-    assert bench("rescore", *files, *places, "--all") == 0
+    assert bench("rescore", *files, *places, "--anew") == 0
     assert [contents(folder, name) for name in ("record.json", "curves.json")] == before
     assert "4 of 4 cells scored again: 0 changed\n" in capsys.readouterr().out
 
@@ -68,7 +68,7 @@ def test_only_what_other_code_scored_is_scored_again(store, capsys, monkeypatch)
     accuracies = [r["metrics"]["ACC"] for r in records if "ACC" in r["metrics"]]
     assert accuracies == [0.125, 0.125]
     monkeypatch.undo()
-    assert bench("rescore", *files, *places, "--all") == 0
+    assert bench("rescore", *files, *places, "--anew") == 0
     assert [contents(folder, name) for name in ("record.json", "curves.json")] == before
 
 
@@ -77,7 +77,7 @@ def test_a_cell_whose_prediction_is_gone_is_left_and_named(store, capsys):
     (path,) = folder.glob("runs/*/centroids/*/prediction.safetensors")
     path.rename(path.with_suffix(".gone"))
     before = contents(folder, "record.json")
-    assert bench("rescore", *files, *places, "--all") == 1
+    assert bench("rescore", *files, *places, "--anew") == 1
     said = capsys.readouterr().out
     assert "left   centroids tiny/cluster seed 0: " in said
     assert "3 of 4 cells scored again: 0 changed, 1 could not be scored\n" in said
@@ -95,7 +95,7 @@ def test_nothing_is_lost_where_the_new_record_cannot_be_put_in_its_place(
         raise BenchError("no room")
 
     monkeypatch.setattr(Store, "publish", full)
-    assert bench("rescore", *files, *places, "--all") == 1
+    assert bench("rescore", *files, *places, "--anew") == 1
     assert "no room" in capsys.readouterr().out
     assert contents(folder, "record.json") == before
     assert not list(folder.glob("work/*/rescored"))
@@ -111,7 +111,7 @@ def test_what_was_killed_as_it_put_a_record_in_its_place_is_scored_again(store, 
     shutil.copytree(cell, aside)
     if not published:
         shutil.rmtree(cell)
-    assert bench("rescore", *files, *places, "--all") == 0
+    assert bench("rescore", *files, *places, "--anew") == 0
     assert "4 of 4 cells scored again: 0 changed\n" in capsys.readouterr().out
     assert contents(folder, "record.json") == before
     assert not aside.exists()
@@ -130,14 +130,14 @@ def test_a_cell_packed_without_tensors_is_scored_anew_unless_they_are_what_is_sc
     tensors = {"features": torch.eye(150)}
     publish(plan, here, cells["centroids"].key, Prediction(np.arange(150) % 4, tensors=tensors))
     publish(plan, here, cells["pixels"].key, Prediction(tensors=tensors))
-    assert bench("rescore", toml, "--all", *places(here.root)) == 0
+    assert bench("rescore", toml, "--anew", *places(here.root)) == 0
     assert bench("pack", tmp_path / "a.zip", toml, *places(here.root)) == 0
     assert bench("merge", tmp_path / "a.zip", "--results", there.root) == 0
     before = contents(there.root, "record.json")
     assert len(contents(there.root, ARRAYS)) == len(before) == 2
     monkeypatch.setattr(metrics, "clustering_accuracy", lambda table: 0.125)
     capsys.readouterr()
-    assert bench("rescore", toml, "--all", *places(there.root)) == 1
+    assert bench("rescore", toml, "--anew", *places(there.root)) == 1
     said = capsys.readouterr().out
     assert f"scored {cells['centroids']}: ACC\n" in said
     assert f"left   {cells['pixels']}: {there.folder(cells['pixels'])}: packed without" in said
