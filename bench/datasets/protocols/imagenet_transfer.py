@@ -6,26 +6,12 @@ clustered, test images are fed forward.
 """
 
 from bench.datasets.parts import Part
+from bench.datasets.protocols.discovery import discover
+from bench.datasets.protocols.pair_queries import PAIRS, learn
 from bench.datasets.task_specs import TaskSpec, get_task, register_group, register_task
 
-PAIRS = {"n_pairs": 20_000}
 QUICK = 3000
 QUICK_882 = 50_000
-
-
-def _similarity(name: str, auxiliary: Part, target: Part, classes: int, summary: str) -> None:
-    register_task(
-        TaskSpec(
-            name,
-            "similarity",
-            summary,
-            target,
-            classes,
-            auxiliary=auxiliary,
-            quick={"auxiliary": QUICK_882},
-            setting=PAIRS,
-        )
-    )
 
 
 def _subset(letter: str) -> None:
@@ -65,64 +51,42 @@ def _subset(letter: str) -> None:
     )
 
 
-def _discovery(name: str, train: Part, test: Part, similarity: str) -> None:
-    """A pair of tasks: cluster the train images, and feed the test images forward."""
-    trained = f"{name}/discovery"
-    register_task(
-        TaskSpec(
-            trained,
-            "cluster",
-            f"train images of ten classes, with the similarity of {similarity}",
-            train,
-            10,
-            quick={"target": QUICK},
-            related={"similarity": similarity},
-        )
-    )
-    register_task(
-        TaskSpec(
-            f"{name}/fed-forward",
-            "cluster",
-            f"test images, by the network of {trained}",
-            test,
-            10,
-            related={"trained": trained},
-        )
-    )
-
-
-_similarity(
+learn(
     "imagenet/similarity",
     Part("imagenet882", "train"),
     Part("imagenet118", "val"),
     118,
     "a similarity learned on 882 classes, asked about the 118 others",
+    quick={"auxiliary": QUICK_882},
 )
-_similarity(
+learn(
     "imagenet10r2/similarity",
     Part("imagenet882-2016", "train"),
     Part("imagenet10r2", "val"),
     10,
     "a similarity learned on 882 classes, asked about ten others (supplement of 2016)",
+    quick={"auxiliary": QUICK_882},
 )
 for _letter in "ABC":
     _subset(_letter)
 register_group("imagenet/30", (f"imagenet/30-{letter}" for letter in "ABC"))
 register_group("imagenet/pairs", (f"imagenet/pairs-{letter}" for letter in "ABC"))
 _ten = {"10R": ("yes",)}
-_discovery(
+discover(
     "imagenet10r",
     Part("imagenet118", "train", _ten),
     Part("imagenet118", "val", _ten),
     "imagenet/similarity",
+    quick=QUICK,
 )
-_discovery(
+discover(
     "imagenet10r2",
     Part("imagenet10r2", "train"),
     Part("imagenet10r2", "val"),
     "imagenet10r2/similarity",
+    quick=QUICK,
 )
-_discovery("stl10", Part("stl10", "train"), Part("stl10", "test"), "imagenet/similarity")
+discover("stl10", Part("stl10", "train"), Part("stl10", "test"), "imagenet/similarity", quick=QUICK)
 register_task(
     TaskSpec(
         "stl10/cluster",

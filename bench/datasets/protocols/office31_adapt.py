@@ -4,25 +4,21 @@ from itertools import permutations
 
 from bench.datasets.office31 import DOMAINS
 from bench.datasets.parts import Part
+from bench.datasets.protocols.pair_queries import PAIRS, learn
 from bench.datasets.task_specs import TaskSpec, register_group, register_task
 
 CLASSES = 31
 SIMILARITY = "imagenet1000/similarity"
 IMAGENET = Part("imagenet", "train")
-PAIRS = {"n_pairs": 20_000}
 QUICK = {"auxiliary": 50_000}
 
-register_task(
-    TaskSpec(
-        SIMILARITY,
-        "similarity",
-        "a similarity learned on all classes of ImageNet, asked about Office-31",
-        Part("office31"),
-        CLASSES,
-        auxiliary=IMAGENET,
-        quick=QUICK,
-        setting=PAIRS,
-    )
+learn(
+    SIMILARITY,
+    IMAGENET,
+    Part("office31"),
+    CLASSES,
+    "a similarity learned on all classes of ImageNet, asked about Office-31",
+    quick=QUICK,
 )
 for _domain in DOMAINS:
     register_task(

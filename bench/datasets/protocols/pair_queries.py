@@ -6,14 +6,15 @@ from bench.datasets.parts import Part
 from bench.datasets.protocols.transfer import HIGH, LOW
 from bench.datasets.task_specs import TaskSpec, get_task, register_task
 
-SETTING = {"n_pairs": 20_000}
+PAIRS = {"n_pairs": 20_000}
+"""Random pairs that a similarity is asked about."""
 STRATA = {"n_similar": 20_000, "n_dissimilar": 200_000}
 """Pairs drawn apart and weighted by the share that they are of all: of the 659 characters, 20,000
 pairs drawn together hold some 30 similar ones."""
 BACKGROUND = Part("omniglot", "background")
 
 
-def _similarity(
+def learn(
     name: str,
     auxiliary: Part,
     target: Part,
@@ -22,6 +23,7 @@ def _similarity(
     *,
     quick: Mapping[str, int] | None = None,
 ) -> None:
+    """Learn a similarity of labelled images, and ask about random pairs of others."""
     register_task(
         TaskSpec(
             name,
@@ -31,7 +33,7 @@ def _similarity(
             classes,
             auxiliary=auxiliary,
             quick=quick or {},
-            setting=SETTING,
+            setting=PAIRS,
         )
     )
 
@@ -63,11 +65,11 @@ def ask(
 def _of(similarity: str, name: str, target: Part, classes: int, n_way: int = 0) -> None:
     """Ask about random pairs, or a query and an exemplar of each of N classes (CCN, table 7)."""
     summary = f"{n_way}-way test" if n_way else "random pairs"
-    setting = {"n_way": n_way, "n_episodes": 1000} if n_way else SETTING
+    setting = {"n_way": n_way, "n_episodes": 1000} if n_way else PAIRS
     ask(similarity, name, target, classes, summary=summary, setting=setting)
 
 
-_similarity(
+learn(
     "digits/similarity",
     Part("digits", where={"label": LOW}),
     Part("digits", where={"label": HIGH}),
@@ -76,7 +78,7 @@ _similarity(
 )
 _turned = get_task("digits/transfer-turned")
 assert _turned.source is not None
-_similarity(
+learn(
     "digits/similarity-turned",
     _turned.source,
     _turned.target,
@@ -87,7 +89,7 @@ _similarity(
 for _dataset in ("cifar10", "cifar100", "mnist", "svhn"):
     _transfer = get_task(f"{_dataset}/transfer")
     assert _transfer.source is not None
-    _similarity(
+    learn(
         f"{_dataset}/similarity",
         _transfer.source,
         _transfer.target,
@@ -97,7 +99,7 @@ for _dataset in ("cifar10", "cifar100", "mnist", "svhn"):
     )
 _of("digits/similarity", "digits/5-way", Part("digits", where={"label": HIGH}), 5, 5)
 
-_similarity(
+learn(
     "omniglot/similarity",
     BACKGROUND,
     Part("omniglot", "evaluation"),
@@ -124,7 +126,7 @@ for _name, _target, _classes in (
 _of("omniglot/similarity", "omniglot-mnist/10-way", Part("mnist", "test"), 10, 10)
 
 for _split, _summary in (("train", ""), ("test", ", its test images in place of its train images")):
-    _similarity(
+    learn(
         f"cifar100-{_split}-cifar10/similarity",
         Part("cifar100", _split),
         Part("cifar10", "test"),
