@@ -32,7 +32,7 @@ def of(info: MethodInfo) -> list[Meaning]:
         name: text
         for cls in reversed(info.cls.__mro__)
         if dataclasses.is_dataclass(cls)
-        for name, text in _said(cls).items()
+        for name, (_, text) in declared(cls).items()
         if text
     }
     quick = info.params("quick", {})
@@ -42,12 +42,13 @@ def of(info: MethodInfo) -> list[Meaning]:
     ]
 
 
-def _said(cls: type) -> dict[str, str]:
-    """Field -> the text that stands below it, of those that the class itself declares."""
-    (node,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+def declared(cls: type) -> dict[str, tuple[int, str]]:
+    """Field -> its line in its file and the text below it, of those that the class itself has."""
+    lines, first = inspect.getsourcelines(cls)
+    (node,) = ast.parse(textwrap.dedent("".join(lines))).body
     body = node.body if isinstance(node, ast.ClassDef) else []
     return {
-        field.target.id: " ".join(_text(below).split())
+        field.target.id: (first + field.lineno - 1, " ".join(_text(below).split()))
         for field, below in pairwise([*body, ast.Pass()])
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     }

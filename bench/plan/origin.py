@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from bench import ROOT
 from bench.errors import BenchError
 from bench.method_info import MethodInfo
+from bench.plan import meanings
 from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
 
@@ -160,9 +160,7 @@ def _layers(named: Mapping[str, Entry], part: Entry, preset: str) -> Iterator[La
 def _declared(cls: type, name: str) -> str:
     """File and line of the class that says a field's default."""
     owner = next(c for c in cls.__mro__ if name in inspect.get_annotations(c))
-    lines, first = inspect.getsourcelines(owner)
-    at = next(i for i, line in enumerate(lines) if re.match(rf"\s+{name}\s*:", line))
-    return f"{_file(owner)}:{first + at}"
+    return f"{_file(owner)}:{meanings.declared(owner)[name][0]}"
 
 
 def _file(cls: type) -> str:
