@@ -111,9 +111,7 @@ def part_fingerprint(part: Part, known: Mapping[str, str], limit: int | None = N
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def materialise(
-    part: Part, root: Path, *, limit: int | None = None, download: bool = False
-) -> PartFiles:
+def materialise(part: Part, root: Path, *, limit: int | None = None) -> PartFiles:
     """The part's files, made now if they are not there yet.
 
     Args:
@@ -121,7 +119,6 @@ def materialise(
         root: The data root.
         limit: Keep only the first `limit` images in canonical order, which are a uniform sample
             since that order is by hash.
-        download: Whether the dataset may be downloaded.
 
     Raises:
         Unavailable: the dataset or a split of it is not there.
@@ -130,9 +127,9 @@ def materialise(
     """
     # What is prepared is taken as it is: `make_ready` or `prepare` looked whether it is current,
     # and a cell is to have the data that it was planned with.
-    prepared = None if download else kept(part.dataset, root)
+    prepared = kept(part.dataset, root)
     if prepared is None or not set(part.splits()) <= prepared.counts.keys():
-        prepared = prepare(part.dataset, root, download=download)
+        prepared = prepare(part.dataset, root)
     if absent := [split for split in part.splits() if split not in prepared.counts]:
         raise Unavailable(
             f"{part.dataset} {', '.join(absent)} is not under {root}: "

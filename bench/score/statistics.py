@@ -22,6 +22,10 @@ COUNT_FLOOR = 0.5
 """The same for a published count: a printed whole number stands for anything that rounds to it."""
 ROUNDING = 1e-9
 """Slack of comparisons with a tolerance, so that 0.655 - 0.635 counts as two points."""
+_ALPHA = 0.05
+"""Family-wise level at which a row is the best."""
+_PUBLISHED_RUNS = 10
+"""Runs that a printed mean is taken to be of."""
 
 
 @dataclass(frozen=True)
@@ -145,18 +149,16 @@ def best_rows(
     columns: Mapping[str, Mapping[int, float]],
     *,
     higher_is_better: bool = True,
-    alpha: float = 0.05,
 ) -> set[str]:
     """The one row of a column that is best beyond chance, if there is one.
 
     The row with the best mean is tested against every other row over their shared seeds, with
     Holm's adjustment over these tests. It is marked only if it is better in all of them at
-    level `alpha`. Rows without a value are left out.
+    level `_ALPHA`. Rows without a value are left out.
 
     Args:
         columns: Row -> seed -> value, for one column of a table.
         higher_is_better: False for an error or a distance.
-        alpha: Family-wise level.
 
     Returns:
         The name of that row, or the empty set: also for a single row, and where a rival shares
@@ -177,10 +179,10 @@ def best_rows(
             continue
         p = paired_p(rows[best], values)
         # Adjusting only raises a p-value: one that is too large by itself settles it.
-        if p is None or p >= alpha or _paired_difference(rows[best], values) <= 0:
+        if p is None or p >= _ALPHA or _paired_difference(rows[best], values) <= 0:
             return set()
         p_values.append(p)
-    return {best} if max(holm(p_values)) < alpha else set()
+    return {best} if max(holm(p_values)) < _ALPHA else set()
 
 
 def _paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> float:
@@ -204,7 +206,6 @@ def verdict(
     published: float | None,
     *,
     published_std: float | None = None,
-    published_n: int = 10,
     unit: Unit = "percent",
     higher_is_better: bool | None = True,
     ideal: float | None = None,
@@ -220,8 +221,7 @@ def verdict(
     Args:
         measured: Over seeds, as a fraction or count.
         published: The same quantity as printed; None gives the verdict "".
-        published_std: The printed ±, taken as the standard deviation over `published_n` runs.
-        published_n: Runs behind the published mean.
+        published_std: The printed ±, taken as the standard deviation over `_PUBLISHED_RUNS` runs.
         unit: How it was printed; values are fractions for "percent" and "fraction" alike.
         higher_is_better: None where neither direction is; `ideal` then decides.
         ideal: The best value possible, such as the true number of classes for NDC. Without it,
@@ -238,7 +238,7 @@ def verdict(
         return Judgement("not comparable", difference, not_comparable_because)
     if measured.n < 2:
         return Judgement("not comparable", difference, "one seed only, the spread is unknown")
-    published_error = (published_std or 0.0) / math.sqrt(published_n)
+    published_error = (published_std or 0.0) / math.sqrt(_PUBLISHED_RUNS)
     spread = 2 * math.hypot(measured.standard_error, published_error)
     floor = COUNT_FLOOR if unit == "count" else POINTS_FLOOR
     reason = _reason(difference, max(floor, spread), "floor" if spread <= floor else "2 SE", unit)
