@@ -27,7 +27,7 @@ def refuse_rest(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
     if not rest:
         return
     if not rest[0].startswith("-"):
-        if "=" in rest[0] and arguments.parser.prog.endswith(" sweep"):
+        if "=" in rest[0] and hasattr(arguments, "change"):
             raise BenchError(
                 f"one parameter is varied at a time: give the other as --set {rest[0]}"
             )
