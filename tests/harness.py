@@ -101,12 +101,18 @@ def run(
     *,
     seeds: tuple[int, ...] | None = None,
     device: str = "cpu",
+    retry_failed: bool = False,
+    rerun_stale: bool = False,
     **options: Any,
 ) -> states.Results:
     """Run an experiment in this process; returns what the store holds afterwards."""
     chosen, store = make_plan(toml, seeds=seeds, device=device), Store(results)
+    found = states.read(chosen, store)
+    again = {"retry_failed": retry_failed, "rerun_stale": rerun_stale}
+    wanted = states.to_run(chosen, found.states, found.lacks, **again)
     options = {"workers": 2, "data_root": DATA, "plugins": (PLUGINS, FAULTY), **options}
-    Runner(chosen, store, RunOptions(**options), Lines(sys.stdout)).run()
+    made = RunOptions(**options)
+    Runner(chosen, store, made, Lines(sys.stdout), results=found, wanted=wanted).run()
     return states.read(chosen, store)
 
 

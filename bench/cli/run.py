@@ -180,7 +180,7 @@ def _computed(
         from bench.run.runner import Runner  # it takes a while, and cells alone need it
 
         display = progress.make(sys.stdout)
-        runner = Runner(plan, store, options, display, pool, results=results)
+        runner = Runner(plan, store, options, display, pool, results=results, wanted=wanted)
         if arguments.gpus:
             progress.print_forecast(plan, runner, arguments.gpus)
             return results.states, True
@@ -227,8 +227,6 @@ def _run_options(arguments: argparse.Namespace, plugins: tuple[Path, ...]) -> Ru
         timeout=arguments.timeout,
         budget=arguments.budget,
         memory=arguments.memory or 0,
-        retry_failed=arguments.retry_failed,
-        rerun_stale=arguments.rerun_stale,
         plugins=plugins,
         devices=cores.gpus() if arguments.device == "cuda" else (),
     )

@@ -23,8 +23,6 @@ class RunOptions:
     """Seconds for the whole run."""
     memory: int = 0
     """Bytes a worker may take; 0: no limit."""
-    retry_failed: bool = False
-    rerun_stale: bool = False
     plugins: tuple[Path, ...] = ()
     devices: tuple[str, ...] = ()
     """GPUs as CUDA names them, of which each worker sees one; (): all see what this run does."""

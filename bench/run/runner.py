@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import time
 from collections import Counter
+from collections.abc import Set
 
 from filelock import Timeout
 
@@ -50,6 +51,7 @@ class Runner:
         pool: Executor | None = None,
         *,
         results: Results | None = None,
+        wanted: Set[str] | None = None,
     ) -> None:
         """Look what there is to do.
 
@@ -60,13 +62,15 @@ class Runner:
             display: Told how it goes.
             pool: Where cells are computed; None: in processes of this machine.
             results: Of the plan, where they have just been read; None: they are read now.
+            wanted: Keys of the cells to compute, of `states.to_run`; None: of those missing.
         """
         self._plan, self._store, self._options, self._display = plan, store, options, display
         known = results or states.read(plan, store)
         self.records, self.states = dict(known.records), dict(known.states)
         self.lacks = dict(known.lacks)
-        again = {"retry_failed": options.retry_failed, "rerun_stale": options.rerun_stale}
-        self._wanted = states.to_run(plan, self.states, self.lacks, **again)
+        if wanted is None:
+            wanted = states.to_run(plan, self.states, self.lacks)
+        self._wanted = wanted
         self._pool = pool or Pool(options.workers, self._progressed, options.devices)
         self._started: dict[str, Started] = {}
         self._elsewhere: list[str] = []

@@ -111,8 +111,8 @@ def to_run(
     found: Mapping[str, State],
     lacks: Mapping[str, tuple[Lack, ...]],
     *,
-    retry_failed: bool,
-    rerun_stale: bool,
+    retry_failed: bool = False,
+    rerun_stale: bool = False,
 ) -> set[str]:
     """Keys of the cells that a run would compute, those that it would unblock among them.
 
