@@ -3,12 +3,14 @@
 import compileall
 import os
 import sys
+from pathlib import Path
 
 # Before torch and numpy are loaded: with more threads sums come in another order, and the tests of
 # equal bytes would hold on some machines alone. As workers do.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
@@ -34,6 +36,13 @@ def _cache(tmp_path_factory):
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     os.environ["BENCH_CACHE"] = str(shared / "prepared")
+
+
+@pytest.fixture(scope="module")
+def domain_golden():
+    """Inputs and outputs of domain adaptation in golden/domain.npz: name -> tensor."""
+    with np.load(Path(__file__).parent / "golden" / "domain.npz", allow_pickle=False) as file:
+        return {k: torch.from_numpy(np.asarray(file[k])) for k in file.files}
 
 
 @pytest.fixture(scope="module")

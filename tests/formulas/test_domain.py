@@ -1,29 +1,20 @@
 """Domain adaptation's parts, `bench.nn.losses.domain`: reversal, discriminator, schedules."""
 
 import math
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from bench.nn.images.tensors import with_channels
 from bench.nn.losses import domain
 
-
-@pytest.fixture(scope="module")
-def golden():
-    with np.load(Path(__file__).parents[1] / "golden" / "domain.npz", allow_pickle=False) as file:
-        return {k: torch.from_numpy(np.asarray(file[k])) for k in file.files}
-
-
 # Gradient reversal, discriminator, schedules
 
 
-def discriminator(golden):
+def discriminator(domain_golden):
     network = domain.discriminator(24, hidden=16).double()
-    weights = {k.removeprefix("disc_").replace("6_0", "6"): v for k, v in golden.items()}
+    weights = {k.removeprefix("disc_").replace("6_0", "6"): v for k, v in domain_golden.items()}
     weights = {k.replace("_", "."): v for k, v in weights.items() if k[:2] in {"0_", "1_", "3_"}
                or k[:2] in {"4_", "6_"}}  # fmt: skip
     network.load_state_dict({**network.state_dict(), **weights})
@@ -42,45 +33,50 @@ class Given(torch.nn.Module):
 
 
 @pytest.mark.parametrize("step", [0, 7, 1000])
-def test_the_domain_loss_and_its_gradients_are_those_of_the_library(step, golden):
-    network = discriminator(golden)
-    f_source, f_target = (golden[k].clone().requires_grad_() for k in ("f_source", "f_target"))
+def test_the_domain_loss_and_its_gradients_are_those_of_the_library(step, domain_golden):
+    network = discriminator(domain_golden)
+    f_source, f_target = (
+        domain_golden[k].clone().requires_grad_() for k in ("f_source", "f_target")
+    )
     loss = domain.domain_loss(network, f_source, f_target, domain.reversal(step))
     loss.backward()
     close: dict[str, Any] = {"rtol": 0, "atol": 1e-10}
-    torch.testing.assert_close(loss, golden[f"dann_loss_iter{step}"], **close)
+    torch.testing.assert_close(loss, domain_golden[f"dann_loss_iter{step}"], **close)
     for side, f in (("source", f_source), ("target", f_target)):
-        torch.testing.assert_close(f.grad, golden[f"dann_grad_f_{side}_iter{step}"], **close)
+        torch.testing.assert_close(f.grad, domain_golden[f"dann_grad_f_{side}_iter{step}"], **close)
     if step == 7:
-        torch.testing.assert_close(network[0].weight.grad, golden["dann_grad_disc_0_weight"])
-        last = golden["dann_grad_disc_final_weight"]
+        torch.testing.assert_close(network[0].weight.grad, domain_golden["dann_grad_disc_0_weight"])
+        last = domain_golden["dann_grad_disc_final_weight"]
         torch.testing.assert_close(network[6].weight.grad, last, **close)
 
 
-def test_the_discriminator_is_that_of_the_library(golden):
-    both = torch.cat([golden["f_source"], golden["f_target"]])
-    got = torch.sigmoid(discriminator(golden)(both))
-    torch.testing.assert_close(got, golden["disc_output_train_mode"], rtol=0, atol=1e-10)
+def test_the_discriminator_is_that_of_the_library(domain_golden):
+    both = torch.cat([domain_golden["f_source"], domain_golden["f_target"]])
+    got = torch.sigmoid(discriminator(domain_golden)(both))
+    torch.testing.assert_close(got, domain_golden["disc_output_train_mode"], rtol=0, atol=1e-10)
 
 
-def test_the_domain_loss_of_given_outputs(golden):
-    logits = torch.logit(golden["given_disc_output"])
+def test_the_domain_loss_of_given_outputs(domain_golden):
+    logits = torch.logit(domain_golden["given_disc_output"])
     one = torch.zeros(32, 4, dtype=torch.float64)
     loss = domain.domain_loss(Given(logits), one, one, 1.0)
-    torch.testing.assert_close(loss, golden["dann_loss_given"], rtol=0, atol=1e-10)
+    torch.testing.assert_close(loss, domain_golden["dann_loss_given"], rtol=0, atol=1e-10)
     total = 0.0
-    for side, d in enumerate(golden["given_disc_output"].flatten().split(32)):
+    for side, d in enumerate(domain_golden["given_disc_output"].flatten().split(32)):
         total += sum(-math.log(1 - p if side else p) for p in d.tolist()) / 32
     assert loss.item() == pytest.approx(total / 2, abs=1e-12)
 
 
-def test_the_reversal_rises_as_in_the_library(golden):
+def test_the_reversal_rises_as_in_the_library(domain_golden):
     cases: dict[str, dict[str, Any]] = {
         "default": {},
         "alpha10_hi05": {"over": 300, "alpha": 10.0, "high": 0.5},
     }
     for name, options in cases.items():
-        steps, wanted = golden[f"grl_iter_{name}"].tolist(), golden[f"grl_coeff_{name}"].tolist()
+        steps, wanted = (
+            domain_golden[f"grl_iter_{name}"].tolist(),
+            domain_golden[f"grl_coeff_{name}"].tolist(),
+        )
         got = [domain.reversal(step, **options) for step in steps]
         assert got == pytest.approx(wanted, abs=1e-12)
 
