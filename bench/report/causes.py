@@ -1,4 +1,4 @@
-"""What is not the same in what two numbers were measured with."""
+"""Why two measurements of a number may differ: code, data, parameters, libraries, CPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from bench.store.states import Results
 
 
 def differs(slot: Slot, before: Origin, results: Results) -> str:
-    """What is not the same in what two numbers were measured with."""
+    """What has changed between two measurements of a number, in words to read.
+
+    Args:
+        slot: The number.
+        before: What the reference's was measured with.
+        results: Those of today.
+    """
     now = reference.origin(slot, results)
     words = [f"code of {name}" for name in other_code(slot, before, now, results)]
     words += ["data"] if _other(before.data, now.data) else []

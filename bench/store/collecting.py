@@ -1,7 +1,7 @@
-"""Python's search for circles of garbage, put off while very many objects are read.
+"""Python's search for reference cycles, put off while very many objects are read.
 
-A plan and its records are some hundred thousand objects in no circle; to look through them again
-and again while they are made takes as long as making them.
+A plan and its records are some hundred thousand objects, none of them in a cycle. To look through
+them again and again while they are made takes as long as making them.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def put_off() -> Iterator[None]:
-    """Look for no circles meanwhile; unless nobody does anyway."""
+    """Search for no cycles in the meantime; where the search was off before, it stays off."""
     was = gc.isenabled()
     gc.disable()
     try:
