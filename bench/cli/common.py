@@ -101,7 +101,12 @@ def add_selection(
         metavar="N",
         help="seeds 0 to N-1 of every row (default: as many as its table says)",
     )
-    seeds.add_argument("--seed-list", type=words.seed_list, metavar="0,3", help="just these seeds")
+    seeds.add_argument(
+        "--seed-list",
+        type=words.seed_list,
+        metavar="0,3",
+        help="just these seeds; tables have them with what else results hold",
+    )
     parser.add_argument(
         "--preset",
         choices=PRESETS,

@@ -55,12 +55,20 @@ def add(verbs: common.Verbs) -> None:
     parser.set_defaults(action=act)
 
 
+def _format_of(output: Path | None) -> str:
+    """By the file's name; raises BenchError where that is another format's."""
+    suffix = output.suffix.removeprefix(".") if output else ""
+    if suffix not in ("", *FORMATS):
+        raise BenchError(f"--output {output}: name a file .csv or .parquet, or say --format")
+    return suffix or "csv"
+
+
 def act(arguments: argparse.Namespace) -> int:
     """Write the frame, or frame by frame what need not fit into memory."""
     from bench.files import replacing
 
     output: Path | None = arguments.output
-    form = arguments.format or ("parquet" if output and output.suffix == ".parquet" else "csv")
+    form = arguments.format or _format_of(output)
     # A file gives way to the new one: a device such as /dev/null must not.
     if output and output.exists() and not output.is_file():
         raise BenchError(

@@ -47,6 +47,8 @@ def completed(text: str, arguments: argparse.Namespace) -> str:
 
     def whole(found: re.Match[str]) -> str:
         verb, rest = found.groups()
+        if "--help" in rest:
+            return found[0]
         takes = _actions(arguments.whole, verb)
         own = rest.split()
         said = {name for name, one in takes.items() if {*one.option_strings} & {*own}}

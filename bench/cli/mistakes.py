@@ -27,6 +27,7 @@ def refuse_rest(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
     if not rest:
         return
     if not rest[0].startswith("-"):
+        _refuse_without_equals(arguments)
         if "=" in rest[0] and hasattr(arguments, "change"):
             raise BenchError(
                 f"one parameter is varied at a time: give the other as --set {rest[0]}"
@@ -37,3 +38,16 @@ def refuse_rest(arguments: argparse.Namespace, rest: Sequence[str]) -> None:
     known = [flag for one in arguments.parser._actions for flag in one.option_strings]
     flag = rest[0].partition("=")[0]
     raise unknown("flag", flag, [name for name in known if name.startswith("--")])
+
+
+def _refuse_without_equals(arguments: argparse.Namespace) -> None:
+    """Raise a BenchError for METHOD.PARAM whose value was written as a word of its own."""
+    from bench.plan import given
+
+    for flag, texts in (
+        ("--set", getattr(arguments, "given", ())),
+        ("sweep", [getattr(arguments, "change", "=")]),
+    ):
+        for text in texts:
+            if "=" not in text:
+                given.parted(text, flag)

@@ -53,6 +53,8 @@ def act(arguments: argparse.Namespace) -> int:
     if done.failed:
         print(f"note: {done.failed} of them failed, as they then have where this is merged")
     mine = {cell.folder for cell in plan.cells.values()}
+    if others := 0 if selection.narrows(arguments) else len(set(store.folders()) - mine):
+        print(f"note: {many(others, 'cell')} of {arguments.results} not packed: of no table here")
     damaged = {folder: why for folder, why in store.damaged.items() if folder in mine}
     damaged |= done.damaged
     for folder, reason in damaged.items():

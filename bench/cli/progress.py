@@ -30,6 +30,13 @@ _LONGER = (
 )
 
 
+_AGAIN: tuple[tuple[State, str], ...] = (
+    ("failed", "--retry-failed"),
+    ("stale", "--rerun-stale"),
+)
+"""States of cells that a run leaves as they are, and the flag that computes them again."""
+
+
 class Lines:
     """Progress as lines of text, at most one in ten seconds, and one for each failure."""
 
@@ -173,6 +180,10 @@ def print_plan(results: Results, wanted: Set[str], workers: int, costs: cost.Cos
             parts.append(f"{known_by['unknown']} of unknown cost")
         parts += [f"{state[s]} {s}" for s in STATES if s not in ("done", "missing") and state[s]]
         print(f"plan   {one.name} ({plan.shown}): {', '.join(parts)}", flush=True)
+    found = Counter(state for key, state in results.states.items() if key not in wanted)
+    for name, flag in _AGAIN:
+        if found[name]:
+            print(f"       {found[name]} {name} before, left so without {flag}", flush=True)
 
 
 def print_forecast(plan: Plan, runner: Runner, gpus: int) -> None:

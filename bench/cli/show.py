@@ -105,6 +105,10 @@ def _cell(arguments: argparse.Namespace) -> int:
     """Print what is known of one cell."""
     from bench.store.folders import LOG, TRACEBACK, Store
 
+    if registry.known(arguments.cell):  # "dec" may begin a key
+        raise BenchError(
+            f"{arguments.cell} is a method: `python -m bench show --params {arguments.cell}`"
+        )
     store = Store(arguments.results, read_only=True)
     folder = find(store, arguments.cell)
     _say_record(folder, store)

@@ -64,11 +64,10 @@ def _told(arguments: argparse.Namespace) -> int:
                 common.say(printable(f"{plan.cells[key]}: {why}"))
                 print(f"    python -m bench show {key}{places}")
         if "failed" in found.values():
-            again = following.words(arguments, "run")
-            print(f"`python -m bench run{again} --retry-failed` computes them again")
+            print(f"`python -m bench run{_again(arguments, results)}` computes them again")
         else:
             told = [f"{n} {state}" for state, n in counts(found).items() if n]
-            print(f"no cell failed: {', '.join(told)}")
+            print(f"none of these cells failed: {', '.join(told)}")
         return 0
     rows = []
     for one in plan.experiments:
@@ -86,6 +85,16 @@ def _told(arguments: argparse.Namespace) -> int:
     for line in provenance.notes(results):
         common.say(f"note: {following.completed(line, arguments)}")
     return 0
+
+
+def _again(arguments: argparse.Namespace, results: Results) -> str:
+    """What `run` takes to compute failed cells again: it asks for names, or --all."""
+    flags = f"{following.words(arguments, 'run')} --retry-failed"
+    if arguments.experiments or arguments.every:
+        return flags
+    failed = {key for key, state in results.states.items() if state == "failed"}
+    mine = [one.name for one in results.plan.experiments if results.plan.of(one.name) & failed]
+    return f" {' '.join(mine)}{flags}"
 
 
 def _content(results: Results, *, failed: bool) -> dict[str, Any]:

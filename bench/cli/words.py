@@ -46,11 +46,11 @@ def path(text: str) -> Path:
 
 
 def duration(text: str) -> float:
-    """Seconds in "90", "90s", "20m" or "1.5h"."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    """Seconds in "90s", "20m" or "1.5h"; without a unit nobody knows which was meant."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip())
     if match is None or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"'{text}' is no duration; write 90s, 20m or 1.5h")
-    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
     if seconds > 3600 * MOST_HOURS:
         raise argparse.ArgumentTypeError(f"'{text}' is more than {MOST_HOURS} hours, the most")
     return seconds

@@ -105,6 +105,21 @@ def names() -> list[str]:
     return sorted(p.stem for p in FOLDER.glob("*.toml"))
 
 
+def _unknown(name: str) -> BenchError:
+    """The error for a name that no experiment has; it may be one of another kind."""
+    from bench.datasets import tasks  # of no use to most commands, which know what they name
+
+    for what, is_one, flag in (
+        ("method", registry.known(name), "--methods"),
+        ("task", name in tasks(), "--tasks"),
+    ):
+        if is_one:
+            return BenchError(f"'{name}' is a {what}: name an experiment, and {flag} {name}")
+    if Path(name).is_file():
+        return BenchError(f"{name} is no experiment: the name of its file ends in .toml")
+    return unknown("experiment", name, names())
+
+
 def load(name: str) -> Experiment:
     """Read and validate an experiment by its name, or from a path to a TOML of one's own.
 
@@ -113,7 +128,7 @@ def load(name: str) -> Experiment:
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not name.endswith(".toml") and name not in names():
-        raise unknown("experiment", name, names())
+        raise _unknown(name)
     try:
         content = parsed(path.read_bytes().decode("utf-8-sig"))  # as Notepad writes it
     except ValueError as error:

@@ -198,7 +198,7 @@ def test_many_files_are_counted_in_one_line(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("90s", 90), ("20m", 1200), ("1.5h", 5400), ("0.5s", 0.5)]
+    ("text", "seconds"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("0.5s", 0.5)]
 )
 def test_durations(text, seconds):
     assert words.duration(text) == seconds
@@ -209,7 +209,7 @@ def test_sizes(text, size):
     assert words.size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "m", "5d", "-1s", "1e3", "0"])
+@pytest.mark.parametrize("text", ["", "m", "5d", "-1s", "1e3", "0s", "90"])
 def test_bad_durations(text):
     with pytest.raises(argparse.ArgumentTypeError):
         words.duration(text)

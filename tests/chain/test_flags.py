@@ -36,6 +36,14 @@ from bench.errors import BenchError, unknown
         (["sweep", "kmeans.n_init=1,2", "zzz"], "`tasks` names all "),
         (["sweep", "dec.alpha=1,2", "digits", "dec.n_init=3"], "the other as --set dec.n_init=3"),
         (["show", "--params", "spektral"], "(your own: name its folder with --plugins)"),
+        (["run", "digits", "--timeout", "20"], "'20' is no duration; write 90s, 20m or 1.5h"),
+        (["run", "digits", "--set", "kmeans.n_init", "5"], "--set kmeans.n_init: write METHOD.P"),
+        (["sweep", "kmeans.n_init", "1,5", "digits/cluster"], "sweep kmeans.n_init: write METHOD."),
+        (["run", "kmeans"], "'kmeans' is a method: name an experiment, and --methods kmeans"),
+        (["run", "digits/cluster"], "is a task: name an experiment, and --tasks digits/cluster"),
+        (["run", __file__], "the name of its file ends in .toml"),
+        (["show", "dec"], "dec is a method: `python -m bench show --params dec`"),
+        (["export", "--output", "all.xlsx"], "all.xlsx: name a file .csv or .parquet, or say --f"),
         ([], "required: VERB"),
     ],
 )
@@ -57,7 +65,10 @@ MANY = "9" * 5000
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "digits", "--dry-run", "--timeout", MANY], "is more than 100000 hours, the most"),
+        (
+            ["run", "digits", "--dry-run", "--timeout", f"{MANY}s"],
+            "more than 100000 hours, the most",
+        ),
         (["run", "digits", "--dry-run", "--budget", f"{MANY}h"], "is more than 100000 hours"),
         (["run", "digits", "--dry-run", "--memory", f"{MANY}G"], "is more than 1000000G, the most"),
         (["run", "digits", "--dry-run", "--gpus", MANY], "is more than 100000 GPUs, the most"),

@@ -88,7 +88,8 @@ def test_printed_commands_run(tmp_path, forkserver, monkeypatch, capsys):
     assert bench(*report) == 0
     (page,) = (tmp_path / "r" / "report" / "tables").glob("*.html")
     assert "carrier" in page.read_text()
-    capsys.readouterr()
+    assert bench("run", toml, *flags, "--methods", "fault,carrier") == 1
+    assert "1 failed before, left so without --retry-failed" in capsys.readouterr().out
     assert bench(*status) == 0
     show, retry = commands(capsys.readouterr().out)
     assert bench(*show) == 0
@@ -97,7 +98,7 @@ def test_printed_commands_run(tmp_path, forkserver, monkeypatch, capsys):
     assert bench(*retry) == 1
     assert "1 to compute" in capsys.readouterr().out
     assert bench(*status, "--methods", "carrier") == 0
-    assert capsys.readouterr().out == "no cell failed: 2 done\n"
+    assert capsys.readouterr().out == "none of these cells failed: 2 done\n"
     flags += ["--methods", "carrier"]
     assert bench("check", toml, *flags, "--update", "--reason", "first") == 0
     capsys.readouterr()
