@@ -134,7 +134,7 @@ def test_a_file_other_than_the_one_meant(folder):
 
 def test_an_unknown_model(folder):
     write(folder, name="resmet18.x")
-    with pytest.raises(ValueError, match="timm has no model 'resmet18'"):
+    with pytest.raises(ValueError, match="unknown model 'resmet18': did you mean 'resnet18'"):
         fit("resmet18.x")
 
 

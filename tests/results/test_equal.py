@@ -98,7 +98,9 @@ def test_scores_of_other_code_are_named(measured, monkeypatch):
 
 def test_other_versions_are_shown_and_make_nothing_stale(measured):
     plan, one = measured
-    older = dataclasses.replace(one, versions={**one.versions, "torch": "1.0", "scipy": "0.1"})
+    older = dataclasses.replace(
+        one, versions={**one.versions, "torch": "1.0", "safetensors": "0.1"}
+    )
     assert state(plan, older) == "done"
     assert list(provenance.other_versions(older)) == ["torch"]
     older = dataclasses.replace(older, scoring=code.scoring())

@@ -10,7 +10,7 @@ from bench.report import table_views
 from bench.store import code, machine, provenance, record, states
 from bench.store.record import Record
 
-HERE = {"torch": "2.14.1", "timm": "1.0.31", "scipy": "1.17"}
+HERE = {"torch": "2.14.1", "timm": "1.0.31", "safetensors": "0.8"}
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def notes(results):
 def test_one_version_needs_no_note(results):
     assert provenance.mixtures(results) == []
     assert notes(results) == ()
-    assert provenance.mixtures(with_versions(results, 0, scipy="1.16")) == []
+    assert provenance.mixtures(with_versions(results, 0, safetensors="0.7")) == []
     assert provenance.mixtures(with_versions(results, 0, timm="")) == []  # nobody wrote it down
 
 
