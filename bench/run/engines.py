@@ -86,7 +86,7 @@ def opened(name: str, options: Options, store: Store, workers: int) -> Iterator[
         stack.callback(given.remove)
         if name == "slurm":
             mine, at_once = options.slurm, options.slurm.at_once
-            engine = Slurm(options.slurm, given.name, given.folder)
+            engine = Slurm(options.slurm, given.name, given.scripts)
         else:
             mine, at_once = options.dask, 1
             engine = Dask(options.dask, workers)

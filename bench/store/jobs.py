@@ -4,6 +4,7 @@
                          jobs.json            which job has which cell
                          N.json               what became of a group of cells, until it is fetched
                          cancelled            somebody said `bench cancel`
+                         scripts/             of Slurm's jobs, and what they say
 
 The token is also the jobs' name, `bench-TOKEN`, by which their scheduler finds them all.
 """
@@ -45,6 +46,11 @@ class Given:
     def name(self) -> str:
         """What its jobs are called."""
         return f"bench-{self.folder.name.removeprefix(_PREFIX)}"
+
+    @property
+    def scripts(self) -> Path:
+        """Slurm's, a folder a job: among results, which are looked for all the time, they cost."""
+        return self.folder / "scripts"
 
     def note(self, executor: str, cells: Mapping[str, str]) -> None:
         """Write down which job has which cell."""
