@@ -44,10 +44,7 @@ def _refuse_without_equals(arguments: argparse.Namespace) -> None:
     """Raise a BenchError for METHOD.PARAM whose value was written as a word of its own."""
     from bench.plan import given
 
-    for flag, texts in (
-        ("--set", getattr(arguments, "given", ())),
-        ("sweep", [getattr(arguments, "change", "=")]),
-    ):
-        for text in texts:
-            if "=" not in text:
-                given.parted(text, flag)
+    for text in getattr(arguments, "given", ()):
+        given.parted(text, "--set")
+    if hasattr(arguments, "change"):
+        given.parted(arguments.change, "sweep")

@@ -54,10 +54,8 @@ def act(arguments: argparse.Namespace) -> int:
         print(f"note: {done.failed} of them failed, as they then have where this is merged")
     mine = {cell.folder for cell in plan.cells.values()}
     every = not arguments.experiments and not selection.narrows(arguments)
-    if others := len(set(store.folders()) - mine) if every else 0:
-        print(
-            f"note: {many(others, 'cell')} here of no project table: name their TOML to pack them"
-        )
+    if every and (others := len(set(store.folders()) - mine)):
+        print(f"note: {many(others, 'cell')} here of no project table: name their TOML for a pack")
     damaged = {folder: why for folder, why in store.damaged.items() if folder in mine}
     damaged |= done.damaged
     for folder, reason in damaged.items():

@@ -28,8 +28,6 @@ _OUTPUTS = ("table", "figure")
 _LONGER = (
     "; with --retry-failed and a longer --timeout it goes on from its checkpoint, if it has one"
 )
-
-
 _AGAIN: tuple[tuple[State, str], ...] = (
     ("failed", "--retry-failed"),
     ("stale", "--rerun-stale"),

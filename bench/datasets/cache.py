@@ -85,7 +85,8 @@ def write_folder(
         new.mkdir(parents=True)
         for name, held in files.items():
             if isinstance(held, Mapping):
-                np.savez(new / name, **held)  # type: ignore[arg-type]
+                arrays: dict[str, Any] = dict(held)
+                np.savez(new / name, **arrays)
             elif isinstance(held, Rows):
                 _save_rows(new / name, held)
             else:

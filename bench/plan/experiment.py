@@ -109,12 +109,10 @@ def _unknown(name: str) -> BenchError:
     """The error for a name that no experiment has; it may be one of another kind."""
     from bench.datasets import tasks  # of no use to most commands, which know what they name
 
-    for what, is_one, flag in (
-        ("method", registry.known(name), "--methods"),
-        ("task", name in tasks(), "--tasks"),
-    ):
-        if is_one:
-            return BenchError(f"'{name}' is a {what}: name an experiment, and {flag} {name}")
+    if registry.known(name):
+        return BenchError(f"'{name}' is a method: name an experiment, and --methods {name}")
+    if name in tasks():
+        return BenchError(f"'{name}' is a task: name an experiment, and --tasks {name}")
     if Path(name).is_file():
         return BenchError(f"{name} is no experiment: the name of its file ends in .toml")
     return unknown("experiment", name, names())
