@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,34 @@ class Plan:
         """Keys of an experiment's cells with all that they need."""
         mine = (slot for slot in self.slots if slot.experiment == experiment)
         return self.closure(key for slot in mine for key in slot.keys)
+
+    def only(self, names: Sequence[str]) -> Plan:
+        """What would be planned for these of its experiments alone, of a plan without a filter."""
+        by_name = {one.name: one for one in self.experiments}
+        part = dataclasses.replace(
+            self,
+            experiments=[by_name[name] for name in names],
+            slots=[slot for name in names for slot in self.slots if slot.experiment == name],
+            cells={},
+        )
+        for seed in sorted({seed for slot in part.slots for seed in slot.cells}):
+            for slot in part.slots:
+                for key in slot.cells.get(seed, ()):
+                    part._take(key, self.cells)
+        tasks = {cell.task for cell in part.cells.values()}
+        sets = {name for task in tasks for name in self.task(task).splits()}
+        part.unavailable = {k: v for k, v in self.unavailable.items() if k in part.cells}
+        part.data = {task: self.data[task] for task in self.data if task in tasks}
+        part.seen = {name: self.seen[name] for name in self.seen if name in sets}
+        part.unprepared = self.unprepared & sets
+        return part
+
+    def _take(self, key: str, cells: Mapping[str, Cell]) -> None:
+        """Take a cell over, those that it needs before it."""
+        if key not in self.cells:
+            for _, needed in cells[key].needs:
+                self._take(needed, cells)
+            self.cells[key] = cells[key]
 
     def leave(self, slots: list[Slot]) -> None:
         """Leave these of the slots, and the cells that they ask for."""

@@ -102,7 +102,7 @@ def _row(c: Comparison, *more: Comparison) -> dict[str, str]:
         "verdict": f"{c.verdict} ({c.direction})" if c.direction else c.verdict,
         "experiment": c.experiment,
         "table": c.name,
-        "row": f"{c.group}: {c.row}" if c.group else c.row,
+        "row": _name(c),
         "column": c.column,
         "metric": c.metric,
         "reference": amount(c.reference, c.unit),
@@ -115,8 +115,15 @@ def _row(c: Comparison, *more: Comparison) -> dict[str, str]:
     if more:
         shared = ("verdict", "experiment", "table", "note")
         row = {key: word if key in shared else "" for key, word in row.items()}
-        row["row"] = f"{1 + len(more)} numbers"
+        first, *others = dict.fromkeys(_name(one) for one in (c, *more))
+        of = f" and {many(len(others), 'other')}" if others else ""
+        row["row"] = f"{1 + len(more)} numbers of {first}{of}"
     return row
+
+
+def _name(c: Comparison) -> str:
+    """Its row, with the heading that it stands under."""
+    return f"{c.group}: {c.row}" if c.group else c.row
 
 
 def told(comparison: Comparison) -> str:

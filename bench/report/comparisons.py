@@ -231,6 +231,7 @@ def _verdict(number: _Number, found: Drift | None) -> Verdict:
     before, values, states = number.before, number.values, number.states
     said: list[tuple[Verdict, bool]] = [
         ("unavailable", not values and set(states) == {"unavailable"}),
+        ("missing", before is None and not values),  # failed, or it was left out: `_SAID`
         ("new", before is None),
         ("moved", bool(number.impossible) or (found is not None and found.moved)),
         ("stale", bool(number.shared) and states["stale"] > 0),
@@ -247,12 +248,12 @@ def _note(number: _Number, verdict: Verdict, results: Results) -> str:
     if number.impossible:
         values = [f"{number.values[s]:.6g}" for s in number.impossible]
         return f"out of the metric's range: {', '.join(values)}"
+    states = ", ".join(f"{n} {state}" for state, n in number.states.items() if state not in USABLE)
     if verdict == "missing" and number.lacking:
-        words = [f"{n} {state}" for state, n in number.states.items() if state not in USABLE]
         verb = "lack" if len(number.lacking) > 1 else "lacks"
-        return f"{seeds_in_words(number.lacking)} {verb}: {', '.join(words)}"
-    if verdict == "new" and not number.values:
-        return ", ".join(f"{n} {state}" for state, n in number.states.items())
+        return f"{seeds_in_words(number.lacking)} {verb}: {states}"
+    if not number.values:
+        return states
     if number.before and verdict in ("moved", "bits changed", "unguarded"):
         return causes.differs(number.slot, number.before.origin, results)
     return ""
@@ -282,10 +283,8 @@ def _lost(experiment: str, key: Key, before: Number, preset: str) -> Comparison:
 
 def _worst(entry: Entry, plan: Plan) -> float:
     """What a broken method scores, the mean over the tasks of a number."""
-    found = []
-    for name in entry.all_tasks:
-        images = work.size(name, plan.preset, plan.data_root).images
-        found.append(blind.score(entry.metric, get_task(name).n_clusters, images))
+    images = {t: work.size(t, plan.preset, plan.data_root).images for t in entry.all_tasks}
+    found = [blind.score(entry.metric, get_task(t).n_clusters, n) for t, n in images.items()]
     return math.fsum(found) / len(found) if found else 0.0
 
 

@@ -4,8 +4,9 @@ Planning asks all methods for their parameters and needs, and so imports them wi
 of which nothing new comes when nothing has changed. `run`, `render` and `report`, which write
 anyway, keep their plans in the cache of prepared data; a command takes one where everything that
 planning reads is as it was: what was asked, every source and table of the project, the packages
-installed, the environment, weights, and what is here of each data set. Anything else, a damaged
-file among it, means to plan anew. With plug-ins, which may import from anywhere, nothing is kept.
+installed, the environment, weights, and what is here of each data set. Some experiments are also
+taken out of the plan of all. Anything else, a damaged file among it, means to plan anew. With
+plug-ins, which may import from anywhere, nothing is kept.
 """
 
 from __future__ import annotations
@@ -78,9 +79,26 @@ class Asked:
         """Where its plan is, or would be."""
         return cache_root(self.data_root) / "plans" / f"{self.name}.plan"
 
+    @property
+    def of_all(self) -> Asked:
+        """The same asked of all experiments."""
+        return dataclasses.replace(self, words={**self.words, "experiments": [], "every": True})
+
 
 def recall(asked: Asked) -> Plan | None:
-    """The plan that was kept for this, None where there is none that still holds."""
+    """The plan that was kept for this or for all, None where there is none that still holds."""
+    plan = _read(asked)
+    if plan or asked.files or asked.words.get("every"):
+        return plan
+    whole, names = _read(asked.of_all), list(dict.fromkeys(asked.words["experiments"]))
+    if whole is None or whole.filtered or whole.given:
+        return None
+    has_them = {one.name for one in whole.experiments}.issuperset(names)
+    return whole.only(names) if has_them else None
+
+
+def _read(asked: Asked) -> Plan | None:
+    """The plan in its file."""
     try:
         digest, _, content = asked.file.read_bytes().partition(b"\n")
         if hashlib.sha256(content).hexdigest().encode() != digest:

@@ -67,6 +67,24 @@ def test_a_kept_plan_is_the_one_that_would_be_made(place, monkeypatch):
     }
 
 
+def test_some_experiments_are_taken_out_of_the_plan_of_all(place):
+    """As they alone would be planned, cells in the same order: `ccn` shares some of theirs."""
+    options = graph.Options(data_root=place / "data")
+    of = {name: experiment.load(name) for name in ("ccn", "digits", "discovery")}
+    everything = kept_plan.Asked({"experiments": [], "every": True}, place / "data")
+    kept_plan.keep(everything, graph.make(of.values(), options))
+    for names in (["discovery"], ["digits", "ccn"], ["digits", "digits"]):
+        made = graph.make([of[name] for name in dict.fromkeys(names)], options)
+        words = {"experiments": names, "every": False}
+        found = kept_plan.recall(kept_plan.Asked(words, place / "data"))
+        for field in dataclasses.fields(graph.Plan):
+            if field.name != "stems":
+                assert getattr(found, field.name) == getattr(made, field.name), field.name
+        assert list(found.cells) == list(made.cells)
+    for words in ({"experiments": ["mnist"]}, {"experiments": ["digits"], "preset": "paper"}):
+        assert kept_plan.recall(kept_plan.Asked(words, place / "data")) is None
+
+
 def _edited(place):
     (place / "sources" / "methods" / "ours.py").write_text("as it is\n")
 

@@ -40,7 +40,7 @@ def test_numbers_that_lack_the_same_share_a_row():
         compared("r", "ok"),
     ]
     rows = verdicts.listed([*lacking, *others])
-    assert [row["row"] for row in rows] == ["r", "s", "30 numbers", "r", "r"]
+    assert [row["row"] for row in rows] == ["r", "s", "30 numbers of r0 and 29 others", "r", "r"]
     assert [row["note"] for row in rows[:3]] == ["seed 7", "seed 7", "seeds 2 to 9 lack: 8 missing"]
     assert (rows[2]["measured"], rows[3]["measured"]) == ("", "80.00")
 
