@@ -13,6 +13,7 @@ import difflib
 import importlib
 import os
 import sys
+import traceback
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -256,6 +257,10 @@ def import_from(folder: Path, stem: str) -> types.ModuleType:
         lacking = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
         if lacking and (folder / f"{lacking}.py").is_file():
             said += f", and {lacking}.py lies beside it: write `from .{lacking} import …`"
+        for frame, line in [*traceback.walk_tb(error.__traceback__)][::-1]:
+            if (file := Path(frame.f_code.co_filename)).parent == folder:
+                said += f" ({file.name}, line {line})"  # as a SyntaxError says of itself
+                break
         raise BenchError(f"{folder / stem}.py cannot be imported: {said}") from error
     if module.__file__ != str(folder / f"{stem}.py"):
         raise BenchError(

@@ -111,7 +111,10 @@ def _container(hint: Any, value: Any, where: str) -> Any:
     inside = get_args(hint)
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
-            raise BenchError(f"{where} must be a list")
+            tables = get_origin(inside[0]) is dict or dataclasses.is_dataclass(inside[0])
+            one = isinstance(value, dict) and tables
+            written = f" of tables: write [[{where.rpartition(' ')[2]}]]" if one else ""
+            raise BenchError(f"{where} must be a list{written}")
         return tuple(checked(inside[0], v, f"{where}[{i}]") for i, v in enumerate(value))
     if not isinstance(value, dict):
         raise BenchError(f"{where} must be a table of key = value")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, selection
+from bench.cli import common, following, selection
 from bench.errors import BenchError, Unavailable
 
 if TYPE_CHECKING:
@@ -56,38 +55,38 @@ def act(arguments: argparse.Namespace) -> int:
     for name in arguments.names:
         get(name)
     if arguments.action_name == "verify":
-        return _verify(arguments.names, root)
+        return _verify(arguments, root)
     for name in arguments.names:
-        _prepare(name, root, download=arguments.action_name == "fetch")
+        _prepare(name, arguments, root)
     return 0
 
 
-def _verify(names: Sequence[str], root: Path) -> int:
+def _verify(arguments: argparse.Namespace, root: Path) -> int:
     """Verify one after another; exit status 1 where one is not prepared, or damaged."""
     from bench.datasets import verify
 
     status = 0
-    for name in names:
+    for name in arguments.names:
         try:
             print("\n".join(verify(name, root)))
         except BenchError as error:
-            common.say(f"{name}: {error}", sys.stderr)
+            common.say(f"{name}: {following.completed(str(error), arguments)}", sys.stderr)
             status = 1
     return status
 
 
-def _prepare(name: str, root: Path, *, download: bool) -> None:
-    """Prepare a data set and say what is there of it, and what is not."""
+def _prepare(name: str, arguments: argparse.Namespace, root: Path) -> None:
+    """Prepare a data set, fetch it if that is asked, and say what of it is there and what not."""
     from bench.datasets import availability, get, prepare
     from bench.datasets.dataset import is_shipped
     from bench.datasets.verified import refuse_unfit_tasks
 
-    done = prepare(name, root, download=download)
+    done = prepare(name, root, download=arguments.action_name == "fetch")
     declared = get(name).counts
     splits = ", ".join(f"{one} {done.counts[one]:,}" for one in declared if one in done.counts)
     print(f"{name}: {len(done.images):,} images ready in {done.folder} ({splits})")
     if missing := availability(name, root, declared):
-        print(missing)
+        print(following.completed(missing, arguments))
     if not is_shipped(name):  # tasks of ours may ask for columns that come with further files
         refuse_unfit_tasks(done)
 

@@ -39,14 +39,16 @@ def act(arguments: argparse.Namespace) -> int:
         raise BenchError(
             f"{dest}: a pack's name ends in .zip: bench pack DEST.zip [EXPERIMENT ...]"
         )
-    if dest.exists() and not (dest.is_file() and packing.is_pack(dest)):
+    older = dest.exists()
+    if older and not (dest.is_file() and packing.is_pack(dest)):
         raise BenchError(f"{dest} is there and no pack: give another name")
     named_folders.refuse_mistyped(arguments)
     plan = selection.plan_for(arguments)
     store = Store(arguments.results)
     private = named_folders.private(arguments, store)
     done = packing.write(dest, store, plan.cells, tensors=arguments.tensors, private=private)
-    print(f"packed {many(done.cells, 'cell')}, {_size(done.size)}: {dest}")
+    instead = ", in place of an older one" if older else ""
+    print(f"packed {many(done.cells, 'cell')}, {_size(done.size)}: {dest}{instead}")
     if done.without_tensors:
         hint = "; --tensors packs what is here" if not arguments.tensors else ""
         print(f"note: {done.without_tensors} of them without their tensors{hint}")

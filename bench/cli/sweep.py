@@ -25,7 +25,7 @@ def add(verbs: common.Verbs) -> None:
     parser = common.add_verb(verbs, "sweep", summary, epilog=EPILOG)
     parser.add_argument("change", metavar="METHOD.PARAM=V1,V2,…", help="what varies")
     parser.add_argument(
-        "where", metavar="EXPERIMENT|TASK", help="a task, or an experiment that has the method"
+        "where", metavar="EXPERIMENT|TASK", help="a task, or an experiment that has or takes it"
     )
     parser.add_argument(
         "--metrics",
@@ -46,6 +46,11 @@ def act(arguments: argparse.Namespace) -> int:
 
     common.load_plugins(arguments)
     made = swept.read(arguments.change, arguments.where, arguments.metrics)
+    for word in arguments.given:
+        if word.partition("=")[0].strip() == f"{made.method}.{made.param}":
+            raise BenchError(
+                f"--set {word}: the sweep varies it: leave out --set, or sweep another"
+            )
     name, text = f"{made.name}.toml", swept.sealed(swept.written(made)).encode()
     _refuse_changed(arguments.results / "sweeps" / name)
     with tempfile.TemporaryDirectory() as scratch:

@@ -99,7 +99,7 @@ class TaskSpec:
                 or not (value >= 1 if whole else 0 <= value <= 1)
             ):
                 wanted = "a whole number of at least 1" if whole else "a number in 0..1"
-                raise BenchError(f"{prefix}{self.name}: {key} = {value!r} is not {wanted}")
+                raise BenchError(f"{prefix}{self.name}: {key} = {value!r} must be {wanted}")
             values[key] = value if whole else float(value)
         return values
 

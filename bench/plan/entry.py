@@ -70,6 +70,11 @@ class Entry:
         return self.tasks or ((self.task,) if self.task else ())
 
     @property
+    def called(self) -> str:
+        """What messages call it: its label, or its method where it has none."""
+        return self.label or self.method
+
+    @property
     def runs(self) -> bool:
         """Whether there is something to compute."""
         return bool(self.method) and not self.fact

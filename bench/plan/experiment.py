@@ -10,6 +10,7 @@ other way round.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +87,7 @@ class Experiment:
 
     def entry(self, table: Table, row: Entry, column: Entry) -> Entry:
         """One entry of a table, with the filter for its published number filled in."""
-        where = f"{self.path.name}: table '{table.name}', row '{row.label}'"
+        where = f"{self.path.name}: table '{table.name}', row '{row.called}'"
         part = row.over(column, where=where)
         part = dataclasses.replace(part, tasks=part.tasks or (() if part.task else table.tasks))
         if not row.published:
@@ -213,13 +214,26 @@ def refuse_one_place(experiments: Sequence[Experiment]) -> None:
                     )
 
 
+def _refuse_alike(lines: Sequence[tuple[str, str]], what: str) -> None:
+    """Refuse rows or columns that readers, and a reference, could not tell apart.
+
+    Args:
+        lines: Group or metric, and label.
+        what: Of whom it is said.
+
+    Raises:
+        BenchError: names what two of them are called.
+    """
+    for above, label in (line for line, count in Counter(lines).items() if count > 1):
+        called = f"are called '{label}'" if label else "have no label"
+        raise BenchError(f"{what}{f' of {above}' if above else ''} {called}: label them apart")
+
+
 def _validate_table(experiment: Experiment, table: Table) -> None:
     """Refuse a table whose rows or columns cannot be told apart, or do not go together."""
     where = f"{experiment.path.name}: table '{table.name}'"
-    labels = [(r.group, r.label) for r in table.row]
-    heads = [(c.label, c.metric) for c in table.column]
-    if len(set(labels)) < len(labels) or len(set(heads)) < len(heads):
-        raise BenchError(f"{where}: two rows or two columns have the same label")
+    _refuse_alike([(r.group, r.label) for r in table.row], f"{where}: two rows")
+    _refuse_alike([(c.metric, c.label) for c in table.column], f"{where}: two columns")
     entries = [(row, experiment.entry(table, row, c)) for row in table.row for c in table.column]
     told = {bool(entry.fact) for _, entry in entries}
     if len(told) > 1 or any(entry.fact and entry.metric for _, entry in entries):
@@ -227,7 +241,7 @@ def _validate_table(experiment: Experiment, table: Table) -> None:
             f"{where}: some entries name a fact, others a metric; make two tables of it"
         )
     for row, entry in entries:
-        on = f"{where}, row '{row.label}'"
+        on = f"{where}, row '{row.called}'"
         if not entry.fact:
             validate_entry(entry, on)
             continue

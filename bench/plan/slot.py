@@ -73,7 +73,7 @@ def slots(one: Experiment, preset: str, extra: Iterable[str] = ()) -> Iterator[S
         BenchError: a name in an entry is unknown, or its filter fits several published numbers.
     """
     for table in one.table:
-        for row in (*table.row, *_extra_rows(one, table, extra)):
+        for row in (*table.row, *extra_rows(one, table, extra)):
             for column in table.column:
                 entry = one.entry(table, row, column)
                 slot = _settled(one, table.name, entry, column.label, preset)
@@ -118,7 +118,7 @@ def _words(one: Experiment, name: str, entry: Entry, preset: str) -> str:
     return settings.tell(dataclasses.replace(entry, params=params), preset, where=name)
 
 
-def _extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Entry]:
+def extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Entry]:
     """A row for each method that the experiment does not know but the table could take."""
     known, extra = one.methods, []
     for name in methods:

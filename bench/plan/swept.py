@@ -15,6 +15,7 @@ from bench.plan import experiment, given
 from bench.plan.cell import MOST_SEEDS, PRESETS
 from bench.plan.entry import Entry
 from bench.plan.experiment import Experiment, Preset
+from bench.plan.slot import extra_rows
 from bench.score import metric_names
 from bench.typed import parsed
 
@@ -54,7 +55,7 @@ def read(text: str, where: str, metrics: Sequence[str] = ()) -> Sweep:
 
     Args:
         text: "METHOD.PARAM=V1,V2,…".
-        where: A task, or an experiment that has the method.
+        where: A task, or an experiment that has or takes the method.
         metrics: In place of the usual ones of the task, or to choose of the experiment's.
 
     Raises:
@@ -107,10 +108,13 @@ def _of_task(task: str, method: str, metrics: Sequence[str]) -> list[dict[str, A
 def _of_experiment(
     one: Experiment, method: str, param: str, metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """A column for each entry of the method in the experiment's tables, alike ones once."""
+    """A column for each entry of the method in the experiment's tables, alike ones once.
+
+    A method that no table of it has takes a row of those that it fits, as with `--methods`.
+    """
     found: dict[str, dict[str, Any]] = {}
     for table in one.table:
-        for row in table.row:
+        for row in (*table.row, *extra_rows(one, table, [method])):
             for column in table.column:
                 part = one.entry(table, row, column)
                 if part.method != method or not part.scored:
@@ -122,7 +126,9 @@ def _of_experiment(
                 found.setdefault(repr(said), {"label": label, "table": table.name, **said})
     if not found:
         by = f" by {' or '.join(metrics)}" if metrics else ""
-        raise BenchError(f"sweep: no table of {one.name} has a row of '{method}'{by}{_OF_NEEDED}")
+        raise BenchError(
+            f"sweep: no table of {one.name} has or takes a row of '{method}'{by}{_OF_NEEDED}"
+        )
     heads = [(one["label"], one["metric"]) for one in found.values()]
     for head, entry in zip(heads, found.values(), strict=True):
         name = entry.pop("table")

@@ -21,7 +21,7 @@ BAD = {
     "twice": (HEATMAP, "[0.0, 1.0]", "[1.0, 1.0]", "x names a value twice"),
     "no label": (HEATMAP, 'label = "X", ', "", "x has no label"),
     "unknown key": (HEATMAP, "quick =", "quik =", "unknown key 'quik': did you mean 'quick'?"),
-    "quick value": (HEATMAP, "quick = [0.0, 1.0]", "quick = [0.0, 2.0]", "= 2.0 is not a number"),
+    "quick value": (HEATMAP, "quick = [0.0, 1.0]", "quick = [0.0, 2.0]", "= 2.0 must be a number"),
     "truth": (HEATMAP, 'label = "X"', 'label = "X", truth = 1', "has neither log nor truth"),
     "value": (HEATMAP, "[0.25, 0.75]", "[0.25, 1.5]", "similar_recall = 1.5"),
     "setting": (HEATMAP, '"similar_recall"', '"similar_recal"', "did you mean 'similar_recall'?"),

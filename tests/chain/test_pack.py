@@ -68,12 +68,15 @@ def test_with_tensors_every_file_comes_back(swept, tmp_path):
     assert len(Store(tmp_path / "there")._index()) == 12
 
 
-def test_the_same_cells_give_the_same_bytes(swept, small, tmp_path):
+def test_the_same_cells_give_the_same_bytes(swept, small, tmp_path, capsys):
     toml, results = swept
     shutil.copytree(results, tmp_path / "results")  # with other times
     words = [toml, "--seeds", 1, "--methods", "carrier"]
     assert bench("pack", tmp_path / "a.zip", *words, *places(tmp_path / "results")) == 0
     assert (tmp_path / "a.zip").read_bytes() == small.read_bytes()
+    capsys.readouterr()
+    assert bench("pack", tmp_path / "a.zip", *words, *places(tmp_path / "results")) == 0
+    assert "a.zip, in place of an older one\n" in capsys.readouterr().out
     # Of a store that was itself filled by merging, too.
     assert bench("merge", small, "--results", tmp_path / "merged") == 0
     assert bench("pack", tmp_path / "b.zip", *words, *places(tmp_path / "merged")) == 0

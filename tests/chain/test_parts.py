@@ -243,11 +243,11 @@ def test_settings():
     ("task", "setting", "words"),
     [
         ("digits/cluster", {"n_cluster": 5}, "x.toml: .*did you mean 'n_clusters'"),
-        ("digits/cluster", {"n_clusters": 0}, "n_clusters = 0 is not a whole number"),
-        ("digits/cluster", {"n_clusters": 2.5}, "n_clusters = 2.5 is not a whole number"),
-        ("digits/cluster", {"n_clusters": True}, "n_clusters = True is not a whole number"),
-        ("digits/pairs", {"density": 1.5}, "density = 1.5 is not a number in 0..1"),
-        ("digits/pairs", {"density": "all"}, "density = 'all' is not a number"),
+        ("digits/cluster", {"n_clusters": 0}, "n_clusters = 0 must be a whole number"),
+        ("digits/cluster", {"n_clusters": 2.5}, "n_clusters = 2.5 must be a whole number"),
+        ("digits/cluster", {"n_clusters": True}, "n_clusters = True must be a whole number"),
+        ("digits/pairs", {"density": 1.5}, "density = 1.5 must be a number in 0..1"),
+        ("digits/pairs", {"density": "all"}, "density = 'all' must be a number"),
         ("mnist-usps/adapt", {"n_clusters": 5}, "setting of mnist-usps/adapt 'n_clusters'"),
     ],
 )

@@ -80,6 +80,16 @@ def test_a_sweep_on_an_experiment_takes_what_it_says_of_the_method(tmp_path):
     assert {cell.setting for cell in plan.cells.values()} == {(("n_clusters", 3),)}
 
 
+def test_a_method_that_an_experiment_has_not_takes_rows_of_the_tables_that_it_fits(tmp_path):
+    """As `--methods` adds it: how one tunes a method of one's own on the project's tasks."""
+    registry.load([PLUGINS, FAULTY])
+    toml = write_experiment(tmp_path / "mine.toml", "tiny/cluster", ROWS[2:], n=3)
+    made = swept.read("centroids.iterations=1,2", str(toml))
+    assert {(c["task"], c["label"].partition(",")[0]) for c in made.columns} == {
+        ("tiny/cluster", "centroids")
+    }
+
+
 def test_the_shipped_experiment_can_be_swept(tmp_path):
     made = swept.read("dec.tolerance=1e-4,0.01", "digits", ["ACC"])
     text = swept.written(made)
@@ -113,6 +123,12 @@ def test_a_sweep_that_cannot_be_leaves_no_file(task, metric, said, tmp_path, cap
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_swept_cannot_be_set_too(tmp_path, capsys):
+    words = ["kmeans.n_init=1,5", "digits/cluster", "--set", "kmeans.n_init=3"]
+    assert bench("sweep", *words, *places(tmp_path)) == 2
+    assert "--set kmeans.n_init=3: the sweep varies it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -123,7 +139,7 @@ def test_a_sweep_that_cannot_be_leaves_no_file(task, metric, said, tmp_path, cap
         (("kmeans.n_init=5,6", "digts"), "task or experiment 'digts': did you mean 'digits'?"),
         (("sela.epochs=5,6", "digits/represent"), "say --metrics"),
         (("kmeans.n_init=5,6", "digits", ["acc"]), "--metrics: unknown metric 'acc': did you mean"),
-        (("kmeans.n_init=5,6", "diagnosis"), "no table of diagnosis has a row of 'kmeans'"),
+        (("kmeans.n_init=5,6", "diagnosis"), "no table of diagnosis has or takes a row of"),
         (("similarity.epochs=1,2", "digits"), "of 'similarity'; a sweep varies what rows say"),
         (("similarity.epochs=1,2", "digits/transfer"), "is a cluster task; a sweep varies what ro"),
     ],

@@ -9,5 +9,5 @@ def test_one_that_is_not_prepared_keeps_no_other_from_being_verified(tmp_path, c
     capsys.readouterr()
     assert bench("data", "verify", "mnist", "digits", *flags) == 1
     said = capsys.readouterr()
-    assert "mnist" in said.err
+    assert f"run `python -m bench data prepare mnist --data-root {tmp_path}`" in said.err
     assert "digits" in said.out

@@ -186,8 +186,8 @@ def test_installed_libraries_are_no_helpers():
 
 RAISING = "        raise KeyError('lost')\n"
 WRONG = {
-    "exit": ("import sys\nsys.exit('bye')\n" + METHOD, "it.py cannot be imported: SystemExit: bye"),
-    "exit silently": ("raise SystemExit\n", "it.py cannot be imported: SystemExit"),
+    "exit": ("import sys\nsys.exit('bye')\n" + METHOD, "SystemExit: bye (it.py, line 2)"),
+    "exit silently": ("raise SystemExit\n", "imported: SystemExit (it.py, line 1)"),
     "recursion": ("def f():\n    f()\nf()\n", "it.py cannot be imported: RecursionError"),
     "path": (
         "from pathlib import Path\n" + METHOD.replace("a: int = 1", "a: Path = Path('x')"),
