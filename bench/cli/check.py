@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli import common, following, named_folders, selection, words
 from bench.errors import BenchError
+from bench.report.verdict_types import seeds_in_words
 
 if TYPE_CHECKING:
     from bench.report.verdict_types import Comparison
@@ -92,11 +93,34 @@ def act(arguments: argparse.Namespace) -> int:
     if arguments.update:
         return _update(arguments, results)
     if arguments.format == "text":
+        if lacking := _later_seeds(results):
+            common.say(f"note: {_of_later(lacking, arguments)}")
         if plan.given:
             common.say(f"note: {_of_given(plan.given, called)}")
         for line in provenance.mixtures(results):
             print(f"note: {line}")
     return verdicts.status(compared)
+
+
+def _later_seeds(results: Results) -> list[int]:
+    """Seeds that some row has no result of, where all rows have those before; none otherwise."""
+    here, lacking = set[int](), set[int]()
+    for slot in results.plan.slots:
+        for seed, keys in slot.cells.items():
+            (lacking if any(results.states[k] == "missing" for k in keys) else here).add(seed)
+    first = min(lacking, default=0)
+    return sorted(lacking) if here and here >= {*range(first)} and first else []
+
+
+def _of_later(seeds: Sequence[int], arguments: argparse.Namespace) -> str:
+    """How to compute these seeds, and how to compare without them."""
+    every = "" if arguments.experiments or arguments.every else " --all"
+    run = every + following.words(arguments, "run")
+    check = following.words(arguments, "check", ("seeds", "seed_list"))
+    return (
+        f"{seeds_in_words(seeds)} are not here: `python -m bench run{run}` computes them, "
+        f"`python -m bench check{check} --seeds {seeds[0]}` compares those before"
+    )
 
 
 def _of_given(given: Sequence[str], other: str) -> str:

@@ -113,6 +113,8 @@ def test_seeds_that_the_reference_has_must_be_there(held, tmp_path, capsys):
     assert (status, found["other"]["verdict"]) == (1, "missing")
     assert found["other"]["note"] == "seed 9 lacks: 1 missing"
     assert verdicts(capsys, held, *places(results), "--seeds", 9)[0] == 0
+    assert bench("check", held, *places(results)) == 1
+    assert f"--results {results} --seeds 9` compares those before" in capsys.readouterr().out
 
 
 def test_a_failed_row_that_no_reference_knows_is_missing_and_not_new(toml, tmp_path, forkserver):
