@@ -94,6 +94,8 @@ class Away:
     packing: Packing
     environment: Mapping[str, str]
     _open: dict[int, _Open] = field(default_factory=dict)
+    _held: list[int] = field(default_factory=list)
+    """Of those open, which no job has yet."""
     _ended: list[tuple[Job, Mapping[str, Any]]] = field(default_factory=list)
     """Cells with what became of them, as machines say it."""
     _suspects: set[str] = field(default_factory=set)
@@ -148,19 +150,20 @@ class Away:
 
     def _hold(self, one: _Open) -> None:
         # Always a new number: what a machine that was taken for dead says later is nobody's.
-        self._open[next(self._numbers)] = one
+        self._held.append(number := next(self._numbers))
+        self._open[number] = one
 
     def _submit(self) -> None:
         """Give away what is held, unless it is worth to wait for more of it."""
-        held = [number for number, one in self._open.items() if not one.job]
-        idle = len(held) == len(self._open)
+        idle = len(self._held) == len(self._open)
         late = time.monotonic() - self._submitted_at >= self.engine.hold_seconds
-        if not held or not (idle or late):
+        if not self._held or not (idle or late):
             return
-        batches = [self._batch(numbers) for numbers in self._packed(held)]
+        batches = [self._batch(numbers) for numbers in self._packed(self._held)]
         for batch, job in zip(batches, self.engine.submit(batches), strict=True):
             for number in batch.groups:
                 self._open[number].job = job
+        self._held = []
         self._submitted_at = time.monotonic()
         cells = {job.key: one.job for one in self._open.values() for job in one.group}
         self.given.note(self.engine.name, cells)
