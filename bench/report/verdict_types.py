@@ -48,8 +48,8 @@ class Comparison:
     """ok: the same bits. bits changed: not the same, and no sign that it matters. moved: beyond
     noise and beyond new draws of the seeds. unguarded: changed by more than noise, and the
     reference is too weak to tell a broken method. stale: other code measured it. missing: seeds
-    are lacking or failed that the reference has, or all of a row that it does not know. new: the reference does not know it.
-    unavailable: the data are not here."""
+    are lacking or failed that the reference has, or all of a row that it does not know. new: the
+    reference does not know it. unavailable: the data are not here."""
     seeds: tuple[int, ...] = ()
     """Those that moved too far on their own."""
     direction: Literal["", "better", "worse"] = ""

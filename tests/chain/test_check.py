@@ -10,11 +10,9 @@ import sealed
 from checked import ORIGIN, ROWS, VALUES, fill, same, verdicts
 from harness import bench, places, write_experiment
 
-from bench.plan import experiment, graph
-from bench.report import comparisons, reference
+from bench.plan import experiment
+from bench.report import reference
 from bench.store import cost
-from bench.store.folders import Store
-from bench.store.states import read
 
 
 @pytest.fixture
@@ -115,22 +113,6 @@ def test_seeds_that_the_reference_has_must_be_there(held, tmp_path, capsys):
     assert verdicts(capsys, held, *places(results), "--seeds", 9)[0] == 0
     assert bench("check", held, *places(results)) == 1
     assert f"--results {results} --seeds 9` compares those before" in capsys.readouterr().out
-
-
-def test_a_failed_row_that_no_reference_knows_is_missing_and_not_new(toml, tmp_path, forkserver):
-    """New is what was measured: a method of one's own that crashed has no number to be new."""
-    rows = [{"method": "centroids"}, {"method": "fault", "params": {"way": "raises"}}]
-    toml = write_experiment(toml, "tiny/cluster", rows, n=2)
-    where = [toml, *places(tmp_path / "r")]
-    held = [*where, "--methods", "centroids"]
-    assert bench("run", *held) == 0
-    assert bench("check", *held, "--update", "--reason", "first") == 0
-    assert bench("run", *where) == 1
-    plan = graph.make([experiment.load(str(toml))], graph.Options())
-    found = {c.row: c for c in comparisons.compare_all(read(plan, Store(tmp_path / "r")))}
-    assert (found["fault"].verdict, found["fault"].note) == ("missing", "2 failed")
-    assert found["centroids"].verdict == "ok"
-    assert bench("check", *where) == 1
 
 
 def test_a_weak_reference_is_unguarded_and_never_ok(toml, tmp_path, capsys):

@@ -2,13 +2,15 @@
 
 import json
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import pytest
 import sealed
 from checked import ORIGIN, ROWS, VALUES, fill, same, verdicts
 from harness import bench, make_plan, places, write_experiment
 
-from bench.store import code, outputs
+from bench.report import comparisons
+from bench.store import code, outputs, states
 from bench.store.folders import PREDICTION, Store
 from bench.store.record import Record
 from bench.tasks import Prediction
@@ -172,3 +174,23 @@ def test_a_reference_without_its_json_is_refused(held, tmp_path, capsys):
     (held.parent / "reference" / "x-quick.json").unlink()
     assert bench("check", held, *places(tmp_path / "before-x")) == 2
     assert "x-quick.json is not there, and its CSV needs it" in capsys.readouterr().err
+
+
+def test_a_failed_row_that_no_reference_knows_is_missing_and_not_new(tmp_path, forkserver):
+    """New is what was measured: a method of one's own that crashed has no number to be new."""
+    (tmp_path / "mine").mkdir()
+    rows: list[dict[str, Any]] = [
+        {"method": "centroids"},
+        {"method": "fault", "params": {"way": "raises"}},
+    ]
+    toml = write_experiment(tmp_path / "mine" / "x.toml", "tiny/cluster", rows, n=2)
+    where = [toml, *places(tmp_path / "r")]
+    held = [*where, "--methods", "centroids"]
+    assert bench("run", *held) == 0
+    assert bench("check", *held, "--update", "--reason", "first") == 0
+    assert bench("run", *where) == 1
+    now = states.read(make_plan(toml), Store(tmp_path / "r"))
+    found = {c.row: c for c in comparisons.compare_all(now)}
+    assert (found["fault"].verdict, found["fault"].note) == ("missing", "2 failed")
+    assert found["centroids"].verdict == "ok"
+    assert bench("check", *where) == 1

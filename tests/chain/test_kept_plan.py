@@ -81,8 +81,8 @@ def test_some_experiments_are_taken_out_of_the_plan_of_all(place):
             if field.name != "stems":
                 assert getattr(found, field.name) == getattr(made, field.name), field.name
         assert list(found.cells) == list(made.cells)
-    for words in ({"experiments": ["mnist"]}, {"experiments": ["digits"], "preset": "paper"}):
-        assert kept_plan.recall(kept_plan.Asked(words, place / "data")) is None
+    for more in ({"experiments": ["mnist"]}, {"experiments": ["digits"], "preset": "paper"}):
+        assert kept_plan.recall(kept_plan.Asked(more, place / "data")) is None
 
 
 def _edited(place):
