@@ -24,9 +24,9 @@ half a point a seed nor new draws of its seeds explain it; where code alone diff
 What other parameters than the reference's gave is never excused, and they are named. A reference
 too weak to tell a broken method is named "unguarded".
 
-Exit status: 0 every guarded number is as it was; 1 a number moved, is stale, or misses seeds that
-the reference has (all of them, where nothing was measured); 2 usage; 3 nothing could be compared:
-there is no reference, no data, or only references too weak to judge by.
+Exit status: 0 every guarded number is as it was; 1 a number moved, is stale, failed, or misses
+seeds that the reference has (all of them, where nothing was measured); 2 usage; 3 nothing could be
+compared: there is no reference, no data, or only references too weak to judge by.
 
   python -m bench run digits --seeds 3 --check        measure, compare, in CI
   python -m bench check digits --seeds 3 --format markdown >> $GITHUB_STEP_SUMMARY
