@@ -108,7 +108,7 @@ class StackedAutoencoder(Method):
             for rows in _batches(len(data), self.batch_size, order, self.recipe):
                 loss = self._loss(network, depth, data[rows], noise)
                 losses.append(training.step(optimiser, loss))
-            run.log(done, loss=sum(losses) / len(losses))
+            run.log(done, loss=sum(map(float, losses)) / len(losses))
             run.progress(done, len(plan))
             kept = training.pack(network=network, optimiser=optimiser, order=order, noise=noise)
             run.checkpoint({"done": done, **kept})

@@ -267,7 +267,7 @@ class Sharpening:
             self.optimiser.state.clear()  # no momentum of the warm-up
         elif main >= 0:
             self._refresh(main, seen, everyone)
-        return losses
+        return [float(loss) for loss in losses]
 
     def _consistency(
         self, q: Tensor, at: Tensor, again: Callable[[], Tensor], epoch: int

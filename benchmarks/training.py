@@ -85,7 +85,7 @@ def similarity_step(net: nn.Module, crops: Callable[[], Tensor], dtype: str = "f
     classes = torch.arange(CLASSES).repeat_interleave(IMAGES // CLASSES)
     same = (classes[:, None] == classes).long().flatten()
 
-    def step() -> float:
+    def step() -> Tensor:
         x = crops()
         with training.autocast("cpu", dtype):
             logits = net(x)
@@ -105,7 +105,7 @@ def clustering_step(
     """A step of KCL."""
     optimiser = training.optimiser("adam", net, 1e-3, dtype)
 
-    def step() -> float:
+    def step() -> Tensor:
         x = crops()
         similar = label(x)
         with training.autocast("cpu", dtype):

@@ -203,9 +203,9 @@ class DINO(Method):
                 loop.add(training.step(optimiser, loss, max_norm=self.clip, each=True))
                 follow(teacher, student, momenta[at])
                 centre.copy_(recentred(centre, targets, self.centre_momentum))
-                entropies.append(float(-(q * q.clamp_min(1e-30).log()).sum(dim=1).mean()))
+                entropies.append(-(q * q.clamp_min(1e-30).log()).sum(dim=1).mean())
             # Log of `outputs` for a teacher that tells nothing apart, 0 for one that is certain.
-            loop.note(teacher_entropy=sum(entropies) / len(entropies))
+            loop.note(teacher_entropy=sum(map(float, entropies)) / len(entropies))
         return Prediction(tensors=training.weights(teacher.backbone), architecture=architecture)
 
     def _epochs(self, n: int) -> int:

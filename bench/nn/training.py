@@ -98,8 +98,7 @@ class Epochs:
 
     def step(self, optimiser: Optimizer, loss: Tensor) -> None:
         """One step down the gradient of a scalar loss, which counts for the epoch's mean."""
-        descend(optimiser, loss)
-        self.add(loss.detach())
+        self.add(step(optimiser, loss))
 
     def add(self, loss: float | Tensor, weight: int = 1) -> None:
         """Count a loss for the epoch's mean, as one or as that of so many images."""
@@ -152,15 +151,7 @@ def step_decay(base: float, at: int, milestones: Sequence[int], factor: float = 
 
 def step(
     optimiser: Optimizer, loss: Tensor, *, max_norm: float | None = None, each: bool = False
-) -> float:
-    """`descend`, and the loss's value before the step."""
-    descend(optimiser, loss, max_norm=max_norm, each=each)
-    return loss.item()
-
-
-def descend(
-    optimiser: Optimizer, loss: Tensor, *, max_norm: float | None = None, each: bool = False
-) -> None:
+) -> Tensor:
     """One step down the gradient of a scalar loss.
 
     Args:
@@ -168,6 +159,9 @@ def descend(
         loss: The scalar.
         max_norm: Euclidean norm that a longer gradient is shortened to; None: none is.
         each: Shorten the gradient of each parameter by itself, not that of all together.
+
+    Returns:
+        The loss before the step, on its device: whoever wants a number waits for that.
     """
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -176,6 +170,7 @@ def descend(
         for some in [[p] for p in learnt] if each else [learnt]:
             nn.utils.clip_grad_norm_(some, max_norm)
     optimiser.step()
+    return loss.detach()
 
 
 def optimiser(

@@ -127,7 +127,7 @@ class FineTune(Method):
         epochs = math.ceil(self.iterations / math.ceil(len(labels) / self.batch_size))
         for epoch in range(first, epochs):
             torch.manual_seed(run.seed_for(f"dropout {epoch}"))  # whatever the device
-            total = seen = 0.0
+            losses = []
             for index in training.batches(len(labels), self.batch_size, order):
                 if step == self.iterations:
                     break
@@ -136,10 +136,10 @@ class FineTune(Method):
                 x = to_tensor(task.train.images[index.numpy()], run.device)
                 logits = model(model.views.augmented(flip(x, crops), crops))
                 loss = _loss(logits, labels[index].to(run.device))
-                total += training.step(optimiser, loss, max_norm=self.max_norm)
-                seen, step = seen + 1, step + 1
+                losses.append(training.step(optimiser, loss, max_norm=self.max_norm))
+                step += 1
             count = step + self.iterations * len(done["scores"])
-            run.log(count, loss=total / seen)
+            run.log(count, loss=sum(map(float, losses)) / len(losses))
             run.progress(count, settings * self.iterations)
             state = {"epoch": epoch + 1, "step": step, "parts": training.pack(**parts)}
             run.checkpoint({"scores": done["scores"], **state})
