@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bench.store.folders import Store
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+DTYPES = ("float32", "bfloat16")
+"""What networks can compute in; the first one unless another is said."""
 NARROWING = ("methods", "tasks", "seeds", "seed_list", "given", "preset", "device", "dtype")
 """What flags of a selection are parsed to (`bench.cli.selection` has what they mean)."""
 TERMINATED = "SIGTERM"
@@ -122,8 +124,8 @@ def add_selection(
     )
     parser.add_argument(
         "--dtype",
-        choices=("float32", "bfloat16"),
-        default="float32",
+        choices=DTYPES,
+        default=DTYPES[0],
         help="what networks compute in, where their method accepts it (default: float32); tables "
         "of either are apart",
     )

@@ -30,6 +30,7 @@ is written to results/reference/equal.json, and no cell is stale for it.
   python -m bench prove                    after a change of code or of a library
   python -m bench prove --update           the digests of today are the ones to keep
   python -m bench prove --at v1            by the code of a commit, on this machine
+  python -m bench prove --at v1 --dtype bfloat16    for records in that type
   python -m bench prove --digits           seed 0 of `digits` against the reference, exactly
 
 exit status: 0 nothing differs; 1 something does; 3 something does, but the reference of `digits` is
@@ -50,6 +51,12 @@ def add(verbs: common.Verbs) -> None:
         "--methods", type=words.names, metavar="A,B", default=(), help="only these, keep nothing"
     )
     parser.add_argument(
+        "--dtype",
+        choices=common.DTYPES,
+        default=common.DTYPES[0],
+        help="with --at: replay what can compute in it",
+    )
+    parser.add_argument(
         "--workers",
         type=partial(words.count, what="workers", most=words.MOST_WORKERS),
         metavar="N",
@@ -63,6 +70,8 @@ def act(arguments: argparse.Namespace) -> int:
     """Replay, compare, keep; returns the exit status."""
     if arguments.update and (arguments.methods or arguments.digits):
         raise BenchError("--update keeps the digests of all: leave --methods and --digits out")
+    if arguments.dtype != common.DTYPES[0] and (arguments.update or not arguments.at):
+        raise BenchError(f"--dtype {arguments.dtype}: only --at COMMIT, without --update, takes it")
     if arguments.digits and arguments.methods:
         raise BenchError("--digits compares the whole experiment: leave --methods out")
     with tempfile.TemporaryDirectory(prefix="bench-prove-") as folder:
@@ -88,14 +97,14 @@ def _prove(arguments: argparse.Namespace, folder: Path) -> int:
     if arguments.at:
         tree = folder / "tree"
         elsewhere.unpack(arguments.at, tree)
-        before = replay(tree, folder / "then", wanted, arguments.workers)
+        before = replay(tree, folder / "then", wanted, arguments.workers, arguments.dtype)
         before.codes, before.scoring = elsewhere.fingerprints(tree, asked, folder)
     elif arguments.update and not golden.PATH.exists():
         before = Replay()
     else:
         before, machines = golden.read()
         _say_machine(machines)
-    now = replay(ROOT, folder / "now", wanted, arguments.workers)
+    now = replay(ROOT, folder / "now", wanted, arguments.workers, arguments.dtype)
     now.codes, now.scoring = evidence.codes(asked), code.scoring()
     verdicts = evidence.compare(before, now)
     if arguments.methods:
@@ -103,7 +112,7 @@ def _prove(arguments: argparse.Namespace, folder: Path) -> int:
     scores = evidence.scores(before, now)
     well = _print(before, now, verdicts, scores, part=bool(arguments.methods))
     if not arguments.methods:
-        _keep(before, now, scores, update=arguments.update, at=bool(arguments.at))
+        _keep(before, now, scores, arguments)
     return 0 if well or (arguments.update and not arguments.at) else 1
 
 
@@ -155,7 +164,7 @@ def _print(
     return not bad and not blind
 
 
-def _keep(before: Replay, now: Replay, scores: Verdict, *, update: bool, at: bool) -> None:
+def _keep(before: Replay, now: Replay, scores: Verdict, arguments: argparse.Namespace) -> None:
     """Write the equivalences that were shown and, if asked to, the digests."""
     from bench.prove import evidence, golden
     from bench.store import equal
@@ -165,14 +174,14 @@ def _keep(before: Replay, now: Replay, scores: Verdict, *, update: bool, at: boo
         shown.append((equal.SCORING, before.scoring, now.scoring))
     known = equal.read()
     more = equal.add(
-        known, shown, proof=golden.this_machine(), device=golden.DEVICE, dtype=golden.DTYPE
+        known, shown, proof=golden.this_machine(), device=golden.DEVICE, dtype=arguments.dtype
     )
     if more.lines != known.lines:
         print(f"wrote  {equal.write(more)}: {len(more.lines) - len(known.lines)} more are equal")
-    if update:
+    if arguments.update:
         machines = [golden.this_machine()]
         if (
-            not at
+            not arguments.at
             and before.cells
             and all(v.word == "equal" for v in (*evidence.compare(before, now).values(), scores))
         ):

@@ -15,7 +15,8 @@ What this cannot see, and what to do about it:
   that touches one; `prove --digits` has 49 cells at ten times the size, and `check` whole tables.
 - A method together with a network that it is not replayed with: both are, each by itself.
 - Weights that somebody else trained: the witness of `weights` reads a file that is made for it.
-- Another device or type: an equivalence holds for what it was shown on, float32 on a CPU.
+- Another device or type: an equivalence holds for what it was shown on, a CPU and float32, or what
+  `--at COMMIT --dtype bfloat16` says, which replays the methods that can compute in it.
 - Another processor or other libraries: digests may differ though no code has. `prove` says so, and
   `prove --at COMMIT` compares two codes here. A record's versions are shown by `status` and `show`.
 - The harness before and after a method: `tests/results/test_protocol.py` and

@@ -48,7 +48,11 @@ class Replay:
 
 
 def replay(
-    tree: Path, folder: Path, wanted: Callable[[str], bool] = lambda _: True, workers: int = 1
+    tree: Path,
+    folder: Path,
+    wanted: Callable[[str], bool] = lambda _: True,
+    workers: int = 1,
+    dtype: str = "float32",
 ) -> Replay:
     """Run the witness twice: as it is, and with small blocks.
 
@@ -57,17 +61,18 @@ def replay(
         folder: Empty; for what the runs write.
         wanted: Of which methods; a row counts by the method, or by what it is a witness of.
         workers: Cells at a time.
+        dtype: What networks compute in; methods that refuse it are left out.
 
     Raises:
         BenchError: the code there cannot run even one row of it.
     """
-    found = Replay()
+    found, words = Replay(), ["--workers", str(workers), "--dtype", dtype]
     before = _children()
     for name, plugins in (("", [WITNESS]), ("in blocks: ", [WITNESS, BLOCKS])):
         place = folder / (name[:2] or "as")
         place.mkdir(parents=True)
         if rows := [item for item in _witness(blocks=bool(name)) if wanted(_subject(item))]:
-            _run(tree, place, rows, plugins, workers)
+            _run(tree, place, rows, plugins, words)
             found.cells |= {
                 name + key: cell for key, cell in digests.read(place / "results").items()
             }
@@ -131,14 +136,14 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def _run(tree: Path, place: Path, items: list[Item], plugins: list[Path], workers: int) -> None:
+def _run(tree: Path, place: Path, items: list[Item], plugins: list[Path], words: list[str]) -> None:
     """Run what the code knows of these items."""
-    done = _bench(tree, place, items, plugins, ["--workers", str(workers)])
+    done = _bench(tree, place, items, plugins, words)
     if done.returncode == _USAGE:
         known = _known(tree, place, items, plugins)
         if not any(section == "row" for section, *_ in known):
             raise BenchError(f"{tree}: its code runs no row of the witness: {_last(done)}")
-        done = _bench(tree, place, known, plugins, ["--workers", str(workers)])
+        done = _bench(tree, place, known, plugins, words)
     if done.returncode not in (0, 1):
         raise BenchError(f"{tree}: the witness did not run: {_last(done)}")
 

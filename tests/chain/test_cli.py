@@ -32,7 +32,7 @@ FLAGS = {
         "--all", "--json", "--update", "--against", "--format", "--reason", "--keep", "--drop",
         *SELECTION, *PLACES,
     ],
-    "prove": ["--at", "--digits", "--update", "--methods", "--workers"],
+    "prove": ["--at", "--digits", "--update", "--methods", "--dtype", "--workers"],
     "rescore": ["--anew", *SELECTION, *PLACES],
     "pack": ["--tensors", *SELECTION, *PLACES],
     "merge": ["--results"],

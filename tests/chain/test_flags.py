@@ -22,6 +22,7 @@ from bench.errors import BenchError, unknown
         (["run", "digits", "--methods", "dec", "kcl"], "many: kcl; names are parted by commas ("),
         (["prove", "--update", "--methods", "dec"], "leave --methods and --digits out"),
         (["prove", "--digits", "--methods", "dec"], "--digits compares the whole experiment"),
+        (["prove", "--dtype", "bfloat16"], "only --at COMMIT, without --update, takes it"),
         (["prove", "--methods", "dec,kmean"], "unknown method 'kmean': did you mean 'kmeans'?"),
         (["prove", "--methods", "similarity-matrix"], "only rows of others replay it"),
         (["render", "digits", "--results", "typo"], "typo is no folder: no run has left results"),

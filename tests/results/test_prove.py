@@ -9,7 +9,7 @@ import pytest
 from figures import publish
 from harness import make_plan, write_experiment
 
-from bench import registry
+from bench import ROOT, registry
 from bench.prove import digests, evidence, golden, replay
 from bench.prove.digests import Seen
 from bench.prove.replay import Replay
@@ -120,6 +120,16 @@ def test_what_a_commit_does_not_know_is_left_out(tmp_path, monkeypatch):
     known = replay._known(tmp_path, tmp_path, items, [])
     left = [i for i in items if i not in known]
     assert {i[1] if i[0] == "params" else i[2]["label"] for i in left} == refused
+
+
+def test_a_network_is_replayed_in_another_type(tmp_path):
+    """Its outputs are others then: an equivalence in one type says nothing of the other."""
+    found = replay.replay(ROOT, tmp_path, lambda n: n in ("network lenet", ""), dtype="bfloat16")
+    (cell,) = (one for one in found.cells.values() if one.method == "network lenet")
+    (in_float32,) = (c for c in golden.read()[0].cells.values() if c.method == "network lenet")
+    assert cell.degenerate == ""
+    assert (cell.label, cell.logged) == (in_float32.label, in_float32.logged)
+    assert cell.output != in_float32.output
 
 
 def test_a_cells_name_holds_whatever_its_key_is(tmp_path):

@@ -15,8 +15,9 @@ import torch
 from torch.nn import functional
 
 from bench.registry import method
-from bench.tasks import Kind, Need, Prediction, Run, TaskInfo
+from bench.tasks import Dtype, Kind, Need, Prediction, Run, TaskInfo
 
+DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
 KINDS: tuple[Kind, ...] = ("cluster", "adapt", "represent", "similarity", "pairs")
 
 
@@ -31,7 +32,7 @@ def _answer(task: Any, tensors: dict[str, torch.Tensor] | None = None) -> Predic
     return Prediction(assignments=np.arange(n) % 4, tensors=tensors)
 
 
-@method("needing", kinds=KINDS)
+@method("needing", kinds=KINDS, dtypes=DTYPES)
 @dataclass(frozen=True)
 class Needing:
     """Needs another cell, so that one which has no column of its own gets computed."""
@@ -48,7 +49,7 @@ class Needing:
         return _answer(task)
 
 
-@method("network", kinds=("cluster",))
+@method("network", kinds=("cluster",), dtypes=DTYPES)
 @dataclass(frozen=True)
 class OfNetwork:
     """A network forwards and backwards, in training and in evaluation."""
@@ -71,12 +72,14 @@ class OfNetwork:
         torch.manual_seed(run.seed_for("batches") % 2**32)
         tensors = {f"weights/{name}": value for name, value in network.state_dict().items()}
         tensors = {"weights": _digest(tensors)}
+        reduced = torch.autocast("cpu", torch.bfloat16, enabled=run.dtype == "bfloat16")
         for training in (True, False):
             network.train(training)
-            with torch.no_grad():
-                tensors[f"features/{training}"] = _of(network, x, "features")
+            with torch.no_grad(), reduced:
+                tensors[f"features/{training}"] = _of(network, x, "features").float()
         network.train()
-        out = network(x)
+        with reduced:
+            out = network(x).float()
         (out.square() * torch.linspace(0.5, 1.5, out.shape[1])).mean().backward()
         gradients = {n: p.grad for n, p in network.named_parameters() if p.grad is not None}
         tensors |= {"outputs": out.detach(), "gradients": _digest(gradients)}
