@@ -93,7 +93,7 @@ def act(arguments: argparse.Namespace) -> int:
     if arguments.update:
         return _update(arguments, results)
     if arguments.format == "text":
-        if lacking := _later_seeds(results):
+        if not arguments.against and (lacking := _later_seeds(results)):
             common.say(f"note: {_of_later(lacking, arguments)}")
         if plan.given:
             common.say(f"note: {_of_given(plan.given, called)}")
@@ -109,7 +109,7 @@ def _later_seeds(results: Results) -> list[int]:
         for seed, keys in slot.cells.items():
             (lacking if any(results.states[k] == "missing" for k in keys) else here).add(seed)
     first = min(lacking, default=0)
-    return sorted(lacking) if here and here >= {*range(first)} and first else []
+    return sorted(lacking) if first and here >= {*range(first)} else []
 
 
 def _of_later(seeds: Sequence[int], arguments: argparse.Namespace) -> str:

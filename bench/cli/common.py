@@ -7,19 +7,20 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+from typing import TYPE_CHECKING, TextIO, TypeAlias, get_args
 
 from bench import ROOT, registry, weights
 from bench.cli import words
 from bench.errors import BenchError
 from bench.files import printable
 from bench.plan.cell import MOST_SEEDS, PRESETS
+from bench.tasks import Dtype
 
 if TYPE_CHECKING:
     from bench.store.folders import Store
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-DTYPES = ("float32", "bfloat16")
+DTYPES = get_args(Dtype)
 """What networks can compute in; the first one unless another is said."""
 NARROWING = ("methods", "tasks", "seeds", "seed_list", "given", "preset", "device", "dtype")
 """What flags of a selection are parsed to (`bench.cli.selection` has what they mean)."""

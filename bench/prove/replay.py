@@ -66,7 +66,9 @@ def replay(
     Raises:
         BenchError: the code there cannot run even one row of it.
     """
-    found, words = Replay(), ["--workers", str(workers), "--dtype", dtype]
+    found, words = Replay(), ["--workers", str(workers)]
+    if dtype != "float32":  # a flag that not every commit has
+        words += ["--dtype", dtype]
     before = _children()
     for name, plugins in (("", [WITNESS]), ("in blocks: ", [WITNESS, BLOCKS])):
         place = folder / (name[:2] or "as")

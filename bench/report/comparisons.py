@@ -231,7 +231,7 @@ def _verdict(number: _Number, found: Drift | None) -> Verdict:
     before, values, states = number.before, number.values, number.states
     said: list[tuple[Verdict, bool]] = [
         ("unavailable", not values and set(states) == {"unavailable"}),
-        ("missing", before is None and not values),  # failed, or it was left out: `_SAID`
+        ("missing", before is None and not values),  # failed or blocked: see `_SAID`
         ("new", before is None),
         ("moved", bool(number.impossible) or (found is not None and found.moved)),
         ("stale", bool(number.shared) and states["stale"] > 0),
@@ -252,7 +252,7 @@ def _note(number: _Number, verdict: Verdict, results: Results) -> str:
     if verdict == "missing" and number.lacking:
         verb = "lack" if len(number.lacking) > 1 else "lacks"
         return f"{seeds_in_words(number.lacking)} {verb}: {states}"
-    if not number.values:
+    if verdict == "missing":
         return states
     if number.before and verdict in ("moved", "bits changed", "unguarded"):
         return causes.differs(number.slot, number.before.origin, results)

@@ -81,7 +81,7 @@ class _Open:
     progress: float = 0.0
     """When its last checkpoint was written, at its last loss."""
     job: str = ""
-    """Its job's id; "" while it is held."""
+    """The id of the job that it was last given to."""
 
 
 @dataclass
@@ -93,9 +93,9 @@ class Away:
     lock: CellLock
     packing: Packing
     environment: Mapping[str, str]
+    _held: dict[int, _Open] = field(default_factory=dict)
+    """Which no job has yet."""
     _open: dict[int, _Open] = field(default_factory=dict)
-    _held: list[int] = field(default_factory=list)
-    """Of those open, which no job has yet."""
     _ended: list[tuple[Job, Mapping[str, Any]]] = field(default_factory=list)
     """Cells with what became of them, as machines say it."""
     _suspects: set[str] = field(default_factory=set)
@@ -108,7 +108,7 @@ class Away:
     @property
     def free(self) -> int:
         """How many more groups may start."""
-        return self.packing.cells - len(self._open)
+        return self.packing.cells - len(self._open) - len(self._held)
 
     def start(self, jobs: Sequence[Job]) -> None:
         """Take a group; what an earlier run has of it already is not computed again."""
@@ -150,20 +150,18 @@ class Away:
 
     def _hold(self, one: _Open) -> None:
         # Always a new number: what a machine that was taken for dead says later is nobody's.
-        self._held.append(number := next(self._numbers))
-        self._open[number] = one
+        self._held[next(self._numbers)] = one
 
     def _submit(self) -> None:
         """Give away what is held, unless it is worth to wait for more of it."""
-        idle = len(self._held) == len(self._open)
         late = time.monotonic() - self._submitted_at >= self.engine.hold_seconds
-        if not self._held or not (idle or late):
+        if not self._held or (self._open and not late):
             return
         batches = [self._batch(numbers) for numbers in self._packed(self._held)]
         for batch, job in zip(batches, self.engine.submit(batches), strict=True):
             for number in batch.groups:
+                self._open[number] = self._held.pop(number)
                 self._open[number].job = job
-        self._held = []
         self._submitted_at = time.monotonic()
         cells = {job.key: one.job for one in self._open.values() for job in one.group}
         self.given.note(self.engine.name, cells)
@@ -174,7 +172,7 @@ class Away:
         batch: list[int] = []
         full = 0.0
         for number in held:
-            group = self._open[number].group
+            group = self._held[number].group
             seconds = sum(job.seconds or self.packing.unknown for job in group)
             if batch and full + seconds > room * (1 + 1e-9):
                 yield batch
@@ -184,7 +182,7 @@ class Away:
         yield batch
 
     def _batch(self, numbers: Iterable[int]) -> Batch:
-        groups = {number: self._open[number].group for number in numbers}
+        groups = {number: self._held[number].group for number in numbers}
         folder, at_once = self.given.folder, self.packing.at_once
         return Batch(groups, folder, at_once, code(), machine.versions())
 
@@ -208,7 +206,7 @@ class Away:
         self._asked_at = now
         if self.given.is_cancelled():
             raise BenchError("cancelled by `bench cancel`; the same command goes on from here")
-        gone = self.engine.gone({one.job for one in self._open.values() if one.job})
+        gone = self.engine.gone({one.job for one in self._open.values()})
         # One look later: what a job has written last may be slow to appear on this machine.
         sure = {job: why for job, why in gone.items() if job in self._suspects}
         self._suspects = gone.keys() - sure.keys()
@@ -228,7 +226,6 @@ class Away:
                 one.losses = 1 if progress > one.progress else one.losses + 1
                 one.progress = progress
             if one.losses < _MOST_LOSSES:
-                one.job = ""
                 self._hold(one)
                 continue
             what = "reported" if begun else "began a cell"

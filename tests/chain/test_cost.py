@@ -169,6 +169,19 @@ def test_the_nearest_in_work_tells(monkeypatch, tmp_path):
     assert costs(("kmeans", "mnist/cluster", "quick", 4.0, 0.0)) == (0.0, "unknown")
 
 
+def test_what_bfloat16_took_is_no_cost_of_float32(tmp_path):
+    toml = write_experiment(tmp_path / "x.toml", "digits/cluster", [{"method": "kmeans"}])
+    (cell,) = make_plan(toml).cells.values()
+    took = {"float32": 6.0, "bfloat16": 2.0}
+    records = [
+        Record(one.key, one.identity(), "done", wall_seconds=took[one.dtype])
+        for one in (cell, replace(cell, dtype="bfloat16"))
+    ]
+    for some, seconds in ((records[1:], []), (records, ["6.00"])):
+        written = cost.update(some, DATA, tmp_path / "costs.csv").read_text()
+        assert [line.split(",")[3] for line in written.splitlines()[1:]] == seconds
+
+
 def test_what_a_gpu_took_tells_of_a_cpu_only_where_nothing_else_does(monkeypatch, tmp_path):
     toml = write_experiment(tmp_path / "x.toml", "digits/cluster", [{"method": "kmeans"}])
     (cell,) = make_plan(toml).cells.values()
