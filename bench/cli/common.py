@@ -30,10 +30,11 @@ TERMINATED = "SIGTERM"
 
 def add_verb(verbs: Verbs, name: str, summary: str, *, epilog: str = "") -> argparse.ArgumentParser:
     """A verb's parser."""
+    end = "" if summary.endswith("?") else "."
     parser = verbs.add_parser(
         name,
         help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
+        description=summary[0].upper() + summary[1:] + end,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
