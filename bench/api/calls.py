@@ -87,10 +87,13 @@ def _parsed(verb: str, experiments: Iterable[object], flags: Mapping[str, Any]) 
     """What the command line would make of the same words."""
     parser = cli.parser()
     known = _flags(parser.parse_args([verb]).parser)
+    called = "results" if verb == "export" else verb
+    for one in experiments:
+        if not isinstance(one, str | Path):
+            raise BenchError(f"{one!r} is no name: write bench.{called}('digits', 'mnist')")
     line = [verb, *map(str, experiments)]
     for name, value in flags.items():
         if name not in known:
-            called = "results" if verb == "export" else verb
             raise unknown(f"argument of bench.{called}", name, known)
         line += _words(name, value)
     said = io.StringIO()

@@ -24,7 +24,7 @@ from sklearn.utils.validation import validate_data
 from bench import registry
 from bench.api.own_images import OwnImages, Target, images_of, labelled, target_of
 from bench.datasets import get_task
-from bench.errors import BenchError, NotImages, Unfit, unknown
+from bench.errors import BenchError, NotImages, Unfit, Unknown, unknown
 from bench.method_info import MethodInfo
 from bench.plan import graph
 from bench.plan.answers import refuses
@@ -218,7 +218,10 @@ def estimator(method: str, *, preset: str = "quick", **params: Any) -> MethodEst
     """
     if not isinstance(method, str):
         raise BenchError(f"method = {method!r} is no name, such as 'kmeans'")
-    info = registry.get(method)
+    try:
+        info = registry.get(method)
+    except Unknown as error:
+        raise BenchError(f"{error} (your own: first bench.registry.use(its folder))") from error
     _refuse_unfit(info)
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)

@@ -68,7 +68,7 @@ def act(arguments: argparse.Namespace) -> int:
     """Compare, or update the reference; returns the exit status."""
     from bench.render import verdicts
     from bench.report import comparisons
-    from bench.store import provenance
+    from bench.store import outside, provenance
     from bench.store.folders import Store
     from bench.store.states import read
 
@@ -78,6 +78,7 @@ def act(arguments: argparse.Namespace) -> int:
     store = Store(arguments.results, read_only=True)
     results = read(plan, store)
     common.say_damaged(store)
+    other = None
     if arguments.against:
         theirs = Store(arguments.against, read_only=True)
         other = read(plan, theirs)
@@ -99,7 +100,16 @@ def act(arguments: argparse.Namespace) -> int:
             common.say(f"note: {_of_given(plan.given, called)}")
         for line in provenance.mixtures(results):
             print(f"note: {line}")
+        if selection.means_all(arguments) and (others := _others(results, other)):
+            common.say(f"note: not compared: {outside.told(others)}")
     return verdicts.status(compared)
+
+
+def _others(results: Results, other: Results | None) -> dict[str, Record]:
+    """Cells of two results folders that no experiment asks for; of one, they have no reference."""
+    from bench.store import outside
+
+    return outside.of(results) | outside.of(other) if other else {}
 
 
 def _later_seeds(results: Results) -> list[int]:

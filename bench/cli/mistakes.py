@@ -5,20 +5,29 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench.errors import BenchError, unknown
 from bench.files import printable
+
+_CHOICE = re.compile(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", re.DOTALL)
 
 
 class Parser(argparse.ArgumentParser):
     """One that says a mistake in a sentence, without the usage of every flag before it."""
 
+    def __init__(self, **keywords: Any) -> None:
+        # A flag's beginning may be that of another one in the next version.
+        super().__init__(**{**keywords, "allow_abbrev": False})
+
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        if message.startswith("argument VERB: invalid choice: "):
-            wrong = message.split("'")[1]
-            message = str(unknown("verb", wrong, re.findall(r"'([\w-]+)'", message)[1:]))
+        if found := _CHOICE.fullmatch(message):
+            where, wrong, listed = found.groups()
+            known = [name.strip("' ") for name in listed.split(",")]
+            message = f"{where} {wrong}: it is one of {', '.join(known)}"
+            if where == "VERB":
+                message = str(unknown("verb", wrong, known))
         self.exit(2, f"bench: {printable(message)} (`{self.prog} --help`)\n")
 
 

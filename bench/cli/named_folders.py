@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import ROOT
-from bench.cli.common import data_root
+from bench.cli.common import data_root, say
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -23,10 +23,28 @@ def refuse_no_results(folder: Path | None) -> None:
 
 
 def refuse_mistyped(arguments: argparse.Namespace) -> None:
-    """Raises BenchError where --results names no folder, to a verb that would find it empty."""
+    """Say so where --results names what a verb that reads would find empty.
+
+    Raises:
+        BenchError: it is no folder, or that of the cells in one.
+    """
     mine = arguments.results
-    if mine != arguments.parser.get_default("results") and not mine.is_dir():
+    if mine == arguments.parser.get_default("results"):
+        return
+    if not mine.is_dir():
         raise BenchError(f"--results {mine} is no folder: no run has left results there")
+    refuse_too_deep(arguments)
+    if not (mine / "runs").is_dir():
+        say(f"note: no run has left results in {mine}: it has no runs/", sys.stderr)
+
+
+def refuse_too_deep(arguments: argparse.Namespace) -> None:
+    """Raises BenchError where --results names the runs/ of a results folder."""
+    from bench.store.index import NAME
+
+    mine = arguments.results
+    if mine.name == "runs" and (mine / NAME).is_file():
+        raise BenchError(f"--results {mine} is one folder too deep: say --results {mine.parent}")
 
 
 def told_apart(results: Path, against: Path | None) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.files import printable
+from bench.plan.called import called
 from bench.plan.cell import Cell
 from bench.plural import many
 from bench.store import cost
@@ -38,8 +39,8 @@ _AGAIN: tuple[tuple[State, str], ...] = (
 class Lines:
     """Progress as lines of text, at most one in ten seconds, and one for each failure."""
 
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
+    def __init__(self, out: TextIO, names: Mapping[str, str] | None = None) -> None:
+        self._out, self._names = out, names or {}
         self._left: dict[str, float] = {}
         self._total = self._workers = 0
         self._said = time.monotonic()
@@ -62,13 +63,16 @@ class Lines:
         self._gone(cell)
         if result is not None and result.state == "failed":
             more = _LONGER if result.failure == "timeout" else ""
-            self.say(f"failed {cell}: {result.failure}: {result.message}{more}")
+            self.say(f"failed {self._called(cell)}: {result.failure}: {result.message}{more}")
         self._count(cell)
 
     def gave_up(self, cell: Cell, reason: str) -> None:
         """A cell cannot run: its data are damaged."""
         self._gone(cell)
-        self.say(f"unavailable {cell}: {reason}")
+        self.say(f"unavailable {self._called(cell)}: {reason}")
+
+    def _called(self, cell: Cell) -> str:
+        return self._names.get(cell.key, str(cell))
 
     def _gone(self, cell: Cell) -> None:
         """A cell is no longer waited for."""
@@ -78,7 +82,8 @@ class Lines:
         """Say how many have ended, now and then."""
         if not self._left or time.monotonic() - self._said >= _PLAIN_SECONDS:
             self._said = time.monotonic()
-            self.say(f"run    {self._total - len(self._left)}/{self._total}  {cell}{self.eta()}")
+            done = f"{self._total - len(self._left)}/{self._total}"
+            self.say(f"run    {done}  {self._called(cell)}{self.eta()}")
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -93,8 +98,8 @@ class Lines:
 class Live(Lines):
     """Progress as a bar that redraws itself, with the cells that run below it."""
 
-    def __init__(self, out: TextIO) -> None:
-        super().__init__(out)
+    def __init__(self, out: TextIO, names: Mapping[str, str] | None = None) -> None:
+        super().__init__(out, names)
         self._console = Console(file=out)
         self._running: dict[str, str] = {}
         self._bar = Progress(
@@ -124,7 +129,7 @@ class Live(Lines):
 
     def progressed(self, cell: Cell, fraction: float) -> None:
         """Show how far the cell is."""
-        self._running[cell.key] = f"{cell}" + (f" {fraction:.0%}" if fraction else "")
+        self._running[cell.key] = self._called(cell) + (f" {fraction:.0%}" if fraction else "")
         self._redraw()
 
     def _gone(self, cell: Cell) -> None:
@@ -147,9 +152,14 @@ class Live(Lines):
         self._bar.update(self._task, description=printable(text).replace("[", "\\["))
 
 
-def make(out: TextIO) -> Lines:
-    """The display that fits where the output goes: no bar where the cursor cannot move back."""
-    return Live(out) if Console(file=out).is_interactive else Lines(out)
+def make(out: TextIO, names: Mapping[str, str] | None = None) -> Lines:
+    """The display that fits where the output goes: no bar where the cursor cannot move back.
+
+    Args:
+        out: A stream.
+        names: Key -> what a cell is called there.
+    """
+    return (Live if Console(file=out).is_interactive else Lines)(out, names)
 
 
 def print_plan(results: Results, wanted: Set[str], workers: int, costs: cost.Costs) -> None:
@@ -190,7 +200,7 @@ def print_forecast(plan: Plan, runner: Runner, gpus: int) -> None:
     if not found.longest or not found.worked:
         print(f"gpus   {gpus}: nothing to compute of which anybody knows what it takes")
         return
-    longest = plan.cells[found.longest]
+    longest = called(plan.cells)[found.longest]
     hours = found.worked / 3600
     print(
         f"gpus   {gpus}: {cost.words(found.seconds)} from first to last, {hours:,.1f} GPU-hours; "

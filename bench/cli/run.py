@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import common, data, executors, following, selection, words
+from bench.cli import common, data, executors, following, named_folders, selection, words
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def act(arguments: argparse.Namespace) -> int:
             "name an experiment or say --all; `python -m bench list experiments` names them"
         )
     executors.refuse(arguments)
+    named_folders.refuse_too_deep(arguments)
     if arguments.memory and arguments.device == "cuda":
         raise BenchError("--memory limits cells on the CPU only; leave it out with --device cuda")
     from bench import registry
@@ -160,6 +161,7 @@ def _computed(
         Every cell's state then, and whether the budget sufficed.
     """
     from bench.cli import lacks, progress
+    from bench.plan.called import called
     from bench.run import server
     from bench.store import cost
 
@@ -179,7 +181,7 @@ def _computed(
             return results.states, True
         from bench.run.runner import Runner  # it takes a while, and cells alone need it
 
-        display = progress.make(sys.stdout)
+        display = progress.make(sys.stdout, called(plan.cells))
         runner = Runner(plan, store, options, display, pool, results=results, wanted=wanted)
         if arguments.gpus:
             progress.print_forecast(plan, runner, arguments.gpus)

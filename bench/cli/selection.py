@@ -92,7 +92,8 @@ def asked_of(arguments: argparse.Namespace) -> Asked | None:
     chosen = {flag: getattr(arguments, flag, None) for flag in ("experiments", "every", *NARROWING)}
     if chosen["every"] is False and not chosen["experiments"]:  # as `chosen_experiments`
         chosen["every"] = True
-    files = (Path(name).absolute() for name in arguments.experiments if name.endswith(".toml"))
+    files = [Path(name).absolute() for name in arguments.experiments if name.endswith(".toml")]
+    files += [csv for file in files for csv in sorted(file.parent.glob("published/*.csv"))]
     return Asked(chosen, data_root(arguments.data_root), tuple(files))
 
 
@@ -103,6 +104,12 @@ def whole(plan: Plan, options: Options) -> Plan:
     if not options.selects:
         return plan
     return graph.make(plan.experiments, options.whole())
+
+
+def means_all(arguments: argparse.Namespace) -> bool:
+    """Whether nothing is named, so that every experiment is meant with all its cells."""
+    flags = ("experiments", "every", "methods", "tasks", "seeds", "seed_list", "given")
+    return not any(getattr(arguments, flag) for flag in flags)
 
 
 def narrows(arguments: argparse.Namespace) -> bool:

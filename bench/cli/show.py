@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bench import ROOT, registry
-from bench.cli import columns, common
+from bench.cli import columns, common, named_folders
 from bench.errors import BenchError
 from bench.files import opened, printable
-from bench.plan.cell import PRESETS
+from bench.plan.cell import PRESETS, words
 
 if TYPE_CHECKING:
     from bench.method_info import MethodInfo
@@ -109,6 +109,7 @@ def _cell(arguments: argparse.Namespace) -> int:
         raise BenchError(
             f"{arguments.cell} is a method: `python -m bench show --params {arguments.cell}`"
         )
+    named_folders.refuse_too_deep(arguments)
     store = Store(arguments.results, read_only=True)
     folder = find(store, arguments.cell)
     _say_record(folder, store)
@@ -149,17 +150,12 @@ def _say_record(folder: Path, store: Store) -> None:
 
 def _ending(found: Record) -> str:
     """Which cell it is and how it ended, in a line: why it failed, or its metrics."""
-    cell, chosen = found.cell, found.cell.get("setting")
-    items = chosen.items() if isinstance(chosen, dict) else ()
-    setting = "".join(f" {name}={value}" for name, value in items)
     if found.state == "failed":
         ended = f"failed, {found.failure}: {found.message}"
     else:
         metrics = [f"{name} {value:.4g}" for name, value in found.metrics.items()]
         ended = ", ".join([found.state, *metrics])
-    return printable(
-        f"{cell.get('method')} {cell.get('task')}{setting} seed {cell.get('seed')}: {ended}"
-    )
+    return printable(f"{words(found.cell)}: {ended}")
 
 
 def _tail(file: BinaryIO) -> tuple[int, list[str]]:

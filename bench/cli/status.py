@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.cli import columns, common, executors, following, named_folders, selection
@@ -13,6 +14,7 @@ from bench.plural import many
 from bench.store import collecting
 
 if TYPE_CHECKING:
+    from bench.store.record import Record
     from bench.store.states import Results
 
 
@@ -35,39 +37,31 @@ def act(arguments: argparse.Namespace) -> int:
 def _told(arguments: argparse.Namespace) -> int:
     from bench.cli import lacks
     from bench.report.figure_views import damaged_curves
-    from bench.store import jobs, locks, provenance
+    from bench.store import jobs, locks, outside, provenance
     from bench.store.folders import Store
     from bench.store.states import counts, read
 
     named_folders.refuse_mistyped(arguments)
     store = Store(arguments.results, read_only=True)
     results = read(selection.plan_for(arguments), store)
-    plan, records, found = results.plan, results.records, results.states
+    plan, found = results.plan, results.states
     damaged = store.damaged | damaged_curves(results)
     given = jobs.found(store.root)
     away = {k: j for one in given for k, j in executors.left(one, found).items()}
     here = locks.holders(store.root / "locks")
     # A run that gives cells away holds the locks of them all.
     here = {k: who for k, who in here.items() if found.get(k, "done") != "done" and k not in away}
+    others = outside.of(results) if selection.means_all(arguments) else {}
     if arguments.json:
         content = _content(results, failed=arguments.failed) | {"damaged": damaged}
         content |= {"jobs": away, "running": here}
+        content |= {"others": {key: record.state for key, record in others.items()}}
         print(json.dumps(content, indent=1))
         return 0
     for reason in damaged.values():
         common.say(f"note: {reason}")
     if arguments.failed:
-        places = following.words(arguments, "show")
-        for key, state in found.items():
-            if state == "failed":
-                why = f"{records[key].failure}: {records[key].message}"
-                common.say(printable(f"{plan.cells[key]}: {why}"))
-                print(f"    python -m bench show {key}{places}")
-        if "failed" in found.values():
-            print(f"`python -m bench run{_again(arguments, results)}` computes them again")
-        else:
-            told = [f"{n} {state}" for state, n in counts(found).items() if n]
-            print(f"none of these cells failed: {', '.join(told)}")
+        _say_failed(arguments, results, others)
         return 0
     rows = []
     for one in plan.experiments:
@@ -84,7 +78,38 @@ def _told(arguments: argparse.Namespace) -> int:
         common.say(f"unavailable: {following.completed(line, arguments)}")
     for line in provenance.notes(results):
         common.say(f"note: {following.completed(line, arguments)}")
+    if others:
+        common.say(f"note: {outside.told(others)}")
     return 0
+
+
+def _say_failed(
+    arguments: argparse.Namespace, results: Results, others: Mapping[str, Record]
+) -> None:
+    """Name each failed cell with its reason, and how to compute them again."""
+    from bench.plan.called import called, called_by
+    from bench.store import outside
+    from bench.store.states import counts
+
+    places = following.words(arguments, "show")
+
+    def say(names: Mapping[str, str], records: Mapping[str, Record]) -> None:
+        for key, name in names.items():
+            if (record := records[key]).state == "failed":
+                common.say(printable(f"{name}: {record.failure}: {record.message}"))
+                print(f"    python -m bench show {key}{places}")
+
+    mine = {k: results.records[k] for k, state in results.states.items() if state == "failed"}
+    names = called(results.plan.cells)
+    say({key: names[key] for key in mine}, mine)
+    if mine:
+        print(f"`python -m bench run{_again(arguments, results)}` computes them again")
+    else:
+        told = [f"{n} {state}" for state, n in counts(results.states).items() if n]
+        print(f"none of these cells failed: {', '.join(told)}")
+    if others:
+        common.say(f"note: {outside.told(others)}")
+        say(called_by({key: record.cell for key, record in others.items()}), others)
 
 
 def _again(arguments: argparse.Namespace, results: Results) -> str:
@@ -99,9 +124,11 @@ def _again(arguments: argparse.Namespace, results: Results) -> str:
 
 def _content(results: Results, *, failed: bool) -> dict[str, Any]:
     """Counts, and every cell by state, as plain data."""
+    from bench.plan.called import called
     from bench.store import provenance
     from bench.store.states import STATES, counts
 
+    names = called(results.plan.cells)
     cells: dict[str, list[dict[str, Any]]] = {s: [] for s in STATES if not failed or s == "failed"}
     for key, state in results.states.items():
         if state not in cells:
@@ -109,7 +136,7 @@ def _content(results: Results, *, failed: bool) -> dict[str, Any]:
         cell = results.plan.cells[key]
         line = {
             "key": key,
-            "cell": str(cell),
+            "cell": names[key],
             "task": cell.task,
             "method": cell.method,
             "seed": cell.seed,

@@ -86,8 +86,7 @@ class Cell:
         return folder_of(self.task, self.method, self.seed, self.key)
 
     def __str__(self) -> str:
-        setting = "".join(f" {k}={v}" for k, v in self.setting)
-        return f"{self.method} {self.task}{setting} seed {self.seed}"
+        return words({**vars(self), "setting": dict(self.setting)})
 
 
 @dataclass(frozen=True)
@@ -107,6 +106,15 @@ def address(identity: Mapping[str, Any]) -> Address:
     called = names(identity)
     key = key_of(identity)
     return Address(key, folder_of(*called, key))
+
+
+def words(identity: Mapping[str, Any]) -> str:
+    """Method, task, setting and seed of a cell, from its identity."""
+    chosen = identity.get("setting")
+    items = chosen.items() if isinstance(chosen, dict) else ()
+    setting = "".join(f" {name}={value}" for name, value in items)
+    method, task, seed = (identity.get(name) for name in ("method", "task", "seed"))
+    return f"{method} {task}{setting} seed {seed}"
 
 
 def names(identity: Mapping[str, Any]) -> tuple[str, str, int]:

@@ -19,7 +19,7 @@ from typing import Any
 from bench import registry
 from bench.errors import BenchError, Unknown, unknown
 from bench.files import printable, safe
-from bench.plan import FOLDER, settings, shorthand
+from bench.plan import FOLDER, published, settings, shorthand
 from bench.plan.cell import MOST_SEEDS, PRESETS
 from bench.plan.entry import Entry, validate_entry
 from bench.plan.figure import Figure
@@ -61,7 +61,8 @@ class Experiment:
 
     title: str
     paper: str = ""
-    """Key of the published numbers: ccn, discovery, supreme, sela, tsp."""
+    """Key of the published numbers: ccn, discovery, supreme, sela, tsp, or one of CSVs in the
+    folder `published` beside the file."""
     preset: dict[str, Preset] = field(default_factory=dict)
     table: tuple[Table, ...] = ()
     figure: tuple[Figure, ...] = ()
@@ -75,6 +76,12 @@ class Experiment:
     def shipped(self) -> bool:
         """Whether it comes with the project."""
         return self.path.parent.resolve() == FOLDER
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What the filters of all its published numbers share: the paper, and where CSVs lie."""
+        found = {"paper": self.paper, published.BESIDE: published.beside(self.path)}
+        return {key: value for key, value in found.items() if value}
 
     @property
     def methods(self) -> set[str]:
@@ -92,8 +99,9 @@ class Experiment:
         part = dataclasses.replace(part, tasks=part.tasks or (() if part.task else table.tasks))
         if not row.published:
             return dataclasses.replace(part, published={})
-        shared = {"paper": self.paper} if self.paper else {}
-        return dataclasses.replace(part, published={**shared, **table.published, **part.published})
+        return dataclasses.replace(
+            part, published={**self.origin, **table.published, **part.published}
+        )
 
     def entries(self) -> list[Entry]:
         """Every entry of its tables and of its figures, under any preset."""
@@ -116,6 +124,8 @@ def _unknown(name: str) -> BenchError:
         return BenchError(f"'{name}' is a task: name an experiment, and --tasks {name}")
     if Path(name).is_file():
         return BenchError(f"{name} is no experiment: the name of its file ends in .toml")
+    if Path(f"{name}.toml").is_file():
+        return BenchError(f"unknown experiment '{name}': did you mean the file {name}.toml?")
     return unknown("experiment", name, names())
 
 
@@ -153,13 +163,13 @@ def _made(content: dict[str, Any], path: Path) -> Experiment:
         kind: [f.name for f in dataclasses.fields(cls)]
         for kind, cls in (("table", Table), ("figure", Figure))
     }
-    experiment = typed(Experiment, shorthand.spelled_out(content, path.name, known), path.name)
-    paper = {"paper": experiment.paper} if experiment.paper else {}
+    content = shorthand.spelled_out(content, path.name, known, published.beside(path))
+    experiment = dataclasses.replace(typed(Experiment, content, path.name), path=path)
     figures = tuple(
-        dataclasses.replace(figure, published={**paper, **figure.published})
+        dataclasses.replace(figure, published={**experiment.origin, **figure.published})
         for figure in experiment.figure
     )
-    experiment = dataclasses.replace(experiment, name=path.stem, path=path, figure=figures)
+    experiment = dataclasses.replace(experiment, name=path.stem, figure=figures)
     _validate(experiment)
     return experiment
 

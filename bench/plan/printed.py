@@ -67,8 +67,9 @@ class Printed:
 
     def __init__(self, shared: Mapping[str, str] | None, where: str) -> None:
         self.by_label, self.where = shared is not None, where
-        self.fixed = {k: v for k, v in (shared or {}).items() if "*" not in v}
-        self.patterns = {k: v for k, v in (shared or {}).items() if "*" in v}
+        given = shared or {}
+        self.patterns = {k: v for k, v in given.items() if "*" in v and k != published.BESIDE}
+        self.fixed = {k: v for k, v in given.items() if k not in self.patterns}
         self._unused = set(self.patterns)
         for key in self.patterns:
             if key not in published.FILTERS:

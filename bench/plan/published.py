@@ -1,10 +1,13 @@
-"""The papers' own numbers: `results/published/*.csv`, one line a number."""
+"""The papers' own numbers: `results/published/*.csv`, one line a number.
+
+Those for an experiment of one's own lie in a folder `published` beside its file.
+"""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +19,11 @@ FOLDER = SHIPPED / "results" / "published"
 _READING = re.compile("garbled|extraction|repaired|^read as ")
 """In a part of a note that tells how the paper's file was read."""
 FILTERS = ("paper", "table", "method", "group", "dataset", "metric")
+BESIDE = "beside"
+"""In a filter, beside those: the folder of CSVs that an experiment of one's own has."""
+_COLUMNS = ("paper", "table", "method", "metric", "value", "unit")
+_SCALES = {"percent": 100.0, "fraction": 1.0, "count": 1.0, "percent points": 1.0, "nats": 1.0}
+"""Unit -> what a number in it is divided by; those of no metric stay as they are printed."""
 
 
 @dataclass(frozen=True)
@@ -47,64 +55,106 @@ class Published:
 
 @cache
 def numbers(folder: Path = FOLDER) -> tuple[Published, ...]:
-    """Every published number.
+    """Every published number of a folder, as it was when it was first read.
 
     Raises:
         BenchError: a line cannot be read; names file and line.
     """
-    found = []
-    for path in sorted(folder.glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            for number, line in enumerate(csv.DictReader(file), start=2):
-                try:
-                    scale = 100.0 if line["unit"] == "percent" else 1.0
-                    std = float(line["std"]) / scale if line["std"] else None
-                    value = float(line["value"]) / scale
-                except (KeyError, TypeError, ValueError) as error:
-                    raise BenchError(
-                        f"{path.name} line {number}: cannot be read: {error}"
-                    ) from error
-                texts = {name: line[name] for name in FILTERS}
-                found.append(Published(**texts, value=value, std=std, note=line["note"] or ""))
-    return tuple(found)
+    return tuple(number for path in sorted(folder.glob("*.csv")) for number in _read(path))
+
+
+def _read(path: Path) -> Iterator[Published]:
+    """The numbers of one CSV.
+
+    Raises:
+        BenchError: a column is lacking, or a line cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.DictReader(file)
+        lacking = [name for name in _COLUMNS if name not in (lines.fieldnames or ())]
+        if lacking:
+            raise BenchError(
+                f"{path.name}: it has no column {' and no '.join(lacking)}; its first line names "
+                f"{', '.join(_COLUMNS)}, and group, dataset, std or note where there are some"
+            )
+        for number, line in enumerate(lines, start=2):
+            where = f"{path.name} line {number}"
+            texts = {name: line.get(name) or "" for name in (*FILTERS, "note")}
+            if line["unit"] not in _SCALES:
+                raise unknown("unit", line["unit"] or "", tuple(_SCALES), where=where)
+            scale = _SCALES[line["unit"]]
+            try:
+                std = float(line["std"]) / scale if line.get("std") else None
+                value = float(line["value"]) / scale
+            except (TypeError, ValueError) as error:
+                raise BenchError(f"{where}: cannot be read: {error}") from error
+            yield Published(**texts, value=value, std=std)
+
+
+def beside(path: Path) -> str:
+    """The folder of CSVs that lies beside an experiment's file, "" where there is none."""
+    folder = path.absolute().parent / "published"
+    return str(folder) if folder.is_dir() else ""
+
+
+Stamps = tuple[tuple[Path, int, int], ...]
+"""Path, time and size of CSVs."""
+
+
+def _stamps(folder: str) -> Stamps:
+    """What tells whether the CSVs beside an experiment have changed."""
+    found = ((path, path.stat()) for path in sorted(Path(folder).glob("*.csv")) if folder)
+    return tuple((path, status.st_mtime_ns, status.st_size) for path, status in found)
 
 
 @cache
-def _within(paper: str, table: str) -> tuple[Published, ...]:
+def _all(stamps: Stamps) -> tuple[Published, ...]:
+    """The project's numbers, and those of further CSVs."""
+    return (*numbers(), *(number for path, _, _ in stamps for number in _read(path)))
+
+
+@cache
+def _within(paper: str, table: str, stamps: Stamps) -> tuple[Published, ...]:
     """The numbers of a paper or of one of its tables; "" is any."""
-    found = (p for p in numbers() if paper in ("", p.paper))
+    found = (p for p in _all(stamps) if paper in ("", p.paper))
     return tuple(p for p in found if table in ("", p.table))
 
 
 @cache
-def _values(key: str, paper: str, table: str) -> tuple[str, ...]:
+def _values(key: str, paper: str, table: str, stamps: Stamps) -> tuple[str, ...]:
     """What stands in a column of the CSVs of a paper or table, in their order."""
-    return tuple(dict.fromkeys(str(getattr(p, key)) for p in _within(paper, table)))
+    return tuple(dict.fromkeys(str(getattr(p, key)) for p in _within(paper, table, stamps)))
 
 
 def fitting(chosen: Mapping[str, str], *, where: str) -> list[Published]:
     """The numbers that a filter leaves, in the order of the CSV.
 
     Args:
-        chosen: Column of the CSV -> value, of `FILTERS`.
+        chosen: Column of the CSV -> value, of `FILTERS`; under `BESIDE` a folder of further CSVs.
         where: File and table, for the error.
 
     Raises:
         BenchError: the filter names a column or a value that no CSV has.
     """
+    stamps = _stamps(chosen.get(BESIDE, ""))
+    chosen = {key: value for key, value in chosen.items() if key != BESIDE}
     for key in chosen:
         if key not in FILTERS:
             raise unknown("column of the published numbers", key, FILTERS, where=where)
     place = {"paper": "", "table": ""}
     for key in (key for key in FILTERS if key in chosen):
         # Other names are looked up within paper and table, where a nearest match means something.
-        known = _values(key, **place)
+        known = _values(key, **place, stamps=stamps)
         if chosen[key] not in known:
             raise unknown(f"published {key}", chosen[key], known, where=where)
         if key in place:
             place[key] = chosen[key]
     others = {k: v for k, v in chosen.items() if k not in place}
-    return [p for p in _within(**place) if all(getattr(p, k) == v for k, v in others.items())]
+    return [
+        p
+        for p in _within(**place, stamps=stamps)
+        if all(getattr(p, k) == v for k, v in others.items())
+    ]
 
 
 def find(chosen: Mapping[str, str], *, metric: str, where: str) -> Published | None:
@@ -122,6 +172,8 @@ def find(chosen: Mapping[str, str], *, metric: str, where: str) -> Published | N
     if "metric" not in chosen:
         fits = [p for p in fits if p.metric == metric]
     if len(fits) > 1:
-        many = f"{where}: published = {dict(chosen)} fits {len(fits)} numbers"
-        raise BenchError(f"{many}; add table, dataset or metric")
+        told = {key: value for key, value in chosen.items() if key != BESIDE}
+        lacking = [key for key in FILTERS if len({getattr(p, key) for p in fits}) > 1]
+        better = f"add {' or '.join(lacking)}" if lacking else "a CSV has it twice"
+        raise BenchError(f"{where}: published = {told} fits {len(fits)} numbers; {better}")
     return fits[0] if fits else None

@@ -14,6 +14,7 @@ from bench.datasets.task_specs import get_group, groups
 from bench.errors import BenchError, unknown
 from bench.plan.entry import Entry
 from bench.plan.printed import Printed, Raw
+from bench.plan.published import BESIDE
 from bench.typed import checked, typed
 
 PRINTED = ("published", "published by group")
@@ -21,13 +22,14 @@ OWN = {"table": ("like", "heading", "measured"), "figure": ("like",)}
 """Keys that are spelled out here."""
 
 
-def spelled_out(content: Raw, file: str, known: dict[str, list[str]]) -> Raw:
+def spelled_out(content: Raw, file: str, known: dict[str, list[str]], beside: str = "") -> Raw:
     """The content of an experiment's file without shorthand.
 
     Args:
         content: Parsed TOML; it stays as it is.
         file: The file's name, for errors.
         known: The keys that a "table" and a "figure" have without shorthand.
+        beside: The folder of published numbers beside the file, if there is one.
 
     Raises:
         BenchError: what is wrong, where, and the nearest match.
@@ -47,9 +49,9 @@ def spelled_out(content: Raw, file: str, known: dict[str, list[str]]) -> Raw:
                 if key not in (*known[kind], *own):
                     raise unknown("key", key, (*known[kind], *own), where=where)
             outputs.append(_like(one, outputs, kind, where))
-            paper = str(content.get("paper", ""))
+            origin = {"paper": str(content.get("paper", "")), BESIDE: beside}
             content.setdefault(f"{kind}s", []).append(
-                _Output(outputs[-1], paper, named, where).spelled_out()
+                _Output(outputs[-1], origin, named, where).spelled_out()
             )
         content[kind] = content.pop(f"{kind}s", [])
     return content
@@ -94,13 +96,15 @@ def _like(one: Raw, above: list[Raw], kind: str, where: str) -> Raw:
 class _Output:
     """A table or figure on its way from shorthand to entries."""
 
-    def __init__(self, content: Raw, paper: str, named: dict[str, Raw], where: str) -> None:
+    def __init__(
+        self, content: Raw, origin: dict[str, str], named: dict[str, Raw], where: str
+    ) -> None:
         self.content, self.named, self.where = dict(content), named, where
         shared = None
         if "published" in content:
             shared = checked(dict[str, str], content["published"], f"{where}: published")
             self.content["published"] = {k: v for k, v in shared.items() if "*" not in v}
-            shared = {**({"paper": paper} if paper else {}), **shared}
+            shared = {**{k: v for k, v in origin.items() if v}, **shared}
         self.numbers = Printed(shared, where)
 
     def spelled_out(self) -> Raw:

@@ -119,12 +119,17 @@ def _words(one: Experiment, name: str, entry: Entry, preset: str) -> str:
 
 
 def extra_rows(one: Experiment, table: Table, methods: Iterable[str]) -> list[Entry]:
-    """A row for each method that the experiment does not know but the table could take."""
+    """A row for each method that the experiment does not know but the table could take.
+
+    It clusters, or whatever its kind is, each column's tasks, and knows what columns set.
+    """
     known, extra = one.methods, []
     for name in methods:
-        kinds = registry.get(name).kinds
+        info = registry.get(name)
+        params = {field.name for field in dataclasses.fields(info.cls)}
         tasks = [() if c.method else c.all_tasks or table.tasks for c in table.column]
-        fits = all(some and all(get_task(t).kind in kinds for t in some) for some in tasks)
+        fits = all(some and all(get_task(t).kind in info.kinds for t in some) for some in tasks)
+        fits = fits and all({*c.params, *c.quick} <= params for c in table.column)
         if name not in known and fits:
             extra.append(Entry(label=name, method=name))
     return extra

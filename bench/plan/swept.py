@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench import registry
@@ -43,11 +44,14 @@ class Sweep:
     presets: Mapping[str, Preset]
 
     @property
+    def place(self) -> str:
+        """What readers call where it is: a TOML by its name, wherever it lies."""
+        return Path(self.where).stem if self.where.endswith(".toml") else self.where
+
+    @property
     def name(self) -> str:
         """Of the experiment, and so of its files."""
-        where = self.where.removesuffix(".toml").rpartition("/")[2]
-        where = where if self.where.endswith(".toml") else self.where
-        return safe(f"sweep-{self.method}.{self.param}-{where}")
+        return safe(f"sweep-{self.method}.{self.param}-{self.place}")
 
 
 def read(text: str, where: str, metrics: Sequence[str] = ()) -> Sweep:
@@ -149,7 +153,7 @@ def _said(part: Entry, param: str) -> dict[str, Any]:
 
 def written(sweep: Sweep) -> str:
     """The experiment as TOML: rows are values, and a curve a column of the first metric."""
-    name, where = f"{sweep.method}.{sweep.param}", sweep.where
+    name, where = f"{sweep.method}.{sweep.param}", sweep.place
     lines = [f"title = {given.toml(f'Sweep of {name} on {where}')}"]
     for preset, one in sweep.presets.items():
         lines += [f"[preset.{preset}]", f"seeds = {one.seeds}"]

@@ -35,8 +35,13 @@ class CellText:
 
 
 def usual_seeds(entries: Iterable[Measured]) -> int:
-    """The number of seeds that need not be said at each value: what most whole entries have."""
+    """The number of seeds that need not be said at each value: what most whole entries have.
+
+    Where no entry is whole, what most are planned with.
+    """
+    entries = list(entries)
     known = Counter(e.summary.n for e in entries if 0 < e.summary.n >= len(e.slot.cells))
+    known = known or Counter(len(e.slot.cells) for e in entries if e.slot.cells)
     return max(known, key=lambda n: (known[n], n), default=SEEDS)
 
 

@@ -17,7 +17,9 @@ from bench.errors import BenchError, unknown
         (["run", "--seeds"], "argument --seeds: expected one argument"),
         (["run", "digits", "--seeds", "0"], "'0' is no number of seeds; write 1 or more"),
         (["run", "digits", "--budget", "5d"], "'5d' is no duration; write 90s, 20m or 1.5h"),
-        (["list", "method"], "invalid choice: 'method'"),
+        (["list", "method"], "method: it is one of methods, tasks, datasets, experiments ("),
+        (["run", "digits", "--device", "gpu"], "--device gpu: it is one of cpu, cuda ("),
+        (["run", "digits", "--method", "dec"], "unknown flag '--method': did you mean '--methods'"),
         (["show", "abc", "def"], "one word too many: def ("),
         (["run", "digits", "--methods", "dec", "kcl"], "many: kcl; names are parted by commas ("),
         (["prove", "--update", "--methods", "dec"], "leave --methods and --digits out"),
@@ -50,6 +52,26 @@ from bench.errors import BenchError, unknown
 )
 def test_a_mistake_is_one_line(words, said, capsys):
     assert said in one_line(words, capsys)
+
+
+def test_a_toml_is_named_with_its_ending(tmp_path, capsys):
+    write_experiment(tmp_path / "my.toml", "digits/cluster", [{"method": "kmeans"}])
+    assert f"the file {tmp_path}/my.toml?" in one_line(["run", tmp_path / "my"], capsys)
+
+
+@pytest.mark.parametrize("verb", [["status"], ["run", "digits"], ["render"], ["show", "abc"]])
+def test_a_folder_within_results_is_not_taken_for_them(verb, tmp_path, capsys):
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "index.jsonl").touch()
+    said = one_line([*verb, "--results", runs], capsys)
+    assert f"one folder too deep: say --results {tmp_path}" in said
+    assert [path.name for path in runs.iterdir()] == ["index.jsonl"]
+
+
+def test_a_folder_without_results_is_said_to_be_one(tmp_path, capsys):
+    assert bench("status", "digits", "--results", tmp_path) == 0
+    assert "has left results in" in capsys.readouterr().err
 
 
 def one_line(words, capsys):

@@ -104,3 +104,12 @@ def test_cells_of_a_method_that_nobody_knows_are_named(results, capsys):
         error = capsys.readouterr().err.rstrip()
         assert f"--methods: unknown method '{name}'" in error
         assert error.endswith(hint) is hinted
+
+
+def test_a_table_whose_columns_set_what_a_method_does_not_know_is_not_one_that_it_fits(
+    small, tmp_path, forkserver, capsys
+):
+    column = {"params": {"iterations": 3}}
+    mine = write_experiment(tmp_path / "mine.toml", "tiny/cluster", ROWS, **column)
+    assert bench("run", mine, "--methods", "fault", *places(tmp_path / "r")) == 2
+    assert "--methods fault: no table or figure of mine takes that" in capsys.readouterr().err

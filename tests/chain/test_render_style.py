@@ -13,6 +13,9 @@ def test_the_seeds_of_most_values_are_said_once():
     assert "n = 3 unless shown" in legend.caption(many)
     shown = [row.cells[0][0].small for row in grid.rows(many, grid.columns(many))]
     assert shown == ["", "(n=4)", "", "(n=1/3)"]
+    # Where no value has all its seeds, those that most ask for.
+    parts = view(entry("a", values=[0.5], planned=3), entry("b", planned=3), entry(planned=10))
+    assert "n = 3 unless shown" in legend.caption(parts)
 
 
 def test_published_numbers_stand_alone_where_nothing_was_measured():

@@ -46,6 +46,14 @@ def test_a_sweep_on_a_task_has_a_table_and_a_curve(tmp_path, capsys, forkserver)
     assert next(iter(make_plan(said).cells)) in {cell.key for cell in cells}
 
 
+def test_a_sweep_in_a_toml_is_called_by_its_name_wherever_it_lies(tmp_path):
+    registry.load([PLUGINS, FAULTY])
+    mine = write_experiment(tmp_path / "mine.toml", "tiny/cluster", ROWS[:1])
+    made = tomllib.loads(swept.written(swept.read("centroids.iterations=1,3", str(mine))))
+    assert made["title"] == "Sweep of centroids.iterations on mine"
+    assert made["table"][0]["caption"] == "Values of centroids.iterations on mine."
+
+
 def test_a_file_that_was_changed_by_hand_is_not_overwritten(tmp_path, capsys):
     registry.load([PLUGINS, FAULTY])
     flags = ["tiny/cluster", *places(tmp_path), "--seeds", 1]
