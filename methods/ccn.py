@@ -235,7 +235,7 @@ class KCL(PairClustering):
         return pairs.kcl(p, similar, margin=self.margin)
 
 
-@method("discovery", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL)
+@method("discovery", kinds=("cluster",), quick=_QUICK, neutral=_NEUTRAL, dtypes=_DTYPES)
 @dataclass(frozen=True)
 class Discovery(KCL):
     """The ClusterNet of 2016, whose similarity network labels pairs in evaluation mode."""

@@ -146,6 +146,11 @@ def refuse_unused(plan: Plan, options: Options) -> None:
     Raises:
         BenchError: no table or figure has or takes a selected method, or any selected task.
     """
+    if options.tasks:
+        parts = (part for one in plan.experiments for part in one.entries())
+        if not any({*options.tasks} & {*part.all_tasks} for part in parts):
+            named, where = ",".join(options.tasks), ", ".join(one.name for one in plan.experiments)
+            raise BenchError(f"--tasks {named}: no table or figure of {where} is on that")
     used = {slot.entry.method for slot in plan.slots}
     flags = [("--methods", [name for name in options.methods if name not in used])]
     flags.append(("--tasks", [] if plan.slots else list(options.tasks)))

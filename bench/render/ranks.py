@@ -19,7 +19,7 @@ def draw(view: RanksView) -> Figure:
     axes = figure.add_subplot()
     axes.set_xlabel(f"mean rank by {view.metric}")
     if not view.methods:
-        empty(axes, "nothing measured yet")
+        empty(axes, "fewer than two methods measured yet")
         return figure
     half = (view.difference or 0.0) / 2
     best = view.methods[0].rank + half

@@ -22,7 +22,7 @@ _GIGABYTE = 1e9
 def ranks(
     figure: Figure, slots: Sequence[Slot], results: Results, named: dict[str, Any]
 ) -> RanksView:
-    """Methods by their mean rank over tasks, on each by the mean over seeds."""
+    """Methods by their mean rank over tasks, on each by the mean over seeds; none of one alone."""
     methods = by_label(slots)
     values = {
         label: {slot.column: list(measured(slot, results)[0].values()) for slot in mine}
@@ -44,7 +44,7 @@ def ranks(
                 n=tuple(len(values[label][task]) for task in made.tasks),
                 planned=max(len(slot.cells) for slot in methods[label]),
             )
-            for label, rank in made.ranks.items()
+            for label, rank in (made.ranks.items() if len(made.ranks) > 1 else ())
         ),
         tasks=len(made.tasks),
         asked=len({slot.column for slot in slots}),

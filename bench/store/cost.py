@@ -2,7 +2,7 @@
 
 What nobody has measured is estimated: seconds of the same method, in proportion to the work that
 the parameters of both ask for (`bench.store.work`), which is rough; and where nothing is known of a
-cell's own device, by the seconds of another one, which says little.
+cell's own type or device, by the seconds of another one, which says little.
 """
 
 from __future__ import annotations
@@ -26,9 +26,13 @@ from bench.store.record import Record
 REFERENCE = SHIPPED / "results" / "reference" / "costs.csv"
 Kind = tuple[str, str, str]
 """Method, task and preset."""
-Source = Literal["measured", "another preset", "another task", "another device", "unknown"]
-ESTIMATES: tuple[Source, ...] = ("another preset", "another task", "another device")
-_REFERENCE_DEVICE = "cpu"
+Place = tuple[str, str]
+"""Device and type that a cell computes in."""
+Source = Literal[
+    "measured", "another preset", "another task", "another type", "another device", "unknown"
+]
+ESTIMATES: tuple[Source, ...] = ("another preset", "another task", "another type", "another device")
+_REFERENCE_PLACE: Place = ("cpu", "float32")
 
 
 class Measured(NamedTuple):
@@ -50,19 +54,19 @@ class Cost(NamedTuple):
 
 
 def medians(
-    records: Collection[Record], root: Path, device: str = _REFERENCE_DEVICE
+    records: Collection[Record], root: Path, place: Place = _REFERENCE_PLACE
 ) -> dict[Kind, Measured]:
-    """Of cells that a device finished, or shares in a group, by kind.
+    """Of cells that finished there, or shares in a group, by kind.
 
     Args:
         records: Those of failed and of resumed cells, whose times are not whole, do not count.
         root: The data root, for the number of images.
-        device: "cpu" or "cuda".
+        place: "cpu" or "cuda", and the type.
     """
     found: dict[Kind, list[Measured]] = {}
     cells = {r.key: r.cell for r in records}
     for r in records:
-        if r.state == "done" and not r.resumed and r.cell["device"] == device:
+        if r.state == "done" and not r.resumed and _place(r.cell) == place:
             kind = (r.cell["method"], r.cell["task"], r.cell["preset"])
             work = _work(r.cell, cells, root)
             found.setdefault(kind, []).append(Measured(r.cell_seconds, work))
@@ -70,6 +74,10 @@ def medians(
         kind: Measured(*map(statistics.median, zip(*of, strict=True)))
         for kind, of in sorted(found.items())
     }
+
+
+def _place(cell: Mapping[str, Any]) -> Place:
+    return cell["device"], cell["dtype"]
 
 
 def _work(cell: Mapping[str, Any], cells: Mapping[str, Mapping[str, Any]], root: Path) -> float:
@@ -115,7 +123,6 @@ def update(records: Collection[Record], root: Path, path: Path = REFERENCE) -> P
 
     In float32: bfloat16 takes half as long where a CPU has it, and longer where it has not.
     """
-    records = [record for record in records if record.cell["dtype"] == "float32"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("method", "task", "preset", "seconds", "work"))
@@ -141,33 +148,36 @@ class Costs:
         self._records, self._root, self._cells = records, root, cells or {}
 
     @cached_property
-    def _known(self) -> dict[str, dict[Kind, Measured]]:
-        """By device; found when the first cell asks: a run with nothing to do asks for none."""
-        devices = {r.cell["device"] for r in self._records} | {_REFERENCE_DEVICE}
-        found = {d: medians(self._records, self._root, d) for d in sorted(devices)}
-        return found | {_REFERENCE_DEVICE: reference() | found[_REFERENCE_DEVICE]}
+    def _known(self) -> dict[Place, dict[Kind, Measured]]:
+        """By place; found when the first cell asks: a run with nothing to do asks for none."""
+        places = {_place(r.cell) for r in self._records} | {_REFERENCE_PLACE}
+        found = {place: medians(self._records, self._root, place) for place in sorted(places)}
+        return found | {_REFERENCE_PLACE: reference() | found[_REFERENCE_PLACE]}
 
     @cached_property
-    def _by_method(self) -> dict[tuple[str, str], list[tuple[Kind, Measured]]]:
-        """Device and method -> what is known of it."""
-        found: dict[tuple[str, str], list[tuple[Kind, Measured]]] = {}
-        for device, known in self._known.items():
+    def _by_method(self) -> dict[tuple[Place, str], list[tuple[Kind, Measured]]]:
+        """Place and method -> what is known of it."""
+        found: dict[tuple[Place, str], list[tuple[Kind, Measured]]] = {}
+        for place, known in self._known.items():
             for kind, measured in known.items():
-                found.setdefault((device, kind[0]), []).append((kind, measured))
+                found.setdefault((place, kind[0]), []).append((kind, measured))
         return found
 
     def of(self, cell: Cell) -> Cost:
         """The seconds that a cell may take."""
-        own = self._on(cell.device, cell)
+        own = self._at((cell.device, cell.dtype), cell)
         if own.source != "unknown":
             return own
-        others = (self._on(device, cell) for device in self._known if device != cell.device)
-        known = (cost.seconds for cost in others if cost.source != "unknown")
-        return next((Cost(seconds, "another device") for seconds in known), own)
+        # Another type on the same device tells more than another device.
+        for place in sorted(self._known, key=lambda place: place[0] != cell.device):
+            if (there := self._at(place, cell)).source != "unknown":
+                apart: Source = "another type" if place[0] == cell.device else "another device"
+                return Cost(there.seconds, apart)
+        return own
 
-    def _on(self, device: str, cell: Cell) -> Cost:
+    def _at(self, place: Place, cell: Cell) -> Cost:
         """The seconds that it may take there."""
-        kind, known = (cell.method, cell.task, cell.preset), self._known.get(device, {})
+        kind, known = (cell.method, cell.task, cell.preset), self._known.get(place, {})
         data = work.size(cell.task, cell.preset, self._root)
         needed = [_params(self._cells[key]) for _, key in cell.needs if key in self._cells]
         wanted = work.of(_params(cell), data, needed)
@@ -176,7 +186,7 @@ class Costs:
             # Without the data, nothing says that the same kind is other work than it was.
             scale = wanted / done if done and data.certain else 1.0
             return Cost(seconds * scale, "measured")
-        of_method = self._by_method.get((device, cell.method), [])
+        of_method = self._by_method.get((place, cell.method), [])
         others = [(k, m) for k, m in of_method if m.work and m.seconds]
         if not others:
             return Cost(0.0, "unknown")

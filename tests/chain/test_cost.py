@@ -182,25 +182,26 @@ def test_what_bfloat16_took_is_no_cost_of_float32(tmp_path):
         assert [line.split(",")[3] for line in written.splitlines()[1:]] == seconds
 
 
-def test_what_a_gpu_took_tells_of_a_cpu_only_where_nothing_else_does(monkeypatch, tmp_path):
+def test_another_type_or_device_tells_only_where_nothing_nearer_does(monkeypatch, tmp_path):
     toml = write_experiment(tmp_path / "x.toml", "digits/cluster", [{"method": "kmeans"}])
     (cell,) = make_plan(toml).cells.values()
-    on_gpu = replace(cell, device="cuda")
-    took = {"cpu": 60.0, "cuda": 2.0}
+    on_gpu, short = replace(cell, device="cuda"), replace(cell, dtype="bfloat16")
+    took = {cell: 60.0, short: 30.0, on_gpu: 2.0}
 
-    def cost_of(asked, *devices):
+    def cost_of(asked, *measured):
         records = [
-            Record(replace(cell, device=d).key, replace(cell, device=d).identity(), "done",
-                   wall_seconds=took[d], cpu_seconds=took[d])
-            for d in devices
-        ]  # fmt: skip
+            Record(one.key, one.identity(), "done", wall_seconds=took[one], cpu_seconds=took[one])
+            for one in measured
+        ]
         monkeypatch.setattr(cost, "reference", dict)
         return cost.Costs(records, DATA).of(asked)
 
-    assert cost_of(cell, "cuda", "cpu") == (60.0, "measured")
-    assert cost_of(on_gpu, "cuda", "cpu") == (2.0, "measured")
-    assert cost_of(cell, "cuda") == (2.0, "another device")
-    assert cost_of(on_gpu, "cpu") == (60.0, "another device")
+    for one in took:
+        assert cost_of(one, on_gpu, short, cell) == (took[one], "measured")
+    assert cost_of(cell, on_gpu) == (2.0, "another device")
+    assert cost_of(on_gpu, cell) == (60.0, "another device")
+    assert cost_of(short, on_gpu, cell) == (60.0, "another type")
+    assert cost_of(cell, on_gpu, short) == (30.0, "another type")
 
 
 def test_a_dry_run_says_what_is_an_estimate(tmp_path, capsys):

@@ -70,6 +70,15 @@ def test_nothing_measured_is_listed_and_not_drawn(tmp_path):
         assert view.left_out == ("one", "two", "three")
 
 
+def test_one_method_alone_has_no_rank(tmp_path):
+    def score(slot, seed):
+        return 0.9 if slot.entry.label == "one" else "missing"
+
+    view = drawn(tmp_path, RANKS, score)
+    assert view.methods == ()
+    assert lacks(view)
+
+
 def timed(results: Results) -> Results:
     """Four seconds of a CPU and 2 GB a cell; of "three", whose time is not whole, another."""
     resumed = {k for s in results.plan.slots if s.entry.label == "three" for k in s.keys}
