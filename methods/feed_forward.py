@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
-from bench.nn import networks
+from bench.nn import networks, training
 from bench.nn.clustering.unfit import refuse_outputs
 from bench.nn.images.views import described
 from bench.nn.networks.features import extract
@@ -27,7 +27,12 @@ _IMAGES = 200
 """Images at a time."""
 
 
-@method("feed-forward", kinds=("cluster",), neutral={"parameters": ""})
+@method(
+    "feed-forward",
+    kinds=("cluster",),
+    neutral={"parameters": ""},
+    dtypes=("float32", "bfloat16"),
+)
 @dataclass(frozen=True)
 class FeedForward(Method):
     """The clusters that another cell's network gives to images that it was not trained on."""
@@ -53,8 +58,9 @@ class FeedForward(Method):
         network = networks.load(needed.architecture, needed.tensors).to(run.device)
 
         def outputs(x: Tensor) -> Tensor:
-            logits: Tensor = network(views.clean(x))
-            return logits
+            with training.autocast(run.device, run.dtype):
+                logits: Tensor = network(views.clean(x))
+            return logits.float()
 
         found = extract(network, task.target, _IMAGES, of=outputs)
         refuse_outputs(found.shape[1], task.n_clusters, f"{task.name}: the network")

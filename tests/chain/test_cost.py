@@ -196,8 +196,8 @@ def test_another_type_or_device_tells_only_where_nothing_nearer_does(monkeypatch
         monkeypatch.setattr(cost, "reference", dict)
         return cost.Costs(records, DATA).of(asked)
 
-    for one in took:
-        assert cost_of(one, on_gpu, short, cell) == (took[one], "measured")
+    for one, seconds in took.items():
+        assert cost_of(one, on_gpu, short, cell) == (seconds, "measured")
     assert cost_of(cell, on_gpu) == (2.0, "another device")
     assert cost_of(on_gpu, cell) == (60.0, "another device")
     assert cost_of(short, on_gpu, cell) == (60.0, "another type")
