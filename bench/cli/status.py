@@ -92,16 +92,8 @@ def _say_failed(
     from bench.store.states import counts
 
     places = following.words(arguments, "show")
-
-    def say(names: Mapping[str, str], records: Mapping[str, Record]) -> None:
-        for key, name in names.items():
-            if (record := records[key]).state == "failed":
-                common.say(printable(f"{name}: {record.failure}: {record.message}"))
-                print(f"    python -m bench show {key}{places}")
-
     mine = {k: results.records[k] for k, state in results.states.items() if state == "failed"}
-    names = called(results.plan.cells)
-    say({key: names[key] for key in mine}, mine)
+    _say_each(mine, called(results.plan.cells), places)
     if mine:
         print(f"`python -m bench run{_again(arguments, results)}` computes them again")
     else:
@@ -109,7 +101,15 @@ def _say_failed(
         print(f"none of these cells failed: {', '.join(told)}")
     if others:
         common.say(f"note: {outside.told(others)}")
-        say(called_by({key: record.cell for key, record in others.items()}), others)
+        failed = {key: record for key, record in others.items() if record.state == "failed"}
+        _say_each(failed, called_by({k: record.cell for k, record in others.items()}), places)
+
+
+def _say_each(failed: Mapping[str, Record], names: Mapping[str, str], places: str) -> None:
+    """A cell's name and reason, and the command that shows all of it."""
+    for key, record in failed.items():
+        common.say(printable(f"{names[key]}: {record.failure}: {record.message}"))
+        print(f"    python -m bench show {key}{places}")
 
 
 def _again(arguments: argparse.Namespace, results: Results) -> str:

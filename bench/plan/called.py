@@ -48,7 +48,8 @@ def _told_apart(short: str, group: Mapping[str, Mapping[str, Any]]) -> dict[str,
     for name in dict.fromkeys(name for params in group.values() for name in params):
         counts = Counter(repr(params.get(name)) for params in group.values())
         value, count = counts.most_common(1)[0]
-        usual |= {name: value} if 2 * count > len(group) else {}
+        if 2 * count > len(group):
+            usual[name] = value
     told = {key: _with(short, params, usual) for key, params in group.items()}
     alike = Counter(told.values())
     return {k: t if alike[t] == 1 else f"{t} [{k[:_DIGITS]}]" for k, t in told.items()}

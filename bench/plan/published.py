@@ -94,7 +94,7 @@ def _read(path: Path) -> Iterator[Published]:
 def beside(path: Path) -> str:
     """The folder of CSVs that lies beside an experiment's file, "" where there is none."""
     folder = path.absolute().parent / "published"
-    return str(folder) if folder.is_dir() else ""
+    return str(folder) if folder.is_dir() and folder.resolve() != FOLDER.resolve() else ""
 
 
 Stamps = tuple[tuple[Path, int, int], ...]
@@ -102,8 +102,9 @@ Stamps = tuple[tuple[Path, int, int], ...]
 
 
 def _stamps(folder: str) -> Stamps:
-    """What tells whether the CSVs beside an experiment have changed."""
-    found = ((path, path.stat()) for path in sorted(Path(folder).glob("*.csv")) if folder)
+    """What tells whether the CSVs beside an experiment have changed; of "", which is none, ()."""
+    paths = sorted(Path(folder).glob("*.csv")) if folder else []
+    found = ((path, path.stat()) for path in paths)
     return tuple((path, status.st_mtime_ns, status.st_size) for path, status in found)
 
 

@@ -5,7 +5,7 @@ from harness import FAULTY, PLUGINS, bench, places, write_experiment
 
 from bench import registry
 from bench.errors import BenchError
-from bench.plan import experiment, slot
+from bench.plan import experiment, published, slot
 from bench.plan.published import find
 
 HEAD = "paper,table,method,metric,value,std,unit"
@@ -45,6 +45,12 @@ def test_it_is_of_that_toml_alone(mine, tmp_path):
     assert printed(mine)
     with pytest.raises(BenchError, match="unknown published paper 'doe'"):
         find({"paper": "doe", "table": "1"}, metric="ACC", where="elsewhere")
+
+
+def test_a_toml_beside_the_projects_own_numbers_has_each_once(mine, monkeypatch):
+    write(mine, *LINES)
+    monkeypatch.setattr(published, "FOLDER", mine.parent / "published")
+    assert published.beside(mine) == ""
 
 
 def test_rows_as_published(mine):
