@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.declared import of_data
 from bench.nn import probes
 from bench.nn.images.tensors import flip
 from bench.nn.images.views import described
@@ -42,6 +43,8 @@ from bench.tasks import Images, Ints, Labelled, Method, Prediction, ProbeTask, R
 _MEMORY = 4 * 2**30
 _BATCH = 1000
 """Images at a time of features that are kept."""
+_BY_DATA = {name: {"mirror": False} for name in ("digits", "mnist", "omniglot", "svhn", "usps")}
+"""What data sets of letters or digits decide: a mirror image of one is another, or none."""
 
 
 @method(
@@ -79,7 +82,7 @@ class Probe(Method):
     crops: bool = False
     """Whether classifiers learn from windows of that share at random places."""
     mirror: bool = False
-    """Whether they learn from random flips from left to right: for objects, not for digits."""
+    """Whether they learn from random flips from left to right, but of letters and digits."""
 
     def __post_init__(self) -> None:
         if self.memory < 0:
@@ -91,8 +94,15 @@ class Probe(Method):
         if self.crops and self.centre == 1:
             raise ValueError("crops of whole images are these images: give a centre below 1")
 
+    def decided(self, task: str) -> dict[str, Any]:
+        """No flips of characters."""
+        return of_data(_BY_DATA, task) if self.mirror else {}
+
     def fit(self, task: ProbeTask, run: Run) -> Prediction:
         """Fit on the training images, rank the classes of the test images (best five)."""
+        return replace(self, **self.decided(task.name))._fit(task, run)
+
+    def _fit(self, task: ProbeTask, run: Run) -> Prediction:
         needed = run.needed("network")
         network = _Prepared(needed.architecture, needed.tensors).to(run.device)
         done: dict[str, Any] = run.resume() or {}

@@ -161,6 +161,22 @@ def test_a_classifier_learns_from_mirror_images_that_are_drawn_anew_in_each_epoc
         assert 140 < turned.sum() < 260
 
 
+@pytest.mark.parametrize("task_name", ["mnist/probe", "digits/probe"])
+def test_characters_are_not_mirrored(task_name, monkeypatch):
+    task, run, _ = made(40)
+    views: list[Any] = []
+
+    def linear_probe(train, labels, test, **others):
+        views.append(others["views"])
+        return torch.zeros(len(test), 1, dtype=torch.int64)
+
+    monkeypatch.setattr(probes, "linear_probe", linear_probe)
+    probe = bench_probe.Probe(limit=64, epochs=1, mirror=True)
+    probe.fit(dataclasses.replace(task, name=task_name), run)
+    assert set(views) == {None}
+    assert probe.decided("imagenet/probe") == {}
+
+
 def mirrored_features(task, run):
     """Features of the training images' mirror images, by hand."""
     given = run.needs["network"]
