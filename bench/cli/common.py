@@ -185,6 +185,8 @@ def say(line: str, out: TextIO | None = None) -> None:
 
 
 def say_damaged(store: Store) -> None:
-    """Name on standard error what the store found to be damaged, a line each."""
+    """Name on standard error what the store found damaged, a line each, or that it is empty."""
+    if not store.runs.is_dir():
+        say(f"note: no run has left results in {store.root}: it has no runs/", sys.stderr)
     for reason in store.damaged.values():
         say(f"note: {reason}", sys.stderr)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import ROOT
-from bench.cli.common import data_root, say
+from bench.cli.common import data_root
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -23,19 +23,11 @@ def refuse_no_results(folder: Path | None) -> None:
 
 
 def refuse_mistyped(arguments: argparse.Namespace) -> None:
-    """Say so where --results names what a verb that reads would find empty.
-
-    Raises:
-        BenchError: it is no folder, or that of the cells in one.
-    """
+    """Raises BenchError where --results names no results, to a verb that would find it empty."""
     mine = arguments.results
-    if mine == arguments.parser.get_default("results"):
-        return
-    if not mine.is_dir():
+    if mine != arguments.parser.get_default("results") and not mine.is_dir():
         raise BenchError(f"--results {mine} is no folder: no run has left results there")
     refuse_too_deep(arguments)
-    if not (mine / "runs").is_dir():
-        say(f"note: no run has left results in {mine}: it has no runs/", sys.stderr)
 
 
 def refuse_too_deep(arguments: argparse.Namespace) -> None:

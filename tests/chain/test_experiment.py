@@ -54,7 +54,7 @@ BAD = {
         "takes adapt tasks, 'tiny/cluster' is a cluster",
     ),
     "artifact": (FIRST_ROW, 'method = "mean-image"', "serves other cells and has no score"),
-    "published too wide": (', dataset = "SVHN"', "", "add table, dataset or metric"),
+    "published too wide": (', dataset = "SVHN"', "", "add dataset"),
     "parameter": ("iterations =", "iteratons =", "unknown parameter of centroids 'iteratons'"),
     "value": (
         "iterations = 3",

@@ -47,7 +47,7 @@ BAD = {
         BARS,
         ', published = { dataset = "Omniglot-eval/Keble" }',
         "",
-        "add table",
+        "add dataset",
     ),
     "published": (BARS, '"Omniglot-eval/Keble"', '"Keble"', "unknown published dataset 'Keble'"),
     "both name": (BARS, 'label = "ours"', 'label = "ours"\ntask = "tiny/flat"', "both name a task"),

@@ -71,6 +71,8 @@ def test_a_folder_within_results_is_not_taken_for_them(verb, tmp_path, capsys):
 
 def test_a_folder_without_results_is_said_to_be_one(tmp_path, capsys):
     assert bench("status", "digits", "--results", tmp_path) == 0
+    assert "has left results in" in capsys.readouterr().out
+    assert bench("render", "digits", "--results", tmp_path) == 0
     assert "has left results in" in capsys.readouterr().err
 
 
