@@ -100,16 +100,10 @@ def act(arguments: argparse.Namespace) -> int:
             common.say(f"note: {_of_given(plan.given, called)}")
         for line in provenance.mixtures(results):
             print(f"note: {line}")
-        if selection.means_all(arguments) and (others := _others(results, other)):
-            common.say(f"note: not compared: {outside.told(others)}")
+        unasked = outside.of(results) | outside.of(other) if other else {}
+        if unasked and selection.means_all(arguments):
+            common.say(f"note: not compared: {outside.told(unasked)}")
     return verdicts.status(compared)
-
-
-def _others(results: Results, other: Results | None) -> dict[str, Record]:
-    """Cells of two results folders that no experiment asks for; of one, they have no reference."""
-    from bench.store import outside
-
-    return outside.of(results) | outside.of(other) if other else {}
 
 
 def _later_seeds(results: Results) -> list[int]:

@@ -186,7 +186,11 @@ def say(line: str, out: TextIO | None = None) -> None:
 
 def say_damaged(store: Store) -> None:
     """Name on standard error what the store found damaged, a line each, or that it is empty."""
-    if not store.runs.is_dir():
-        say(f"note: no run has left results in {store.root}: it has no runs/", sys.stderr)
-    for reason in store.damaged.values():
+    for reason in (*of_empty(store), *store.damaged.values()):
         say(f"note: {reason}", sys.stderr)
+
+
+def of_empty(store: Store) -> list[str]:
+    """The sentence that a store without any result deserves; of any other none."""
+    there = store.runs.is_dir()
+    return [] if there else [f"no run has left results in {store.root}: it has no runs/"]

@@ -58,9 +58,7 @@ def _told(arguments: argparse.Namespace) -> int:
         content |= {"others": {key: record.state for key, record in others.items()}}
         print(json.dumps(content, indent=1))
         return 0
-    if not store.runs.is_dir():
-        common.say(f"note: no run has left results in {store.root}: it has no runs/")
-    for reason in damaged.values():
+    for reason in (*common.of_empty(store), *damaged.values()):
         common.say(f"note: {reason}")
     if arguments.failed:
         _say_failed(arguments, results, others)

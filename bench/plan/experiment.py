@@ -13,6 +13,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class Experiment:
         """Whether it comes with the project."""
         return self.path.parent.resolve() == FOLDER
 
-    @property
+    @cached_property
     def origin(self) -> dict[str, str]:
         """What the filters of all its published numbers share: the paper, and where CSVs lie."""
         found = {"paper": self.paper, published.BESIDE: published.beside(self.path)}
