@@ -15,7 +15,10 @@ from bench.declared import refuse_below
 from bench.nn.clustering import constraints
 from bench.nn.clustering.kmeans import kmeans
 from bench.nn.images.flat import flattened
-from bench.tasks import Bools, ClusterTask, Floats, Method, Need, Prediction, Run, TaskInfo
+from bench.tasks import Bools, ClusterTask, Dtype, Floats, Method, Need, Prediction, Run, TaskInfo
+
+DTYPES: tuple[Dtype, ...] = ("float32", "bfloat16")
+"""Of the network that is asked about pairs. What is done with its answers is the same for both."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ Singular values are absolute, so that dissimilar pairs use up places when K is l
 "algebraic" takes eigenvalues. Our readings: the affinity's width is the mean squared distance (that
 of the released demonstration is 0 between all images), and a pair counts as what both of its orders
 say on the average. Fewer than K - 1 vectors are clustered where no more meet the level.
+
+The released demonstration sets the affinity of an image to itself to 0. Pixels have affinities so
+much alike that the weight 1 - cost of the chosen vectors then runs from some .01 through 0 to -1/N:
+the middle ones count for nothing, the worst for more. `self_affinity` = 1 keeps all above 0.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from bench.nn.clustering.unfit import refuse_unfit
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Prediction, Run
 
-from .constrained import Constrained
+from .constrained import DTYPES, Constrained
 
 Ordering = Literal["singular", "algebraic"]
 _NULL = 1e-10
@@ -39,7 +43,7 @@ _BELOW = 1e-6
 """What beta is below the middle of two values."""
 
 
-@method("csp", kinds=("cluster",))
+@method("csp", kinds=("cluster",), dtypes=DTYPES, neutral={"self_affinity": 0.0})
 @dataclass(frozen=True)
 class CSP(Constrained):
     """Constrained spectral clustering of pixels."""
@@ -48,12 +52,15 @@ class CSP(Constrained):
     """Which K-th value of Q beta is above."""
     normalise: bool = False
     """Take D^-1/2 Q D^-1/2 for Q, as the paper and the two-way code do."""
+    self_affinity: float = 0.0
+    """What the affinity of an image to itself is, >= 0; the formula's would be 1."""
     n_init: int = 20
     """Restarts of the final K-means."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         refuse_below(1, self, "n_init")
+        refuse_below(0, self, "self_affinity")
 
     def fit(self, task: ClusterTask, run: Run) -> Prediction:
         """Cluster; a single stage, so a resumed cell starts over."""
@@ -61,18 +68,18 @@ class CSP(Constrained):
         refuse_unfit(points, k)
         q = constraints.signed(self.similar(task, run))
         np.fill_diagonal(q, 1.0)
-        w = affinity(points)
+        w = affinity(points, self.self_affinity)
         found, _ = embedded(w, q, k, ordering=self.ordering, normalise=self.normalise)
         labels, _ = kmeans(found, k, run.seed_for("init"), n_init=self.n_init)
         return Prediction(assignments=labels)
 
 
-def affinity(points: Floats) -> Floats:
-    """exp(-d^2 / (2 m)), m the mean squared distance of two points, (N, N); 0 on the diagonal."""
+def affinity(points: Floats, itself: float = 0.0) -> Floats:
+    """exp(-d^2 / (2 m)), m the mean squared distance of two points, (N, N); `itself`: of a point."""
     squares = euclidean_distances(points, squared=True)
     n, mean = len(squares), squares.sum() / max(squares.size - len(squares), 1)
     found: Floats = np.exp(-squares / (2.0 * mean)) if mean > 0 else np.ones((n, n))
-    np.fill_diagonal(found, 0.0)
+    np.fill_diagonal(found, itself)
     return found
 
 

@@ -26,7 +26,7 @@ from bench.nn.clustering.logdet import Distances
 from bench.registry import method
 from bench.tasks import ClusterTask, Need, Prediction, Run, TaskInfo
 
-from .constrained import Constrained, OnLearned
+from .constrained import DTYPES, Constrained, OnLearned
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Learning(Constrained):
             )
 
 
-@method("itml-metric", kinds=("cluster",), artifact=True)
+@method("itml-metric", kinds=("cluster",), artifact=True, dtypes=DTYPES)
 @dataclass(frozen=True)
 class Metric(Learning):
     """The target's pixels under the metric that ITML learns from predicted pairs."""
@@ -75,7 +75,7 @@ class Metric(Learning):
         return Prediction(tensors={"points": torch.from_numpy(found)})
 
 
-@method("itml", kinds=("cluster",))
+@method("itml", kinds=("cluster",), dtypes=DTYPES)
 @dataclass(frozen=True)
 class ITML(OnLearned, Learning):
     """K-means on pixels under the metric that ITML learns from predicted pairs."""

@@ -18,10 +18,10 @@ from bench.nn.clustering.kmeans import kmeans
 from bench.registry import method
 from bench.tasks import ClusterTask, Prediction, Run
 
-from .constrained import Predicted
+from .constrained import DTYPES, Predicted
 
 
-@method("kmeans-pairs", kinds=("cluster",))
+@method("kmeans-pairs", kinds=("cluster",), dtypes=DTYPES)
 @dataclass(frozen=True)
 class KMeansOnPairs(Predicted):
     """K-means on the rows of the matrix of predicted pairs."""

@@ -26,7 +26,7 @@ from bench.nn.clustering.unfit import refuse_unfit
 from bench.registry import method
 from bench.tasks import Bools, ClusterTask, Floats, Ints, Prediction, Run
 
-from .constrained import Constrained
+from .constrained import DTYPES, Constrained
 
 _TOLERANCE = 1e-5
 """Change of the objective at which it ends."""
@@ -36,7 +36,7 @@ _LOG_TERM = 0.01
 """Weight of the metric's logarithm; with one metric for all it is a scale."""
 
 
-@method("mpck-means", kinds=("cluster",))
+@method("mpck-means", kinds=("cluster",), dtypes=DTYPES)
 @dataclass(frozen=True)
 class MPCKMeans(Constrained):
     """K-means by pixels and pairs, with a learned metric."""

@@ -28,7 +28,7 @@ from bench.nn.clustering.logdet import Distances, centred, factor, refuse_energy
 from bench.registry import method
 from bench.tasks import Bools, ClusterTask, Floats, Need, Prediction, Run, TaskInfo
 
-from .constrained import Constrained, OnLearned
+from .constrained import DTYPES, Constrained, OnLearned
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Learning(Constrained):
             raise ValueError("near, far, gamma and most must be above 0, far above near")
 
 
-@method("skms-kernel", kinds=("cluster",), artifact=True)
+@method("skms-kernel", kinds=("cluster",), artifact=True, dtypes=DTYPES)
 @dataclass(frozen=True)
 class SKMSKernel(Learning):
     """The kernel of the target's pixels that SKMS learns from predicted pairs."""
@@ -146,7 +146,7 @@ class OnKernel(Learning):
         return {"kernel": Need("skms-kernel", self.inherited(Learning))}
 
 
-@method("skkm", kinds=("cluster",))
+@method("skkm", kinds=("cluster",), dtypes=DTYPES)
 @dataclass(frozen=True)
 class SKKm(OnLearned, OnKernel):
     """Kernel K-means with a kernel learned from predicted pairs."""

@@ -29,7 +29,7 @@ from bench.nn.clustering.mean_shift import bandwidths
 from bench.registry import method
 from bench.tasks import ClusterTask, Floats, Need, Prediction, Run, TaskInfo
 
-from .constrained import Constrained, OnLearned
+from .constrained import DTYPES, Constrained, OnLearned
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Learning(Constrained):
         refuse_energy(self.energy)
 
 
-@method("sklr-kernel", kinds=("cluster",), artifact=True)
+@method("sklr-kernel", kinds=("cluster",), artifact=True, dtypes=DTYPES)
 @dataclass(frozen=True)
 class SKLRKernel(Learning):
     """The kernel of the target's pixels that SKLR learns from predicted pairs."""
@@ -99,7 +99,7 @@ def first_kernel(points: Floats, neighbour: int) -> Floats:
     return found
 
 
-@method("sklr", kinds=("cluster",))
+@method("sklr", kinds=("cluster",), dtypes=DTYPES)
 @dataclass(frozen=True)
 class SKLR(OnLearned, Learning):
     """Kernel K-means with a kernel learned from relative distances."""

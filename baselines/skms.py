@@ -23,10 +23,11 @@ from bench.nn.clustering.mean_shift import bandwidths, largest, mean_shift
 from bench.registry import method
 from bench.tasks import ClusterTask, Prediction, Run
 
+from .constrained import DTYPES
 from .skkm import OnKernel
 
 
-@method("skms", kinds=("cluster",))
+@method("skms", kinds=("cluster",), dtypes=DTYPES)
 @dataclass(frozen=True)
 class SKMS(OnKernel):
     """Mean shift, which finds the number of clusters, with a kernel learned from pairs."""

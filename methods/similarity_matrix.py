@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from bench.nn import training
 from bench.nn.clustering import constraints
 from bench.nn.images.tensors import to_tensor
 from bench.nn.images.views import Views
@@ -36,7 +37,7 @@ _PAIRS = 2**20
 """Pairs at a time, in evaluation mode: the rows of as many."""
 
 
-@method("similarity-matrix", kinds=("cluster",), artifact=True)
+@method("similarity-matrix", kinds=("cluster",), artifact=True, dtypes=("float32", "bfloat16"))
 @dataclass(frozen=True)
 class SimilarityMatrix(Method):
     """All pairs of the target that a transferred similarity network calls similar."""
@@ -58,7 +59,9 @@ class SimilarityMatrix(Method):
         network, views = transferred.load(needed.architecture, needed.tensors, invert=self.invert)
         network.to(run.device)
         ask = _together if self.mode == "train" else _in_blocks
-        return Prediction(tensors=constraints.packed(ask(network, views, task.target)))
+        with training.autocast(run.device, run.dtype):
+            similar = ask(network, views, task.target)
+        return Prediction(tensors=constraints.packed(similar))
 
 
 def _together(network: SimilarityNet, views: Views, images: Images) -> Bools:
