@@ -13,6 +13,8 @@ _KINDS = {
     "weights": "weights not here",
     "packed": "needed cells packed without their tensors",
 }
+_FEW = 3
+"""Folders of cells that one line names."""
 
 
 def of(states: Mapping[str, State], lacks: Mapping[str, tuple[Lack, ...]]) -> set[Lack]:
@@ -33,7 +35,7 @@ def by_way(lacks: Iterable[Lack]) -> list[str]:
     for (kind, way), alike in same_way.items():
         names = sorted({lack.what for lack in alike})
         prefix = "weights " if kind == "weights" else ""
-        lines.append(f"{prefix}{', '.join(names)}: {way if len(names) > 1 else alike[0].how}")
+        lines.append(f"{prefix}{_listed(names, kind)}: {way if len(names) > 1 else alike[0].how}")
     return sorted(lines)
 
 
@@ -49,5 +51,12 @@ def by_kind(lacks: Iterable[Lack]) -> list[str]:
         else:
             names = sorted({lack.what for lack in alike})
             head = f"{len(names)} {_KINDS[kind]} (`status` says how to get them)"
-            lines.append(f"{head}: {', '.join(names)}")
+            lines.append(f"{head}: {_listed(names, kind)}")
     return sorted(lines)
+
+
+def _listed(names: list[str], kind: str) -> str:
+    """All names of what is to be fetched; of cells, which are hundreds at times, the first few."""
+    few = names[:_FEW] if kind == "packed" else names
+    left = len(names) - len(few)
+    return ", ".join(few) + (f" and {left} more" if left else "")
