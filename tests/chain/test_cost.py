@@ -7,6 +7,7 @@ import pytest
 from harness import DATA, bench, make_plan, places, write_experiment
 
 from bench import registry
+from bench.datasets import get_task
 from bench.nn import networks
 from bench.plan import experiment, graph
 from bench.store import cost, work
@@ -137,6 +138,17 @@ def test_estimates_of_what_was_measured_in_both_presets():
             assert 1 / 3 < foretold / paper.seconds < 3, (method, task)
             checked.add(method)
     assert "ccn" in checked
+
+
+def test_works_of_an_alphabet_count_its_own_images(tmp_path):
+    """Lines measured where the data were not at hand once counted those of all alphabets."""
+    each: dict[tuple[str, str], set[float]] = {}
+    for (method, task, preset), measured in cost.reference().items():
+        if task.startswith("omniglot/") and get_task(task).kind == "cluster":
+            images = work.size(task, preset, tmp_path).images
+            each.setdefault((method, preset), set()).add(float(f"{measured.work / images:.2g}"))
+    assert len(each) > 10
+    assert [one for one, of_image in each.items() if max(of_image) > 1.2 * min(of_image)] == []
 
 
 def test_a_table_of_costs_that_is_cut_off_tells_nothing(tmp_path):
