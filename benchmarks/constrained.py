@@ -4,8 +4,8 @@ python -m benchmarks.constrained [--json] [-n 400] [--seeds 3] [--large]
 
 Digits of ten classes with calls that err by themselves at CCN's recalls, and a set of 26 classes
 whose calls err by whole images. What is expected was measured with other implementations, on the
-26 classes with one seed and on a set of the same recalls and precision, not on this one: there
-SKMS and SKLR miss the margin for K = 100 (.67 of .73, .43 of .50).
+26 classes with one seed and on a set that `structured` says more of. SKKm and SKMS there vary by .1
+from seed to seed.
 
 The loop beside ITML is the update of metric-learn 0.7.0 written out from the formula, as that
 release does not run with scikit-learn 1.9: two products with the metric and an outer product for

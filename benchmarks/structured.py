@@ -4,10 +4,11 @@ Digits, with independent errors; and images of many classes with errors like a n
 
 Independent errors at CCN's recalls (.927 and .995) are no test of constrained clustering: every
 method recovers the classes. Here a pair is called similar where two latent points are near, some
-images lie far from their class, and all pairs of such an image are wrong together. The constants
-were fitted, on three seeds, so that K-means finds .18 of the classes in the pixels and .97 in the
-rows of the calls, as on the set that the expected figures are of and whose generator is not known:
-these two figures confirm nothing here.
+images lie far from their class, and all pairs of such an image are wrong together. The generator of
+the set that the expected figures are of is not known but for this. The shape of this one and its
+constants were chosen among some hundred, on seeds 0 to 2, by all of those figures: that it meets
+them says that these methods and such errors bring them about together, and confirms no single one.
+On seeds 3 to 9 ten of the twelve are within .05; ITML with K known is .07 above, SKKm .06 below.
 """
 
 from __future__ import annotations
@@ -23,12 +24,10 @@ from bench.tasks import Bools, Floats, Images, Ints
 
 LATENT = 16
 """Dimensions of the space that calls are made in."""
-TAIL = 0.25
-"""Deviation of the logarithm of an image's own noise: the larger, the heavier the tail."""
-DOUBT = 0.02
-"""Deviation of a call's own noise, as a share of the threshold: it makes calls asymmetric."""
-STRENGTH = 0.17
-"""Deviation of a class's pattern in the pixels; that of an image's noise is 1."""
+POWER, TAIL = 2.0, 0.25
+"""An image's noise in that space is 1 + TAIL times a draw of Pareto's distribution of POWER."""
+STRENGTH = 0.25
+"""Deviation of a class's pattern in the pixels; that of an image's own noise is about 1."""
 
 
 @dataclass(frozen=True)
@@ -71,24 +70,26 @@ def omni26(
     """
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), each)
-    pattern = rng.standard_normal((classes, width))
-    pixels = STRENGTH * pattern[labels] + rng.standard_normal((len(labels), width))
     centres = rng.standard_normal((classes, LATENT))
-    centres = (centres / np.linalg.norm(centres, axis=1, keepdims=True))[labels]
+    # Between those of one length and those of all lengths.
+    centres = (centres / np.sqrt(np.linalg.norm(centres, axis=1, keepdims=True)))[labels]
     own = rng.standard_normal((len(labels), LATENT))
-    own *= np.exp(TAIL * rng.standard_normal((len(labels), 1)))
-    doubt = 1.0 + DOUBT * rng.standard_normal((len(labels), len(labels)))
+    own *= 1.0 + TAIL * rng.pareto(POWER, (len(labels), 1))
+    far = np.linalg.norm(own, axis=1, keepdims=True)
+    blur = np.sqrt(far / np.median(far))
+    pattern = rng.standard_normal((classes, width))
+    pixels = STRENGTH * pattern[labels] + blur * rng.standard_normal((len(labels), width))
     same = labels[:, None] == labels
     others = same & ~np.eye(len(labels), dtype=bool)
 
     def calls(noise: float) -> Bools:
         latent = centres + noise * own
-        gaps = cdist(latent, latent) * doubt
+        gaps = cdist(latent, latent)
         near: Bools = gaps <= np.quantile(gaps[others], recall)
         return near
 
-    low, high = 0.0, 1.0  # the noise that leaves as many dissimilar pairs as wanted
-    for _ in range(14):
+    low, high = 0.0, 3.0  # the noise that leaves as many dissimilar pairs as wanted
+    for _ in range(16):
         noise = (low + high) / 2
         enough = np.mean(~calls(noise)[~same]) >= dissimilar
         low, high = (noise, high) if enough else (low, noise)
