@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 from bench.cli import common, named_folders, selection, words
-from bench.errors import BenchError
+from bench.errors import BenchError, unknown
 from bench.plural import many
 
 EPILOG = """\
   python -m bench pack half.zip digits --seed-list 0,1,2,3,4     half a run, to merge elsewhere
-  python -m bench pack mine.zip mnist --tensors                  with networks and features"""
+  python -m bench pack mine.zip mnist --tensors                  with networks and features
+  python -m bench pack pairs.zip ccn --tensors-of similarity-matrix
+                                                                 with what many rows need alone"""
 
 
 def add(verbs: common.Verbs) -> None:
@@ -21,10 +23,17 @@ def add(verbs: common.Verbs) -> None:
     parser.add_argument("dest", type=words.path, metavar="DEST.zip", help="the archive to write")
     common.add_selection(parser)
     common.add_places(parser)
-    parser.add_argument(
+    tensors = parser.add_mutually_exclusive_group()
+    tensors.add_argument(
         "--tensors",
         action="store_true",
         help="networks and features too, for cells yet to run that need them",
+    )
+    tensors.add_argument(
+        "--tensors-of",
+        type=words.names,
+        metavar="A,B",
+        help="those of these methods alone",
     )
     parser.set_defaults(action=act)
 
@@ -46,11 +55,16 @@ def act(arguments: argparse.Namespace) -> int:
     plan = selection.plan_for(arguments)
     store = Store(arguments.results)
     private = named_folders.private(arguments, store)
-    done = packing.write(dest, store, plan.cells, tensors=arguments.tensors, private=private)
+    methods = {cell.method for cell in plan.cells.values()}
+    for name in arguments.tensors_of or ():
+        if name not in methods:
+            raise unknown("method", name, methods, where="--tensors-of")
+    tensors = arguments.tensors_of or arguments.tensors
+    done = packing.write(dest, store, plan.cells, tensors=tensors, private=private)
     instead = ", in place of an older one" if older else ""
     print(f"packed {many(done.cells, 'cell')}, {_size(done.size)}: {dest}{instead}")
     if done.without_tensors:
-        hint = "; --tensors packs what is here" if not arguments.tensors else ""
+        hint = "; --tensors packs what is here" if not tensors else ""
         print(f"note: {done.without_tensors} of them without their tensors{hint}")
     if done.failed:
         print(f"note: {done.failed} of them failed, as they then have where this is merged")

@@ -17,7 +17,7 @@ import json
 import os
 import stat
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def write(
     store: Store,
     keys: Iterable[str],
     *,
-    tensors: bool = False,
+    tensors: bool | Collection[str] = False,
     private: Sequence[Path] = (),
 ) -> Packed:
     """Write the finished cells among some to one archive, whole or not at all.
@@ -67,7 +67,8 @@ def write(
         path: The archive; an older pack gives way.
         store: Where the cells lie.
         keys: Of the cells; those that have no record are passed over.
-        tensors: Networks and features too, which most predictions mainly consist of.
+        tensors: Networks and features too, which most predictions mainly consist of: of all cells,
+            or of these methods'.
         private: Folders of this machine whose names logs and messages shall not carry away.
 
     Raises:
@@ -81,8 +82,9 @@ def write(
     try:
         with zipfile.ZipFile(half, "w") as archive:
             for place, record in sorted(found.items()):
+                whole = tensors if isinstance(tensors, bool) else record.cell["method"] in tensors
                 try:
-                    content = _content(store.runs / place, record, tensors, private)
+                    content = _content(store.runs / place, record, whole, private)
                 except BenchError as error:
                     damaged[place] = str(error)
                     continue

@@ -32,7 +32,7 @@ FLAGS = {
     ],
     "prove": ["--at", "--digits", "--update", "--methods", "--dtype", "--workers"],
     "rescore": ["--anew", *SELECTION, *PLACES],
-    "pack": ["--tensors", *SELECTION, *PLACES],
+    "pack": ["--tensors", "--tensors-of", *SELECTION, *PLACES],
     "merge": ["--results"],
     "data": PLACES,
 }  # fmt: skip

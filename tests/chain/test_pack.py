@@ -68,6 +68,19 @@ def test_with_tensors_every_file_comes_back(swept, tmp_path):
     assert len(Store(tmp_path / "there")._index()) == 12
 
 
+def test_tensors_of_some_methods_alone(swept, tmp_path, capsys):
+    toml, results = swept
+    plan = make_plan(toml)
+    for names, bare in ((("mean-image",), 0), (("carrier", "centroids"), 4), ((), 4)):
+        done = packing.write(tmp_path / "p.zip", Store(results), plan.cells, tensors=names)
+        assert done.without_tensors == bare
+    words = ["pack", tmp_path / "q.zip", toml, *places(results), "--tensors-of"]
+    assert bench(*words, "mean-imag") == 2
+    assert "--tensors-of: unknown method 'mean-imag': did you mean" in capsys.readouterr().err
+    assert bench(*words, "mean-image,carrier") == 0
+    assert "without their tensors" not in capsys.readouterr().out
+
+
 def test_the_same_cells_give_the_same_bytes(swept, small, tmp_path, capsys):
     toml, results = swept
     shutil.copytree(results, tmp_path / "results")  # with other times
