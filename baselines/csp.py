@@ -75,7 +75,7 @@ class CSP(Constrained):
 
 
 def affinity(points: Floats, itself: float = 0.0) -> Floats:
-    """exp(-d^2 / (2 m)), m the mean squared distance of two points, (N, N); `itself` of one."""
+    """exp(-d^2 / (2 m)), m the mean squared distance of two points; `itself` of one; (N, N)."""
     squares = euclidean_distances(points, squared=True)
     n, mean = len(squares), squares.sum() / max(squares.size - len(squares), 1)
     found: Floats = np.exp(-squares / (2.0 * mean)) if mean > 0 else np.ones((n, n))

@@ -180,6 +180,7 @@ def test_above_the_dense_limit_a_sparse_graph_is_cut_likewise(known):
         ("lpnmf", {"alpha": -1.0}),
         ("lpnmf", {"invert": True, "features": "source"}),
         ("csp", {"n_init": 0}),
+        ("csp", {"self_affinity": -1.0}),
         ("mpck-means", {"max_iter": 0}),
     ],
 )

@@ -142,6 +142,19 @@ def test_algebraic_values_leave_places_to_similar_pairs():
     assert csp.level(q, 2, "algebraic") == pytest.approx(1.5, abs=1e-5)  # 3, 2 | 1
 
 
+def test_ones_on_the_diagonal_keep_the_weights_of_vectors_above_zero():
+    """With zeros 1 - cost is below it here: points that differ alike have affinities alike."""
+    draw = np.random.default_rng(0)
+    points, labels = draw.standard_normal((60, 200)), np.arange(60) % 3
+    q = np.where(labels[:, None] == labels, 1.0, -1.0)
+    q += (noise := 0.1 * draw.standard_normal((60, 60))) + noise.T
+    for itself, low in ((0.0, -1.1 / 60), (1.0, 0.0)):
+        w = csp.affinity(points, itself)
+        assert np.all(np.diag(w) == itself)
+        weights = 1 - csp.embedded(w, q, 20)[1]
+        assert low < weights.min() < low + 2 / 60, (itself, weights.min())
+
+
 # MPCK-means
 
 
