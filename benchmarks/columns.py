@@ -34,9 +34,12 @@ def columns(path: Path) -> Iterator[dict[str, Any]]:
         path: A table of shares as `render` writes it for programs.
 
     Raises:
-        BenchError: it is no such table.
+        BenchError: it is no such table, or cannot be read.
     """
-    table = pd.read_csv(path, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path}: cannot be read: {error}") from error
     if not {*ROW, *NUMBERS, "column", "metric"} <= {*table}:
         raise BenchError(f"{path}: no table of results as `python -m bench render` writes it")
     table[NUMBERS] = 100 * table[NUMBERS].apply(pd.to_numeric)
@@ -77,7 +80,7 @@ def main() -> int:
         found = list(columns(chosen.path))
         if not found:
             raise BenchError(f"{chosen.path}: no column has {LEAST} measured and printed numbers")
-    except (BenchError, OSError) as error:
+    except BenchError as error:
         print(error, file=sys.stderr)
         return 2
     print(json.dumps(found) if chosen.json else tabulate(found, headers="keys", floatfmt=".2f"))

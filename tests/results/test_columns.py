@@ -40,5 +40,8 @@ def test_what_was_not_measured_has_no_line(tmp_path):
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / "other.csv"
     path.write_text("name,value\na,1\n")
+    for unread in (tmp_path / "nowhere.csv", tmp_path):
+        with pytest.raises(BenchError, match="cannot be read"):
+            list(columns(unread))
     with pytest.raises(BenchError, match=r"other\.csv: no table of results"):
         list(columns(path))
