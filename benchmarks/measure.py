@@ -120,7 +120,7 @@ def difference(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> 
 def report(
     title: str, rows: Sequence[Mapping[str, Any]], targets: Sequence[Target], *, as_json: bool
 ) -> int:
-    """Print the rows, then the figures on the last line.
+    """Print the rows, then the figures that have targets on the last line.
 
     Returns:
         The exit status: 0 when every target is met, else 1.
@@ -130,5 +130,6 @@ def report(
         print(json.dumps({"title": title, "rows": rows, "targets": verdicts}))
     else:
         print(tabulate(rows, headers="keys", floatfmt=".3g"))
-        print(f"{title}: {'; '.join(map(str, targets))}")
+        if targets:
+            print(f"{title}: {'; '.join(map(str, targets))}")
     return int(not all(target.met for target in targets))
