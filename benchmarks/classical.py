@@ -1,6 +1,6 @@
 """N-Cuts, LSC, LPNMF, CSP and MPCK-means: accuracy beside what is expected, processor seconds.
 
-python -m benchmarks.classical [--json] [--seeds 3] [--large]
+python -m benchmarks.classical [--json] [--seeds 3] [--first 0] [--large]
 
 On 400 digits of ten classes, and for CSP and MPCK-means on a set of 26 classes whose calls err by
 whole images; `structured` says what that is worth. What is expected was measured with other
@@ -87,10 +87,10 @@ def clustered(name: str, data: Structured, k: int, row: str, seed: int) -> dict[
     return found | {"ACC": scores["ACC"], "NMI": scores["NMI"], "s": taken}
 
 
-def accuracies(seeds: int) -> tuple[list[dict[str, Any]], list[Target]]:
+def accuracies(seeds: range) -> tuple[list[dict[str, Any]], list[Target]]:
     """Rows, and how far their means over seeds are from what is expected."""
     rows, targets = [], []
-    for seed in range(seeds):
+    for seed in seeds:
         sets = {"digits": digits(400, seed=seed), "26 classes": omni26(seed)}
         rows += [clustered(name, sets[name], k, row, seed) for name, row, k in (*EXPECTED, *BESIDE)]
 
@@ -108,11 +108,12 @@ def main() -> int:
     """Measure and report; the exit status."""
     parser = arguments(__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--large", action="store_true")
     given = parser.parse_args()
     registry.load()
     with threadpool_limits(1):
-        rows, targets = accuracies(given.seeds)
+        rows, targets = accuracies(range(given.first, given.first + given.seeds))
         sets = {"900 digits": (digits(900), 10)}
         if given.large:
             sets["45 classes"] = (omni26(0, classes=45), 45)

@@ -10,17 +10,15 @@ a paper has taken one for the other. There is no target.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tabulate import tabulate
 
 from bench.errors import BenchError
-from benchmarks.measure import arguments
+from benchmarks.measure import arguments, print_compared
 
 LEAST = 5
 """Rows that a measured and a printed column share at least, for a correlation to mean anything."""
@@ -34,14 +32,16 @@ def columns(path: Path) -> Iterator[dict[str, Any]]:
         path: A table of shares as `render` writes it for programs.
 
     Raises:
-        BenchError: it is no such table, or cannot be read.
+        BenchError: it is no such table, cannot be read, or has too few numbers.
     """
     try:
         table = pd.read_csv(path, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise BenchError(f"{path}: cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise BenchError(f"{path}: cannot be read: {why}") from error
     if not {*ROW, *NUMBERS, "column", "metric"} <= {*table}:
         raise BenchError(f"{path}: no table of results as `python -m bench render` writes it")
+    found = False
     table[NUMBERS] = 100 * table[NUMBERS].apply(pd.to_numeric)
     for metric, of in table.groupby("metric", sort=False):
         measured = of.pivot(index=ROW, columns="column", values="mean")
@@ -50,6 +50,7 @@ def columns(path: Path) -> Iterator[dict[str, Any]]:
             tried = {other: _fit(measured[name], printed[other]) for other in printed}
             fits = {other: fit for other, fit in tried.items() if fit}
             if own := fits.get(name):
+                found = True
                 near, nearest = min(fits.items(), key=lambda one: one[1])
                 yield {
                     "metric": metric,
@@ -60,6 +61,8 @@ def columns(path: Path) -> Iterator[dict[str, Any]]:
                     "its distance": nearest[0],
                     "its correlation": nearest[1],
                 }
+    if not found:
+        raise BenchError(f"{path}: no column has {LEAST} measured and printed numbers")
 
 
 def _fit(measured: pd.Series[float], printed: pd.Series[float]) -> tuple[float, float] | None:
@@ -76,15 +79,7 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("path", type=Path, metavar="TABLE.csv")
     chosen = parser.parse_args()
-    try:
-        found = list(columns(chosen.path))
-        if not found:
-            raise BenchError(f"{chosen.path}: no column has {LEAST} measured and printed numbers")
-    except BenchError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(json.dumps(found) if chosen.json else tabulate(found, headers="keys", floatfmt=".2f"))
-    return 0
+    return print_compared(lambda: columns(chosen.path), as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """ITML, SKKm, SKMS and SKLR on noisy pairs: accuracy beside what is expected, processor seconds.
 
-python -m benchmarks.constrained [--json] [-n 400] [--seeds 3] [--large]
+python -m benchmarks.constrained [--json] [-n 400] [--seeds 3] [--first 0] [--large]
 
 Digits of ten classes with calls that err by themselves at CCN's recalls, and a set of 26 classes
 whose calls err by whole images. What is expected was measured with other implementations, on the
@@ -122,10 +122,10 @@ def plain(points: Floats, bounds: pair_bounds.Bounds) -> Floats:
     return dual
 
 
-def accuracies(n: int, seeds: int) -> tuple[list[dict[str, Any]], list[Target]]:
+def accuracies(n: int, seeds: range) -> tuple[list[dict[str, Any]], list[Target]]:
     """Every row on both sets, and how far its mean over seeds is from what is expected."""
     rows = []
-    for seed in range(seeds):
+    for seed in seeds:
         for of, data in (("digits", digits(n, seed=seed)), ("26 classes", omni26(seed))):
             rows += [row for name in LEARNED for row in clustered(of, data, name, seed)]
     targets = []
@@ -141,11 +141,12 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("-n", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--large", action="store_true")
     given = parser.parse_args()
     registry.load()
     with threadpool_limits(1):
-        rows, targets = accuracies(given.n, given.seeds)
+        rows, targets = accuracies(given.n, range(given.first, given.first + given.seeds))
         if given.large:
             for data, limit in ((digits(900), 20), (omni26(0, classes=45), 150)):
                 large = [row for name in LEARNED for row in clustered("large", data, name, 0)]

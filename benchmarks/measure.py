@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
+from bench.errors import BenchError
 from bench.run import server
 
 
@@ -115,6 +116,21 @@ def difference(ours: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> 
     """The largest difference, relative to the largest entry of the tensor it is found in."""
     pairs = zip(ours, theirs, strict=True)
     return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
+
+
+def print_compared(rows: Callable[[], Iterable[Mapping[str, Any]]], *, as_json: bool) -> int:
+    """Print rows that have no target, or on standard error why there are none.
+
+    Returns:
+        The exit status: 0, or 2 where `rows` raised a BenchError.
+    """
+    try:
+        found = list(rows())
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(json.dumps(found) if as_json else tabulate(found, headers="keys", floatfmt=".3g"))
+    return 0
 
 
 def report(

@@ -9,18 +9,15 @@ There is no target.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
-from bench.errors import BenchError, unknown
+from bench.errors import unknown
 from bench.report import reference
 from bench.score.statistics import paired_p
-from benchmarks.measure import arguments
+from benchmarks.measure import arguments, print_compared
 
 
 def rows(path: Path, table: str, metric: str, base: str) -> Iterator[dict[str, Any]]:
@@ -63,13 +60,8 @@ def main() -> int:
     for name in ("table", "metric", "row"):
         parser.add_argument(name)
     chosen = parser.parse_args()
-    try:
-        found = list(rows(chosen.path, chosen.table, chosen.metric, chosen.row))
-    except BenchError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(json.dumps(found) if chosen.json else tabulate(found, headers="keys", floatfmt=".2g"))
-    return 0
+    asked = (chosen.path, chosen.table, chosen.metric, chosen.row)
+    return print_compared(lambda: rows(*asked), as_json=chosen.json)
 
 
 if __name__ == "__main__":
